@@ -1,0 +1,133 @@
+"""The verbs of boothlab as functions: the same plans, the same results as the command line.
+
+Every function may raise the errors of :mod:`boothlab.errors` and nothing else on purpose; none prints. Heavy
+libraries are imported when a verb is called, not before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from boothlab.models.config import Base
+from boothlab.photos.config import Photos
+from boothlab.plan import RunPlan
+from boothlab.progress import Progress, silent
+from boothlab.runs.events import Event
+from boothlab.runs.run import Run, open_run
+
+if TYPE_CHECKING:
+    from boothlab.api.inspecting import Checked, Finding, Shown
+    from boothlab.api.scoring import Evaluated
+    from boothlab.generation.generate import Picture
+    from boothlab.models.tokens import TokenReport
+    from boothlab.photos.photoset import PhotoSet
+
+__all__ = [
+    "check",
+    "demo",
+    "doctor",
+    "evaluate",
+    "generate",
+    "prepare",
+    "report",
+    "show",
+    "tokens",
+    "train",
+]
+
+RUNS = Path("runs")
+
+
+def prepare(
+    photos: Path,
+    out: Path,
+    settings: Photos | None = None,
+    base: Base | None = None,
+    progress: Progress = silent,
+) -> PhotoSet:
+    """Turn a folder of photos into a photo set at ``out``, sized for ``base``."""
+    from boothlab.models.load import base_size
+    from boothlab.preparing.prepare import prepare as prepare_folder
+    from boothlab.progress import within
+
+    settings = settings or Photos()
+    size = settings.size or base_size(base or Base())
+    return prepare_folder(photos, out, settings, size, within(progress, "photos"))
+
+
+def train(
+    plan: RunPlan,
+    root: Path = RUNS,
+    progress: Progress = silent,
+    listen: Callable[[Event], None] = lambda event: None,
+) -> Run:
+    """Train what ``plan`` says; a run that was interrupted goes on exactly where its last checkpoint is."""
+    from boothlab.api.trainer import train_run
+
+    return train_run(plan, root, progress, listen)
+
+
+def generate(
+    run: Path,
+    prompts: Sequence[str],
+    seeds: int = 4,
+    snapshot: str | None = None,
+    progress: Progress = silent,
+) -> list[Picture]:
+    """Make ``seeds`` pictures of each prompt with a snapshot of ``run`` (the last one, a step, or "base")."""
+    from boothlab.api.pictures import generate_prompts
+
+    return generate_prompts(open_run(run), prompts, seeds, snapshot, progress)
+
+
+def evaluate(run: Path, progress: Progress = silent) -> Evaluated:
+    """Draw the evaluation plan with every snapshot and the base model, and score it."""
+    from boothlab.api.scoring import evaluate_run
+
+    return evaluate_run(open_run(run), progress)
+
+
+def report(run: Path, progress: Progress = silent) -> Path:
+    """Write ``report.html`` of an evaluated run; returns its path."""
+    from boothlab.api.reporting import report_run
+
+    return report_run(open_run(run), progress)
+
+
+def demo(out: Path, progress: Progress = silent, listen: Callable[[Event], None] = lambda event: None) -> Path:
+    """Photos → report on the built-in model; returns the report's path."""
+    from boothlab.api.demonstration import run_demo
+
+    return run_demo(out, progress, listen)
+
+
+def check(plan: RunPlan, root: Path = RUNS, progress: Progress = silent) -> Checked:
+    """Find everything that is wrong with ``plan``, and what it amounts to, before anything is loaded."""
+    from boothlab.api.inspecting import check_plan
+
+    return check_plan(plan, root, progress)
+
+
+def show(run: Path) -> Shown:
+    """The state, plan and results of a run."""
+    from boothlab.api.inspecting import show_run
+
+    return show_run(open_run(run))
+
+
+def doctor() -> list[Finding]:
+    """What works on this machine."""
+    from boothlab.api.inspecting import examine
+
+    return examine()
+
+
+def tokens(
+    words: Sequence[str], base: Base | None = None, suggestions: int = 5
+) -> tuple[list[TokenReport], list[str]]:
+    """How a base model's tokenizer takes ``words``, and rare single-token words that mean nothing yet."""
+    from boothlab.api.inspecting import inspect_words
+
+    return inspect_words(words, base or Base(), suggestions)

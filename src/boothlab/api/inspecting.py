@@ -1,0 +1,153 @@
+"""`check`, `show`, `doctor`, `tokens`: what would happen, what happened, what works here."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from boothlab.api.resolving import resolve
+from boothlab.config.show import difference, to_toml
+from boothlab.errors import BoothlabError
+from boothlab.features.lpips import LPIPS_ALEX
+from boothlab.home import home
+from boothlab.models.config import Base
+from boothlab.models.tokens import TokenReport, inspect_word, load_tokenizer, suggest
+from boothlab.plan import RunPlan, digest, plan_from
+from boothlab.progress import Progress, silent
+from boothlab.runs.provenance import versions
+from boothlab.runs.run import Run
+from boothlab.runs.status import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a plan amounts to, found without loading a model."""
+
+    plan: RunPlan
+    folder: str
+    training_photos: int
+    held_out_photos: int
+    rejected_photos: int
+    steps: int
+    snapshots: tuple[int, ...]
+    pictures: int
+    warnings: tuple[str, ...]
+
+
+def check_plan(plan: RunPlan, root: Path, progress: Progress = silent) -> Checked:
+    """Everything that can be wrong with a plan comes out here, before anything is loaded."""
+    resolved = resolve(plan, progress)
+    full = resolved.plan
+    steps = full.training.total_steps(resolved.training_photos)
+    snapshots = full.training.snapshot_steps(steps)
+    sources = len(snapshots) + int(full.evaluation.base)
+    per_source = len(full.subjects) * len(full.evaluation.prompts) * full.evaluation.seeds_per_prompt
+    return Checked(
+        plan=full,
+        folder=str(root / f"{full.name}-{digest(full, resolved.inputs)[:8]}"),
+        training_photos=resolved.training_photos,
+        held_out_photos=sum(len(found.held_out) for found in resolved.sets.values()),
+        rejected_photos=sum(len(found.rejected) for found in resolved.sets.values()),
+        steps=steps,
+        snapshots=snapshots,
+        pictures=sources * per_source,
+        warnings=resolved.warnings,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A run as it stands."""
+
+    run: Run
+    status: Status
+    plan: RunPlan
+    differences: tuple[tuple[str, Any, Any], ...]
+    snapshots: tuple[int, ...]
+    summary: dict[str, Any] | None
+
+    def toml(self) -> str:
+        """The resolved plan as TOML."""
+        return to_toml(self.plan.model_dump(mode="json"))
+
+
+def show_run(run: Run) -> Shown:
+    """Status, plan, differences from the defaults, snapshots."""
+    from boothlab.files import read_json
+
+    plan = plan_from(run.plan(), str(run.path / "plan.json"))
+    summary = run.path / "summary.json"
+    return Shown(
+        run=run,
+        status=run.status(),
+        plan=plan,
+        differences=tuple(difference(RunPlan(subjects=plan.subjects), plan)),
+        snapshots=tuple(run.snapshot_steps()),
+        summary=read_json(summary) if summary.is_file() else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of ``doctor``: what was looked at, whether it works, and what that means."""
+
+    name: str
+    works: bool
+    detail: str
+
+
+def examine() -> list[Finding]:
+    """What works on this machine."""
+    found = [Finding(f"package {name}", version != "absent", version) for name, version in versions().items()]
+    found.append(Finding("cores", True, str(os.cpu_count())))
+    memory = psutil.virtual_memory()
+    found.append(Finding("memory", memory.available > 2e9, f"{memory.available / 1e9:.1f} GB free"))
+    place = home()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    found.append(Finding("disk", free > 2e9, f"{free / 1e9:.1f} GB free where shared results are kept"))
+    found.append(_gpu())
+    found.append(_toon())
+    missing = LPIPS_ALEX.missing()
+    found.append(Finding("LPIPS (AlexNet) weights", missing is None, missing or "shipped"))
+    return found
+
+
+def _gpu() -> Finding:
+    import torch
+
+    if torch.cuda.is_available():
+        return Finding("GPU", True, torch.cuda.get_device_name(0))
+    if torch.backends.mps.is_available():
+        return Finding("GPU", True, "Apple MPS")
+    return Finding("GPU", False, "none; the built-in model is made for the CPU, Stable Diffusion wants a GPU")
+
+
+def _toon() -> Finding:
+    from boothlab.models.load import toon_folder
+
+    try:
+        folder = toon_folder()
+    except BoothlabError as error:
+        return Finding("built-in model toon", False, error.message)
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return Finding("built-in model toon", True, f"{size / 1e6:.0f} MB")
+
+
+def has_package(name: str) -> bool:
+    """Whether an optional package is installed, without importing it."""
+    return importlib.util.find_spec(name) is not None
+
+
+def inspect_words(words: Sequence[str], base: Base, suggestions: int) -> tuple[list[TokenReport], list[str]]:
+    """What is known of each word, and words that would be better."""
+    tokenizer = load_tokenizer(base)
+    return [inspect_word(tokenizer, word) for word in words], suggest(tokenizer, suggestions, words)

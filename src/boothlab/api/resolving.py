@@ -1,0 +1,134 @@
+"""From a plan as written to a plan with nothing left open, its photo sets, and the run folder it belongs to."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from boothlab.config.show import to_toml
+from boothlab.errors import PlanError, disk_errors
+from boothlab.files import folder_listing, new_folder, sha256_json
+from boothlab.home import cache
+from boothlab.models.load import base_size, choose_device, fingerprint, locate
+from boothlab.models.tokens import inspect_word, load_tokenizer, suggest
+from boothlab.photos.config import Photos
+from boothlab.photos.photoset import PhotoSet, is_photo_set, read_set
+from boothlab.photos.read import find_photos
+from boothlab.plan import RunPlan, digest
+from boothlab.preparing.prepare import prepare
+from boothlab.progress import Progress, silent, within
+from boothlab.runs.provenance import provenance
+from boothlab.runs.run import Run, create_run
+from boothlab.subjects import Subject
+
+PREPARATION = 1
+"""Version of the preparation code: part of the address of prepared sets, so that new code never finds old ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A plan with every default filled in, the photo set of each subject, and the hashes of all inputs."""
+
+    plan: RunPlan
+    sets: dict[str, PhotoSet]
+    inputs: dict[str, str]
+    warnings: tuple[str, ...]
+
+    @property
+    def training_photos(self) -> int:
+        """Photos that are trained on, over all subjects."""
+        return sum(len(photo_set.train) for photo_set in self.sets.values())
+
+
+def resolve(plan: RunPlan, progress: Progress = silent) -> Resolved:
+    """Fill in identifiers, size, threads and device; prepare photos. Raises PlanError, PhotoError, NoWeights."""
+    locate(plan.base)
+    device = choose_device(plan.base.device).type
+    size = base_size(plan.base) if plan.photos.size is None else plan.photos.size
+    photos = plan.photos.model_copy(update={"size": size})
+    subjects, warnings = name_subjects(plan)
+    training = plan.training.model_copy(update={"threads": plan.training.num_threads()})
+    filled = plan.model_copy(
+        update={
+            "subjects": subjects,
+            "photos": photos,
+            "training": training,
+            "base": plan.base.model_copy(update={"device": device}),
+        }
+    )
+    sets = {s.name: photo_set(s.photos, photos, size, within(progress, "photos")) for s in subjects}
+    inputs = {f"photos/{name}": found.content_hash for name, found in sets.items()}
+    inputs["base"] = fingerprint(plan.base)
+    own = plan.objective.class_folder
+    if own is not None:
+        inputs["class_folder"] = sha256_json(folder_listing(own, [path.name for path in find_photos(own)[0]]))
+    return Resolved(filled, sets, inputs, warnings)
+
+
+def name_subjects(plan: RunPlan) -> tuple[tuple[Subject, ...], tuple[str, ...]]:
+    """The subjects with an identifier each, and what speaks against the given ones."""
+    tokenizer = load_tokenizer(plan.base)
+    taken = [subject.identifier for subject in plan.subjects if subject.identifier]
+    free = iter(suggest(tokenizer, len(plan.subjects), taken))
+    subjects, warnings = [], []
+    for subject in plan.subjects:
+        if subject.identifier is None:
+            subjects.append(subject.model_copy(update={"identifier": next(free)}))
+            continue
+        report = inspect_word(tokenizer, subject.identifier)
+        warnings += [f"The identifier {report.word!r} {problem}." for problem in report.problems]
+        subjects.append(subject)
+    return tuple(subjects), tuple(warnings)
+
+
+def photo_set(folder: Path, settings: Photos, size: int, progress: Any = None) -> PhotoSet:
+    """The prepared photos of ``folder``: as it is when it is a photo set, else prepared into the shared cache."""
+    if is_photo_set(folder):
+        found = read_set(folder)
+        wrong = [photo.name for photo in found.photos if photo.size != (size, size)]
+        if wrong:
+            raise PlanError(
+                f"The photo set {folder} was prepared at {found.photos[0].size[0]} px; the base model wants {size}.",
+                "Prepare the photos again, or set photos.size.",
+            )
+        return found
+    sources, _ = find_photos(folder)
+    with disk_errors(folder, "read the photos"):
+        listing = folder_listing(folder, [path.name for path in sources])
+    key = {
+        "version": PREPARATION,
+        "photos": listing,
+        "settings": settings.model_dump(mode="json"),
+        "size": size,
+    }
+    out = cache("photo-sets") / sha256_json(key)[:16]
+    if is_photo_set(out):
+        return read_set(out)
+    return prepare(folder, out, settings, size, progress)
+
+
+def run_of(resolved: Resolved, root: Path) -> Run:
+    """The run folder of a resolved plan, made now if need be, with its own copy of the photo sets."""
+    plan = resolved.plan
+    tree = plan.model_dump(mode="json")
+    run = create_run(
+        root,
+        plan.name,
+        digest(plan, resolved.inputs),
+        tree,
+        to_toml(tree),
+        provenance(resolved.inputs, plan.base.device),
+    )
+    for name, found in resolved.sets.items():
+        target = run.path / "photos" / name
+        if not is_photo_set(target):
+            with new_folder(target) as temporary:
+                shutil.copytree(found.path, temporary, dirs_exist_ok=True)
+    return run
+
+
+def photo_sets_of(run: Run, plan: RunPlan) -> dict[str, PhotoSet]:
+    """The run's own copies of its photo sets, by subject."""
+    return {subject.name: read_set(run.path / "photos" / subject.name) for subject in plan.subjects}

@@ -1,0 +1,167 @@
+"""`train`: from a plan to a finished run folder, or to the same folder further on."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache as memo
+from pathlib import Path
+from types import FrameType
+
+import torch
+
+from boothlab.api.resolving import Resolved, resolve, run_of
+from boothlab.errors import BoothlabError, Cancelled, NoMemory
+from boothlab.models.load import load
+from boothlab.models.model import Model
+from boothlab.plan import RunPlan
+from boothlab.progress import Progress, silent, within
+from boothlab.runs.events import Event, Resumed, Started, Warned
+from boothlab.runs.run import Run
+from boothlab.subjects import fill
+from boothlab.training import checkpoint
+from boothlab.training.assemble import TrainingSet, build_job, build_pool
+from boothlab.training.class_images import ClassRequest, class_images, own_class_images
+from boothlab.training.job import Job
+from boothlab.training.loop import train
+
+CLASS_IMAGE_SEED = 0
+"""Class images have a seed of their own, so that runs with different training seeds share them."""
+
+
+def train_run(
+    plan: RunPlan,
+    root: Path,
+    progress: Progress = silent,
+    listen: Callable[[Event], None] = lambda event: None,
+) -> Run:
+    """Train what ``plan`` says below ``root``; a finished run is returned as it is, a killed one goes on."""
+    resolved = resolve(plan, progress)
+    run = run_of(resolved, root)
+    with run.writing(), stop_on_interrupt() as stopped:
+        if run.status().state == "finished":
+            return run
+        run.move("running", run.status().step)
+        step = run.status().step
+        try:
+            job = make_job(run, resolved, progress)
+            for event in _events(run, job, resolved):
+                run.say(event)
+                listen(event)
+                step = event.step
+                progress("training", event.step, job.steps)
+                if stopped():
+                    raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            run.move("cancelled", step, "stopped by the user")
+            raise Cancelled(
+                f"Stopped at step {step}.", "Give the same command again and it goes on from there."
+            ) from None
+        except torch.OutOfMemoryError as error:
+            run.move("failed", step, "out of GPU memory")
+            raise NoMemory(
+                f"The GPU ran out of memory at step {step}.",
+                "Lower training.batch_size (and raise training.accumulate), or choose a smaller base model.",
+            ) from error
+        except BaseException as error:
+            reason = error.message if isinstance(error, BoothlabError) else f"{type(error).__name__}: {error}"
+            _record_failure(run, step, reason)
+            raise
+        run.move("finished", job.steps)
+    return run
+
+
+def _record_failure(run: Run, step: int, reason: str) -> None:
+    """Say in the run folder that it failed; on a full disk that may be impossible, and the error itself counts."""
+    try:
+        run.move("failed", step, reason)
+    except (BoothlabError, OSError):
+        return
+
+
+def _events(run: Run, job: Job, resolved: Resolved) -> Iterator[Event]:
+    skipped: list[Path] = []
+    found = checkpoint.newest(run.checkpoints, skipped.append)
+    if found is None:
+        yield Started(0, steps=job.steps, parameters=job.attached.num_parameters)
+        yield from (Warned(0, "identifier", text) for text in resolved.warnings)
+    else:
+        job.restore(found)
+        yield Resumed(found.step)
+    for path in skipped:
+        yield Warned(job.step, "damaged-checkpoint", f"{path.name} is damaged and was passed over.")
+    events = train(job)
+    try:
+        yield from events
+    finally:
+        events.close()  # type: ignore[attr-defined]
+
+
+def make_job(run: Run, resolved: Resolved, progress: Progress = silent) -> Job:
+    """Everything the loop needs: class images, encoded pictures, the strategy attached to the base model."""
+    plan = resolved.plan
+    base = memo(lambda: load(plan.base))
+    torch.set_num_threads(plan.training.num_threads())
+    classes = class_paths(plan, resolved.inputs["base"], base, progress)
+    pool = build_pool(
+        base(),
+        plan.objective,
+        [TrainingSet(subject, resolved.sets[subject.name].train) for subject in plan.subjects],
+        classes,
+        within(progress, "encoding"),
+    )
+    return build_job(base(), plan.strategy, plan.subjects, plan.objective, plan.training, pool, run.path)
+
+
+def class_paths(
+    plan: RunPlan, base_fingerprint: str, model: Callable[[], Model], progress: Progress
+) -> dict[str, list[Path]]:
+    """Class images by class noun; none without prior preservation."""
+    if not plan.objective.prior_preservation:
+        return {}
+    nouns = list(dict.fromkeys(subject.class_noun for subject in plan.subjects))
+    if plan.objective.class_folder is not None:
+        return {noun: own_class_images(plan.objective.class_folder, plan.objective.class_images) for noun in nouns}
+    return {
+        noun: class_images(
+            ClassRequest(
+                base_fingerprint=base_fingerprint,
+                prompt=fill(plan.objective.class_prompt, None, noun),
+                size=plan.photos.size or 0,
+                count=plan.objective.class_images,
+                sampler=plan.generation.sampler,
+                steps=plan.generation.steps,
+                guidance=plan.generation.guidance,
+                seed=CLASS_IMAGE_SEED,
+            ),
+            model,
+            within(progress, "class images"),
+        )
+        for noun in nouns
+    }
+
+
+@contextmanager
+def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
+    """Turn the first Ctrl-C into a flag that is looked at between steps; the second one stops at once.
+
+    Outside the main thread signals cannot be caught, and the flag never rises.
+    """
+    raised = False
+
+    def note(signum: int, frame: FrameType | None) -> None:
+        nonlocal raised
+        if raised:
+            raise KeyboardInterrupt
+        raised = True
+
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    old = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: raised
+    finally:
+        signal.signal(signal.SIGINT, old)

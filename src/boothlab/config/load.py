@@ -1,0 +1,151 @@
+"""From a TOML file and ``path=value`` overrides to a checked config; every problem at once, with suggestions."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from boothlab.config.base import Config
+from boothlab.errors import PlanError
+
+C = TypeVar("C", bound=Config)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The table in ``path``. Raises PlanError when it is missing or not TOML."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise PlanError(f"There is no plan at {path}.", "Give the path of a .toml file.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise PlanError(f"Cannot read the plan {path}: {error}.") from error
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        hint = ""
+        if "\\" in text and "escape" in str(error):
+            hint = "Write Windows paths in single quotes: photos = 'C:\\Users\\me\\photos'."
+        raise PlanError(f"{path} is not valid TOML: {error}.", hint) from error
+
+
+def parse_override(text: str) -> tuple[list[str], Any]:
+    """``"training.steps=300"`` → ``(["training", "steps"], 300)``; the value is TOML, or else plain text.
+
+    List items are addressed by number: ``subjects.0.class_noun=person``.
+    """
+    path, equals, value = text.partition("=")
+    if not equals or not path.strip():
+        raise PlanError(f"--set {text!r} is not of the form path=value.", "Example: --set training.steps=300")
+    try:
+        parsed = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value.strip()
+    return [part.strip() for part in path.split(".")], parsed
+
+
+def apply_override(tree: dict[str, Any], path: Sequence[str], value: Any) -> None:
+    """Set ``value`` at ``path`` inside ``tree``, making tables on the way."""
+    node: Any = tree
+    for depth, part in enumerate(path):
+        last = depth == len(path) - 1
+        where = ".".join(path[: depth + 1])
+        if isinstance(node, list):
+            if not part.isdigit() or int(part) >= len(node):
+                raise PlanError(f"--set {where}: there is no item {part!r}; the list has {len(node)}.")
+            if last:
+                node[int(part)] = value
+            else:
+                node = node[int(part)]
+        elif isinstance(node, dict):
+            if last:
+                node[part] = value
+            else:
+                node = node.setdefault(part, {})
+        else:
+            raise PlanError(f"--set {where}: {'.'.join(path[:depth])} is a value, not a table.")
+
+
+def validate(kind: type[C], tree: dict[str, Any], source: str) -> C:
+    """Build ``kind`` from ``tree``. Raises one PlanError that lists every problem found in ``source``."""
+    try:
+        return kind.model_validate(tree)
+    except ValidationError as error:
+        problems = [_problem(kind, details) for details in error.errors(include_url=False)]
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        raise PlanError(f"{source} has {count}:\n" + "\n".join(f"  - {line}" for line in problems)) from None
+
+
+def load(kind: type[C], path: Path, overrides: Sequence[str] = ()) -> C:
+    """Read ``path``, apply ``overrides``, validate: defaults < plan file < ``--set``."""
+    tree = read_toml(path)
+    for text in overrides:
+        apply_override(tree, *parse_override(text))
+    return validate(kind, tree, str(path))
+
+
+def _problem(kind: type[BaseModel], details: Any) -> str:
+    location = details["loc"]
+    shown = ".".join(str(part) for part in _without_tags(kind, location)) or "(plan)"
+    message = details["msg"].removeprefix("Value error, ")
+    if details["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(location[-1]), _fields_at(kind, location[:-1]), n=1, cutoff=0.5)
+        return f"{shown}: unknown setting" + (f" (did you mean '{near[0]}'?)" if near else "")
+    if details["type"] == "missing":
+        return f"{shown}: required, but missing"
+    if details["type"] == "union_tag_invalid":
+        given, expected = str(details["ctx"]["tag"]), details["ctx"]["expected_tags"]
+        choices = [choice.strip(" '") for choice in expected.split(",")]
+        near = difflib.get_close_matches(given, choices, n=1, cutoff=0.5)
+        hint = f" (did you mean '{near[0]}'?)" if near else ""
+        return f"{shown}.kind: '{given}' is not one of {', '.join(choices)}{hint}"
+    value = details.get("input")
+    given = "" if isinstance(value, dict | list) else f" (given: {value!r})"
+    return f"{shown}: {message[0].lower()}{message[1:]}{given}"
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    """The config classes that may stand where ``annotation`` is written."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    if get_origin(annotation) in (Union, UnionType, Annotated, tuple, list):
+        return [model for part in get_args(annotation) for model in _models(part)]
+    return []
+
+
+def _step(models: list[type[BaseModel]], part: int | str) -> list[type[BaseModel]]:
+    if isinstance(part, int):
+        return models
+    tagged = [m for m in models if "kind" in m.model_fields and m.model_fields["kind"].default == part]
+    if tagged:
+        return tagged
+    fields = [m.model_fields[part] for m in models if part in m.model_fields]
+    # A discriminated field keeps its union in ``annotation`` and the discriminator beside it.
+    return [model for field in fields for model in _models(field.annotation)]
+
+
+def _fields_at(kind: type[BaseModel], location: Sequence[int | str]) -> list[str]:
+    models = [kind]
+    for part in location:
+        models = _step(models, part)
+    return [name for model in models for name in model.model_fields]
+
+
+def _without_tags(kind: type[BaseModel], location: Sequence[int | str]) -> list[int | str]:
+    """``location`` without the union tags that pydantic puts between a field and its members' fields."""
+    shown: list[int | str] = []
+    models = [kind]
+    for part in location:
+        following = _step(models, part)
+        is_tag = isinstance(part, str) and any(
+            "kind" in m.model_fields and m.model_fields["kind"].default == part for m in models
+        )
+        if not (is_tag and not any(part in m.model_fields for m in models)):
+            shown.append(part)
+        models = following
+    return shown

@@ -1,0 +1,35 @@
+"""Settings of the objective: what is minimised. (Torch-free.)"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from boothlab.config.base import Config
+
+
+class Objective(Config):
+    """What the training minimises."""
+
+    instance_prompt: str = "a photo of {it}"
+    """Prompt of a photo that has no caption of its own; {it} stands for "identifier class"."""
+    class_prompt: str = "a photo of a CLASS"
+    """Prompt of the class images; CLASS stands for the class noun."""
+    prior_preservation: bool = True
+    """Train on pictures of the class that the base model drew itself, so that it does not forget the class."""
+    prior_weight: float = Field(1.0, ge=0)
+    """λ: weight of the class images in the loss, mean(instance) + λ·mean(class)."""
+    class_images: int = Field(100, ge=1, le=10_000)
+    """How many class images per class noun."""
+    class_folder: Path | None = None
+    """Folder with class pictures of your own, used instead of generated ones."""
+    snr_gamma: float | None = Field(None, gt=0)
+    """Min-SNR-γ weighting (5 is customary); left out, every timestep weighs the same."""
+    offset_noise: float = Field(0.0, ge=0, le=1)
+    """Strength of the per-channel constant added to the noise (0.1 is customary where it is used)."""
+    timesteps: Literal["uniform", "logit_normal"] = "uniform"
+    """How timesteps are drawn: all equally often, or those in the middle more often."""
+    caption_dropout: float = Field(0.0, ge=0, lt=1)
+    """Share of the samples that are trained with an empty prompt."""

@@ -1,0 +1,165 @@
+"""Files that are either there and whole, or not there: atomic writes, hashes, safe names.
+
+It exists so that no other module calls ``open(..., "w")``: a process killed at any instant must leave the old
+file or the new one, never half of either.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from boothlab.errors import RunDamaged, disk_errors
+
+TEMPORARY_MARK = ".partial-"
+"""Part of the name of everything that is not finished; such leftovers of a killed process may be deleted."""
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether ``path`` is the unfinished leftover of a write that was interrupted."""
+    return TEMPORARY_MARK in path.name
+
+
+def _temporary_name(path: Path) -> Path:
+    return path.with_name(f"{path.name}{TEMPORARY_MARK}{os.getpid()}-{uuid.uuid4().hex[:8]}")
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames inside ``folder`` survive a power cut (a no-op where folders cannot be opened)."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        with contextlib.suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write ``data`` to ``path`` atomically and durably. Raises NoSpace, NoAccess."""
+    temporary = _temporary_name(path)
+    with disk_errors(path, f"write {path.name}"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` as UTF-8, atomically."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` as indented JSON, atomically. NaN and infinities are refused (they are not JSON)."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """The JSON value in ``path``. Raises RunDamaged with the path when it is missing or malformed."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunDamaged(f"Cannot read {path}: {error}.", "Restore the file or delete its folder.") from error
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Fill a folder out of sight, then let it appear under ``path`` at once.
+
+    Yields a temporary folder beside ``path``. On success its files are flushed to disk and it is renamed; an
+    existing ``path`` is moved aside first and deleted only after the new one is in place. On any error the
+    temporary folder is deleted and ``path`` stays as it was.
+    """
+    temporary = _temporary_name(path)
+    with disk_errors(path, f"write {path.name}"):
+        try:
+            temporary.mkdir(parents=True)
+            yield temporary
+            for file in sorted(temporary.rglob("*")):
+                if file.is_file():
+                    descriptor = os.open(file, os.O_RDONLY)
+                    try:
+                        os.fsync(descriptor)
+                    finally:
+                        os.close(descriptor)
+            old = _temporary_name(path) if path.exists() else None
+            if old is not None:
+                os.replace(path, old)
+            os.replace(temporary, path)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        sync_folder(path.parent)
+        if old is not None:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def sweep_temporaries(folder: Path) -> list[Path]:
+    """Delete what killed processes left unfinished directly inside ``folder``; returns what was deleted.
+
+    Call it only while holding the folder's lock: the temporary of a live writer looks the same.
+    """
+    swept = [path for path in sorted(folder.iterdir()) if is_temporary(path)] if folder.is_dir() else []
+    for path in swept:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    return swept
+
+
+def sha256_bytes(data: bytes) -> str:
+    """Hex SHA-256 of ``data``."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """Hex SHA-256 of the file's bytes, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_json(value: Any) -> str:
+    """Hex SHA-256 of a JSON value in canonical form (sorted keys, no spaces)."""
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return sha256_bytes(canonical.encode())
+
+
+def folder_listing(folder: Path, names: Iterable[str] | None = None) -> dict[str, str]:
+    """Relative POSIX name → SHA-256 for the files below ``folder`` (or only ``names``), sorted."""
+    files = (
+        [folder / name for name in names]
+        if names is not None
+        else [path for path in folder.rglob("*") if path.is_file() and not is_temporary(path)]
+    )
+    return {path.relative_to(folder).as_posix(): sha256_file(path) for path in sorted(files)}
+
+
+def safe_name(text: str, longest: int = 48) -> str:
+    """``text`` as a file name that every operating system accepts.
+
+    >>> safe_name("Ada & Bob: first/try")
+    'Ada-Bob-first-try'
+    """
+    cleaned = re.sub(r"[^\w.-]+", "-", text, flags=re.UNICODE)
+    cleaned = re.sub(r"-*\.?-+", "-", cleaned).strip("-. ")[:longest].rstrip("-. ")
+    return cleaned or "unnamed"

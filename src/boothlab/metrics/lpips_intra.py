@@ -1,0 +1,31 @@
+"""LPIPS among the generated pictures: diversity."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from boothlab.features.feature import Vectors
+from boothlab.features.lpips import LPIPS_ALEX
+from boothlab.metrics.distances import squared_distances
+from boothlab.metrics.metric import SetMetric
+
+
+def value(generated: Vectors, references: Vectors) -> float:
+    """Mean LPIPS over all pairs of different pictures."""
+    pairs = np.triu_indices(len(generated), k=1)
+    return float(squared_distances(generated, generated)[pairs].mean())
+
+
+METRIC = SetMetric(
+    name="lpips_intra",
+    question="How different are the pictures from each other?",
+    better="higher",
+    unit="LPIPS (AlexNet, v0.1)",
+    bounds=(0.0, float("inf")),
+    needs=LPIPS_ALEX,
+    references=("none",),
+    value=value,
+    minimum=2,
+    source="Zhang et al. 2018 (arXiv:1801.03924); DIV of Ruiz et al. 2023 without its grouping by prompt",
+    caution="Over all prompts: different prompts make different pictures.",
+)

@@ -1,0 +1,93 @@
+"""LoRA and DoRA by peft: put in, read out, write in the naming that diffusers loads. The only user of peft."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, inject_adapter_in_model
+from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
+from torch import Tensor, nn
+
+from boothlab.errors import RunDamaged, disk_errors
+from boothlab.models.weights import load_tensors
+
+FILE = "pytorch_lora_weights.safetensors"
+"""The name that diffusers' ``load_lora_weights`` looks for."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterShape:
+    """Rank, alpha and targets of one module's adapters. The update is scaled by alpha / rank."""
+
+    rank: int
+    alpha: float
+    targets: tuple[str, ...]
+    dora: bool = False
+
+    def to_peft(self) -> Any:
+        """peft's own description; B starts at zero, so that the tuned model starts as the base model."""
+        return LoraConfig(
+            r=self.rank,
+            lora_alpha=self.alpha,
+            target_modules=list(self.targets),
+            use_dora=self.dora,
+            init_lora_weights="gaussian" if not self.dora else True,
+        )
+
+
+def add_adapters(module: nn.Module, shape: AdapterShape, seed: int) -> list[nn.Parameter]:
+    """Put adapters into ``module``; their initial weights depend on ``seed`` alone. Returns what they train."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        inject_adapter_in_model(shape.to_peft(), module)
+    return adapter_parameters(module)
+
+
+def adapter_parameters(module: nn.Module) -> list[nn.Parameter]:
+    """The adapters' parameters in a fixed order."""
+    return [parameter for name, parameter in sorted(module.named_parameters()) if "lora_" in name]
+
+
+def adapter_state(module: nn.Module) -> dict[str, Tensor]:
+    """The adapters' tensors in peft's naming."""
+    return dict(get_peft_model_state_dict(module))
+
+
+def save_adapters(folder: Path, modules: dict[str, nn.Module], shapes: dict[str, AdapterShape]) -> Path:
+    """Write the adapters of ``backbone`` and ``text_encoder`` to one file that stock diffusers loads."""
+    from diffusers.loaders import StableDiffusionLoraLoaderMixin
+
+    layers = {role: {k: v.detach().clone() for k, v in adapter_state(m).items()} for role, m in modules.items()}
+    metadata = {role: shape.to_peft().to_dict() for role, shape in shapes.items()}
+    with disk_errors(folder, "write the adapters"):
+        StableDiffusionLoraLoaderMixin.save_lora_weights(
+            folder,
+            unet_lora_layers=layers.get("backbone"),
+            text_encoder_lora_layers=layers.get("text_encoder"),
+            unet_lora_adapter_metadata=metadata.get("backbone"),
+            text_encoder_lora_adapter_metadata=metadata.get("text_encoder"),
+        )
+    return folder / FILE
+
+
+def load_adapters(folder: Path, modules: dict[str, nn.Module]) -> None:
+    """Read into modules that have adapters already what :func:`save_adapters` wrote."""
+    tensors = load_tensors(folder / FILE)
+    prefixes = {"backbone": "unet.", "text_encoder": "text_encoder."}
+    for role, module in modules.items():
+        prefix = prefixes[role]
+        state = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+        expected = adapter_state(module).keys()
+        if set(state) != set(expected):
+            missing = sorted(set(expected) ^ set(state))[:3]
+            raise RunDamaged(f"{folder / FILE} does not fit the base model; it differs in {', '.join(missing)} …")
+        set_peft_model_state_dict(module, state)
+
+
+def adapter_bytes(modules: Sequence[nn.Module]) -> int:
+    """Bytes of the adapters' tensors."""
+    return sum(t.numel() * t.element_size() for module in modules for t in adapter_state(module).values())

@@ -1,0 +1,88 @@
+"""From prompts and seeds to pictures: deterministic samplers, one noise per picture.
+
+A picture depends on its own seed, its prompt, the sampler and the weights; not on its neighbours in the batch,
+up to the last bits that batched arithmetic leaves open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from boothlab.models.model import Conditioning, Model
+
+Sampler = Literal["dpm++", "ddim"]
+
+
+def initial_latents(model: Model, seeds: Sequence[int]) -> Tensor:
+    """(B, C, H, W) standard normal noise, one private generator on the CPU per seed, so equal on every device."""
+    noise = [torch.randn(model.latent_shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
+    return torch.stack(noise).to(model.device)
+
+
+def make_scheduler(name: Sampler, config: dict[str, Any]) -> Any:
+    """A diffusers scheduler with the base model's noise schedule."""
+    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+    from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
+
+    if name == "dpm++":
+        return DPMSolverMultistepScheduler.from_config(config, algorithm_type="dpmsolver++", solver_order=2)
+    return DDIMScheduler.from_config(config, clip_sample=False)
+
+
+@torch.no_grad()
+def sample(
+    model: Model,
+    prompts: Sequence[str],
+    seeds: Sequence[int],
+    sampler: Sampler,
+    steps: int,
+    guidance: float,
+) -> NDArray[np.uint8]:
+    """(B, H, W, 3) uint8 pictures, one per (prompt, seed), made in one batch with classifier-free guidance."""
+    if len(prompts) != len(seeds):
+        raise ValueError(f"{len(prompts)} prompts for {len(seeds)} seeds")
+    scheduler = make_scheduler(sampler, model.scheduler_config())
+    scheduler.set_timesteps(steps, device=model.device)
+    guided = guidance != 1.0
+    text = model.encode_text([*([""] * len(prompts) if guided else []), *prompts])
+    latents = initial_latents(model, seeds) * scheduler.init_noise_sigma
+    for timestep in scheduler.timesteps:
+        noise = _predict(model, scheduler, latents, timestep, text, guidance if guided else None)
+        latents = scheduler.step(noise, timestep, latents, return_dict=False)[0]
+    return to_uint8(model.decode(latents))
+
+
+def _predict(
+    model: Model,
+    scheduler: Any,
+    latents: Tensor,
+    timestep: Tensor,
+    text: Conditioning,
+    guidance: float | None,
+) -> Tensor:
+    copies = 1 if guidance is None else 2
+    scaled = scheduler.scale_model_input(torch.cat([latents] * copies), timestep)
+    timesteps = timestep.to(model.device).expand(len(scaled))
+    predicted = model.predict(scaled, timesteps, text)
+    if guidance is None:
+        return predicted
+    without, with_text = predicted.chunk(2)
+    return without + guidance * (with_text - without)
+
+
+def to_uint8(pixels_B3HW: Tensor) -> NDArray[np.uint8]:
+    """[−1, 1] → (B, H, W, 3) uint8, rounded as diffusers' image processor does."""
+    scaled = (pixels_B3HW.float() / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy()
+    return np.asarray((scaled * 255).round(), dtype=np.uint8)
+
+
+def from_uint8(pixels_BHW3: NDArray[np.uint8]) -> Tensor:
+    """(B, H, W, 3) uint8 → (B, 3, H, W) float32 in [−1, 1]."""
+    tensor = torch.from_numpy(np.array(pixels_BHW3)).permute(0, 3, 1, 2).float()
+    return tensor / 127.5 - 1.0

@@ -1,0 +1,150 @@
+"""How a base model's tokenizer takes a word, what else that word means, and which words mean nothing yet.
+
+A DreamBooth identifier should be one token (or the model has to bind several), rare (or it already has a
+meaning), and no real word or name. The rank is the token's number in the vocabulary, which for byte-pair merges
+runs from frequent to rare.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from boothlab.errors import NoWeights, PlanError
+from boothlab.models.config import Base
+from boothlab.models.load import locate
+
+WORD_END = "</w>"
+
+LANGUAGES = ("en", "de", "es", "fr", "it", "nl", "pl", "pt", "tr", "sv")
+"""Languages in Latin script whose words and names an identifier should not be."""
+
+COMMON_FROM = 2.0
+"""Zipf frequency (log10 per billion words) from which a word counts as known; most given names lie above 2.5."""
+
+EVERYDAY_FROM = 4.0
+"""Zipf frequency of words that everybody uses daily; a suggestion must not contain one."""
+
+KNOWN_MEANINGS = {
+    "sks": "a rifle (SKS), which base models draw when the class noun leaves room for it",
+}
+
+SUGGESTION_LETTERS = range(3, 6)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One token of a word: its text as the tokenizer writes it (``</w>`` ends a word) and its rank."""
+
+    text: str
+    rank: int
+
+
+@dataclass(frozen=True, slots=True)
+class TokenReport:
+    """What is known of a word as an identifier. ``problems`` is empty for a good one."""
+
+    word: str
+    pieces: tuple[Piece, ...]
+    zipf: float
+    language: str
+    problems: tuple[str, ...]
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing speaks against it."""
+        return not self.problems
+
+
+def load_tokenizer(base: Base) -> Any:
+    """The CLIP tokenizer of a base model, without loading its weights. Raises NoWeights, PlanError."""
+    from transformers import CLIPTokenizer
+
+    path = locate(base)
+    if path.is_file():
+        # A single-file checkpoint holds no vocabulary; every SD 1.x/2.x model uses CLIP's, as toon does.
+        path = locate(Base(model="toon"))
+    try:
+        return CLIPTokenizer.from_pretrained(path, subfolder="tokenizer", local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise NoWeights(f"Cannot load the tokenizer of {base.model}: {error}") from error
+
+
+@cache
+def best_known(word: str) -> tuple[float, str]:
+    """(Zipf frequency, language) where ``word`` is most frequent; (0, "") for a word nobody writes."""
+    from wordfreq import zipf_frequency
+
+    # English has the fullest list; the short lists of the others load ten times faster and hold all common words.
+    lists = {language: "large" if language == "en" else "small" for language in LANGUAGES}
+    found = [(float(zipf_frequency(word, language, size)), language) for language, size in lists.items()]
+    frequency, language = max(found, key=lambda pair: pair[0])
+    return (frequency, language) if frequency > 0 else (0.0, "")
+
+
+def split(tokenizer: Any, word: str) -> tuple[Piece, ...]:
+    """The tokens of ``word`` without start and end."""
+    ids = tokenizer(word, add_special_tokens=False).input_ids
+    return tuple(Piece(text, rank) for text, rank in zip(tokenizer.convert_ids_to_tokens(ids), ids, strict=True))
+
+
+def inspect_word(tokenizer: Any, word: str) -> TokenReport:
+    """Everything known of ``word``. Raises PlanError for words of no tokens or with spaces."""
+    pieces = split(tokenizer, word)
+    if not pieces or any(character.isspace() for character in word):
+        raise PlanError(f"{word!r} is not one word.")
+    zipf, language = best_known(word.lower())
+    problems = []
+    if len(pieces) > 1:
+        parts = " ".join(piece.text.removesuffix(WORD_END) for piece in pieces)
+        problems.append(f"is {len(pieces)} tokens ({parts}), each with a meaning of its own")
+        problems += [
+            f"contains the word {text!r}"
+            for piece in pieces
+            if len(text := piece.text.removesuffix(WORD_END)) >= 3
+            and text.isalpha()
+            and best_known(text)[0] >= COMMON_FROM + 1
+        ]
+    if word.lower() in KNOWN_MEANINGS:
+        problems.append(f"already means {KNOWN_MEANINGS[word.lower()]}")
+    if zipf >= COMMON_FROM:
+        problems.append(f"is a word or name (Zipf frequency {zipf:.1f} in '{language}'; unknown words have 0)")
+    if word != word.lower():
+        problems.append("has capital letters, which the tokenizer makes small")
+    return TokenReport(word, pieces, zipf, language, tuple(problems))
+
+
+def _holds_a_word(text: str) -> bool:
+    """Whether a part of three letters or more is an everyday word ("foxtv", "erose")."""
+    parts = {text[i:j] for i in range(len(text)) for j in range(i + 3, len(text) + 1) if j - i < len(text)}
+    return any(best_known(part)[0] >= EVERYDAY_FROM for part in parts)
+
+
+def suggest(tokenizer: Any, count: int, taken: Sequence[str] = ()) -> list[str]:
+    """The ``count`` rarest single-token words of 3–5 letters that mean nothing, rarest first.
+
+    Left out is what a language above knows, and what is part of another token: "anese" is rare, but the model has
+    met it as the end of "japanese".
+    """
+    vocabulary: dict[str, int] = tokenizer.get_vocab()
+    candidates = []
+    for text, rank in vocabulary.items():
+        word = text.removesuffix(WORD_END)
+        usable = text.endswith(WORD_END) and word.isascii() and word.isalpha() and word not in taken
+        if usable and len(word) in SUGGESTION_LETTERS and rank > len(vocabulary) // 2:
+            candidates.append((rank, word))
+    texts = [text.removesuffix(WORD_END) for text in vocabulary]
+    good: list[str] = []
+    for _, word in sorted(candidates, reverse=True):
+        if any(word in text and word != text for text in texts) or _holds_a_word(word):
+            continue
+        if word in KNOWN_MEANINGS or best_known(word)[0] >= COMMON_FROM - 1:
+            continue
+        # A word that the tokenizer would split again after all (because of merge order) is of no use.
+        if len(split(tokenizer, word)) == 1:
+            good.append(word)
+        if len(good) == count:
+            break
+    return good

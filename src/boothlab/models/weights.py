@@ -1,0 +1,88 @@
+"""Whole modules to and from safetensors, in the layout that stock diffusers and transformers read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from boothlab.errors import RunDamaged, disk_errors
+
+Precision = Literal["fp32", "fp16"]
+
+_DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "fp16": torch.float16}
+
+_FOLDERS = {"backbone": "unet", "autoencoder": "vae"}
+"""Role → folder name in the diffusers layout; other roles keep their name."""
+
+
+def folder_of(role: str) -> str:
+    """The folder of a role in the diffusers layout."""
+    return _FOLDERS.get(role, role)
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
+    """One safetensors file. Raises NoSpace, NoAccess."""
+    with disk_errors(path, f"write {path.name}"):
+        try:
+            save_file(
+                {name: tensor.detach().contiguous() for name, tensor in tensors.items()},
+                path,
+                {"format": "pt"},
+            )
+        except SafetensorError as error:
+            # The Rust writer wraps the operating system's error in text: "(os error 28)".
+            number = str(error).rpartition("os error ")[2].partition(")")[0]
+            raise OSError(int(number), str(error)) from error if number.isdigit() else error
+
+
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors in a safetensors file. Raises RunDamaged when it is missing or broken."""
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise RunDamaged(f"Cannot read the weights {path}: {error}.") from error
+
+
+def save_module(module: nn.Module, folder: Path, role: str, precision: Precision) -> Path:
+    """Write ``module`` below ``folder`` so that ``from_pretrained(folder / role folder)`` loads it."""
+    target = folder / folder_of(role)
+    target.mkdir(parents=True)
+    dtype = _DTYPES[precision]
+    state = {
+        name: tensor.to(dtype) if tensor.is_floating_point() else tensor
+        for name, tensor in module.state_dict().items()
+    }
+    described = cast(Any, module)
+    if hasattr(described, "save_config"):  # diffusers
+        described.save_config(target)
+        save_tensors(target / "diffusion_pytorch_model.safetensors", state)
+    else:  # transformers
+        described.config.save_pretrained(target)
+        save_tensors(target / "model.safetensors", state)
+    return target
+
+
+def load_module(module: nn.Module, folder: Path, role: str) -> None:
+    """Read into ``module`` what :func:`save_module` wrote; every tensor must be there and fit."""
+    target = folder / folder_of(role)
+    files = sorted(target.glob("*.safetensors"))
+    if len(files) != 1:
+        raise RunDamaged(f"{target} should hold one .safetensors file; it holds {len(files)}.")
+    try:
+        module.load_state_dict(load_tensors(files[0]), strict=True)
+    except RuntimeError as error:
+        raise RunDamaged(f"{files[0]} does not fit the base model: {error}") from error
+
+
+def state_bytes(module: nn.Module, precision: Precision) -> int:
+    """Bytes that :func:`save_module` will write for the weights."""
+    width = 2 if precision == "fp16" else 4
+    return sum(
+        tensor.numel() * (width if tensor.is_floating_point() else tensor.element_size())
+        for tensor in module.state_dict().values()
+    )

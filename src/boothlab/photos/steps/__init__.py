@@ -1,0 +1,11 @@
+"""The photo steps that exist: one line each, in alphabetical order."""
+
+from boothlab.config.base import members
+from boothlab.photos.steps.center import Center
+from boothlab.photos.steps.letterbox import Letterbox
+from boothlab.photos.steps.resize import Resize
+from boothlab.photos.steps.step import Step
+
+STEPS: tuple[type[Step], ...] = members(globals(), Step)
+
+__all__ = ["STEPS", "Center", "Letterbox", "Resize", "Step"]

@@ -1,0 +1,37 @@
+"""Pad to a square with white borders that do not count in the loss."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from boothlab.photos.photo import Photo, Rejected
+from boothlab.photos.steps.step import Step
+
+
+class Letterbox(Step):
+    """Pad the shorter side to a square; nothing of the photo is lost."""
+
+    kind: Literal["letterbox"] = "letterbox"
+    shade: int = Field(255, ge=0, le=255)
+    """Grey level of the borders."""
+    masked: bool = True
+    """Leave the borders out of the loss, so that the model does not learn to draw them."""
+
+    def apply(self, photo: Photo, size: int) -> Photo | Rejected:
+        """Add equal borders (the odd pixel at the far end)."""
+        width, height = photo.size
+        side = max(width, height)
+        left, top = (side - width) // 2, (side - height) // 2
+        window = (slice(top, top + height), slice(left, left + width))
+        pixels = np.full((side, side, 3), self.shade, dtype=np.uint8)
+        pixels[window] = photo.pixels
+        mask = photo.mask
+        if mask is not None or (self.masked and width != height):
+            border = 0 if self.masked else 255
+            padded = np.full((side, side), border, dtype=np.uint8)
+            padded[window] = 255 if photo.mask is None else photo.mask
+            mask = padded
+        return photo.after(self.kind, pixels, mask, box=[-left, -top, side - left, side - top])

@@ -1,0 +1,38 @@
+"""Scale to the size of the base model, once, with an antialiased filter."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from PIL import Image
+from pydantic import Field
+
+from boothlab.photos.photo import Photo, Rejected
+from boothlab.photos.steps.step import Step
+
+
+class Resize(Step):
+    """Scale to the model's size; says when that means enlarging."""
+
+    kind: Literal["resize"] = "resize"
+    largest_enlargement: float = Field(4.0, ge=1.0)
+    """A photo that would have to be enlarged more than so many times is set aside."""
+
+    def apply(self, photo: Photo, size: int) -> Photo | Rejected:
+        """Lanczos in both directions (PIL widens the filter when it shrinks, so nothing aliases)."""
+        width, height = photo.size
+        scale = size / min(width, height)
+        if scale > self.largest_enlargement:
+            reason = (
+                f"is too small: {width}×{height} px would have to be enlarged {scale:.1f} times to {size} px, "
+                f"the limit is {self.largest_enlargement:g}"
+            )
+            hint = "Use a larger original, or raise largest_enlargement of the resize step."
+            return Rejected(photo.name, "too-small", reason, hint, photo.source_hash, photo.trail)
+        target = (size, size)
+        pixels = np.asarray(Image.fromarray(photo.pixels).resize(target, Image.Resampling.LANCZOS))
+        mask = photo.mask
+        if mask is not None:
+            mask = np.asarray(Image.fromarray(mask).resize(target, Image.Resampling.BOX))
+        return photo.after(self.kind, pixels, mask, from_size=[width, height], size=size, scale=round(scale, 4))

@@ -1,0 +1,94 @@
+"""The plan of a run: one closed, typed tree, assembled from configs that live with their owners. (Torch-free.)"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field, model_validator
+
+from boothlab.config.base import Config, closed_union
+from boothlab.config.load import load, validate
+from boothlab.diffusion.config import Objective
+from boothlab.evaluation.config import Evaluation
+from boothlab.files import sha256_json
+from boothlab.generation.config import Generation
+from boothlab.models.config import Base
+from boothlab.photos.config import Photos
+from boothlab.strategies import STRATEGIES, DreamBooth, Strategy
+from boothlab.subjects import Subject
+from boothlab.training.config import Training
+
+if TYPE_CHECKING:
+    AnyStrategy = Strategy
+else:
+    AnyStrategy = closed_union(STRATEGIES)
+
+
+class RunPlan(Config):
+    """Everything that decides what a run does."""
+
+    name: str = Field("run", min_length=1, max_length=48)
+    """First part of the run folder's name."""
+    subjects: tuple[Subject, ...] = Field(min_length=1)
+    """Who is learned."""
+    base: Base = Base()
+    """The base model."""
+    photos: Photos = Photos()
+    """How photos are prepared."""
+    strategy: AnyStrategy = DreamBooth()
+    """What moves."""
+    objective: Objective = Objective()
+    """What is minimised."""
+    training: Training = Training()
+    """How long and how."""
+    generation: Generation = Generation()
+    """How pictures are made."""
+    evaluation: Evaluation = Evaluation()
+    """What is drawn and compared."""
+
+    @model_validator(mode="after")
+    def _subjects_differ(self) -> RunPlan:
+        names = [subject.name for subject in self.subjects]
+        if len(set(names)) < len(names):
+            raise ValueError(f"subjects must have different names: {names}")
+        words = [subject.identifier for subject in self.subjects if subject.identifier]
+        if len(set(words)) < len(words):
+            raise ValueError(f"subjects must have different identifiers: {words}")
+        return self
+
+
+def load_plan(path: Path, overrides: tuple[str, ...] | list[str] = ()) -> RunPlan:
+    """The plan in a TOML file. Relative paths in it are meant from the file's folder."""
+    return relative_to(load(RunPlan, path, overrides), path.resolve().parent)
+
+
+def plan_from(tree: dict[str, Any], source: str) -> RunPlan:
+    """The plan in a JSON tree, e.g. of a run folder."""
+    return validate(RunPlan, tree, source)
+
+
+def relative_to(plan: RunPlan, folder: Path) -> RunPlan:
+    """``plan`` with its relative paths taken from ``folder``."""
+    subjects = tuple(s.model_copy(update={"photos": folder / s.photos.expanduser()}) for s in plan.subjects)
+    update: dict[str, Any] = {"subjects": subjects}
+    own = plan.objective.class_folder
+    if own is not None:
+        update["objective"] = plan.objective.model_copy(update={"class_folder": folder / own.expanduser()})
+    model = plan.base.model
+    if model != "toon" and (folder / model).exists():
+        update["base"] = plan.base.model_copy(update={"model": str(folder / model)})
+    return plan.model_copy(update=update)
+
+
+def digest(plan: RunPlan, inputs: dict[str, str]) -> str:
+    """Hex SHA-256 of a resolved plan and of the content of its inputs.
+
+    Places are replaced by contents: the same photos in another folder are the same run.
+    """
+    tree = plan.model_dump(mode="json", exclude={"name"})
+    for subject in tree["subjects"]:
+        subject.pop("photos")
+    tree["base"].pop("model")
+    tree["objective"].pop("class_folder")
+    return sha256_json({"plan": tree, "inputs": dict(sorted(inputs.items()))})

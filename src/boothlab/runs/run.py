@@ -1,0 +1,163 @@
+"""The run folder: everything about one training, and the only channel between those who make and who read it.
+
+::
+
+    NAME-HHHHHHHH/        8 hex digits of the resolved plan and of the hashes of its inputs
+    ├── plan.toml         as given          ├── checkpoints/step-NNNNNN/
+    ├── plan.json         resolved          ├── snapshots/step-NNNNNN/
+    ├── provenance.json                     ├── images/
+    ├── status.json                         ├── scores.csv, summary.json
+    ├── events.jsonl                        └── report.html
+
+Readers ignore what they do not know; every JSON file carries ``"format": 1``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from boothlab.errors import PlanError, RunBusy, RunDamaged, disk_errors
+from boothlab.files import read_json, safe_name, sweep_temporaries, write_json, write_text
+from boothlab.runs import events as event_log
+from boothlab.runs.events import Event
+from boothlab.runs.status import LEGAL_MOVES, State, Status, require_legal
+
+FORMAT = 1
+
+
+def step_name(step: int) -> str:
+    """The folder name of a step: ``step-000250``."""
+    return f"step-{step:06d}"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run folder. Cheap to make; reads its files when asked."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The folder's name, ``NAME-HHHHHHHH``."""
+        return self.path.name
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where resumable states live."""
+        return self.path / "checkpoints"
+
+    @property
+    def snapshots(self) -> Path:
+        """Where weights to generate with live."""
+        return self.path / "snapshots"
+
+    @property
+    def images(self) -> Path:
+        """Where generated pictures live."""
+        return self.path / "images"
+
+    def snapshot_steps(self) -> list[int]:
+        """Steps of the snapshots that are there, ascending."""
+        found = self.snapshots.glob("step-*") if self.snapshots.is_dir() else []
+        return sorted(int(path.name.removeprefix("step-")) for path in found if path.name[5:].isdigit())
+
+    def plan(self) -> dict[str, Any]:
+        """The resolved plan as a JSON tree."""
+        tree = read_json(self.path / "plan.json")
+        if not isinstance(tree, dict) or "plan" not in tree:
+            raise RunDamaged(f"{self.path / 'plan.json'} is not a resolved plan.")
+        return dict(tree["plan"])
+
+    def status(self) -> Status:
+        """What ``status.json`` says."""
+        tree = read_json(self.path / "status.json")
+        try:
+            if tree["state"] not in LEGAL_MOVES:
+                raise ValueError(f"unknown state {tree['state']!r}")
+            return Status(state=tree["state"], step=int(tree["step"]), reason=str(tree["reason"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunDamaged(f"{self.path / 'status.json'} is damaged: {error}.") from error
+
+    def events(self) -> list[Event]:
+        """The events of the history that counts (see :func:`boothlab.runs.events.current`)."""
+        return event_log.current(event_log.read(self.path / "events.jsonl"))
+
+    def move(self, state: State, step: int, reason: str = "") -> None:
+        """Change the state. Raises ValueError for an illegal move."""
+        old = self.status()
+        if old.state != state:
+            require_legal(old.state, state)
+        write_json(self.path / "status.json", {"format": FORMAT, **asdict(Status(state, step, reason))})
+
+    def say(self, event: Event) -> None:
+        """Append ``event`` to the log."""
+        event_log.append(self.path / "events.jsonl", event)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the folder for writing; raises RunBusy when another process does.
+
+        Entering cleans up after a killed writer: unfinished files are deleted, the torn last line of the event
+        log is cut off, and a state still ``running`` becomes ``lost``.
+        """
+        with disk_errors(self.path, f"work in {self.path}"):
+            lock = FileLock(self.path / ".lock", timeout=0)
+            try:
+                lock.acquire()
+            except Timeout:
+                raise RunBusy(
+                    f"Another process is working on {self.path}.", "Wait for it to end, or stop it."
+                ) from None
+        try:
+            for folder in (self.path, self.checkpoints, self.snapshots):
+                sweep_temporaries(folder)
+            event_log.mend(self.path / "events.jsonl")
+            status = self.status()
+            if status.state == "running":
+                self.move("lost", status.step, "the process that was running it is gone")
+            yield
+        finally:
+            lock.release()
+
+
+def open_run(path: Path) -> Run:
+    """The run at ``path``. Raises PlanError when there is none."""
+    if not (path / "plan.json").is_file():
+        near = sorted(p.name for p in path.parent.glob(f"{path.name}*") if (p / "plan.json").is_file())
+        hint = f"Did you mean {', '.join(near)}?" if near else "Give the path of a run folder (runs/NAME-HHHHHHHH)."
+        raise PlanError(f"{path} is not a run folder: it has no plan.json.", hint)
+    return Run(path)
+
+
+def create_run(
+    root: Path, name: str, digest: str, plan: dict[str, Any], plan_toml: str, provenance: dict[str, Any]
+) -> Run:
+    """The run folder for this plan and these inputs: the existing one, or a new one in state ``created``.
+
+    ``digest`` is the hex SHA-256 of the resolved plan and its inputs; a folder whose plan says otherwise is
+    refused (two plans would have to agree in 32 bits of it).
+    """
+    run = Run(root / f"{safe_name(name)}-{digest[:8]}")
+    plan_path = run.path / "plan.json"
+    if plan_path.is_file():
+        found = read_json(plan_path).get("digest")
+        if found != digest:
+            raise RunDamaged(
+                f"{run.path} belongs to another plan (digest {str(found)[:16]}, expected {digest[:16]}).",
+                "Give the run another name in the plan, or move the folder away.",
+            )
+    with disk_errors(run.path, f"make the run folder {run.path}"):
+        run.path.mkdir(parents=True, exist_ok=True)
+    # plan.json is written last: a folder with it is complete, a folder without it is made again.
+    if not plan_path.is_file():
+        write_text(run.path / "plan.toml", plan_toml)
+        write_json(run.path / "provenance.json", provenance)
+        write_json(run.path / "status.json", {"format": FORMAT, **asdict(Status("created"))})
+        write_json(plan_path, {"format": FORMAT, "digest": digest, "plan": plan})
+    return run

@@ -1,0 +1,50 @@
+"""Settings of low-rank adaptation. (Torch-free.)"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from boothlab.strategies.config import Strategy
+from boothlab.subjects import Subject
+
+if TYPE_CHECKING:
+    from boothlab.models.model import Model
+    from boothlab.strategies.attached import Attached
+
+
+class Lora(Strategy):
+    """Low-rank adapters beside frozen weights (Hu et al. 2021); with `dora`, weight-decomposed (Liu et al. 2024)."""
+
+    kind: Literal["lora"] = "lora"
+    learning_rate: float = Field(1e-4, gt=0)
+    """Learning rate of the denoiser's adapters."""
+    rank: int = Field(8, ge=1, le=1024)
+    """Rank of the update."""
+    alpha: float | None = Field(None, gt=0)
+    """The update is scaled by alpha / rank; left out, alpha = rank."""
+    targets: tuple[str, ...] | None = None
+    """Names of the linear layers that get adapters; left out, the attention projections."""
+    dora: bool = False
+    """Learn magnitude and direction of each weight column apart."""
+    text_encoder: bool = False
+    """Adapters in the text encoder too."""
+    text_encoder_learning_rate: float | None = Field(None, gt=0)
+    """Their learning rate; left out, that of the denoiser's adapters."""
+    text_encoder_steps: int | None = Field(None, ge=1)
+    """They move only in the first so many steps; left out, in all."""
+
+    def attach(self, model: Model, subjects: Sequence[Subject], seed: int) -> Attached:
+        """Put adapters in."""
+        from boothlab.strategies.lora.method import attach
+
+        return attach(self, model, seed)
+
+    def restore(self, model: Model, folder: Path) -> None:
+        """Put adapters in and load them."""
+        from boothlab.strategies.lora.method import restore
+
+        restore(self, model, folder)

@@ -1,0 +1,116 @@
+"""From photo sets and class images to the pool that the loop deals from: latents encoded once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from boothlab.diffusion.config import Objective
+from boothlab.errors import PhotoError
+from boothlab.models.model import Model
+from boothlab.models.sampling import from_uint8
+from boothlab.photos.photo import Photo
+from boothlab.strategies.config import Strategy
+from boothlab.subjects import Subject, fill
+from boothlab.training.batches import Example, Pool
+from boothlab.training.class_images import read_class_image
+from boothlab.training.config import Training
+from boothlab.training.job import Job
+from boothlab.training.optim import Optimizer
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingSet:
+    """The photos that one subject is trained on."""
+
+    subject: Subject
+    photos: tuple[Photo, ...]
+
+
+def build_pool(
+    model: Model,
+    objective: Objective,
+    sets: Sequence[TrainingSet],
+    class_paths: Mapping[str, Sequence[Path]],
+    progress: Progress | None = None,
+) -> Pool:
+    """Encode every photo and class image once; each step still draws its own sample from the posterior."""
+    total = sum(len(s.photos) for s in sets) + sum(len(paths) for paths in class_paths.values())
+    done = 0
+
+    def tick() -> None:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(done, total)
+
+    instances = []
+    for training_set in sets:
+        for photo in training_set.photos:
+            instances.append(_instance(model, objective, training_set.subject, photo))
+            tick()
+    classes: dict[str, tuple[Example, ...]] = {}
+    for noun, paths in class_paths.items():
+        examples = []
+        for path in paths:
+            pixels = read_class_image(path, model.size)
+            if pixels is not None:
+                prompt = fill(objective.class_prompt, None, noun)
+                posterior = model.encode_image(from_uint8(pixels[None]))
+                examples.append(Example(f"{noun}/{path.name}", posterior, prompt, noun))
+            tick()
+        if not examples:
+            raise PhotoError(f"None of the {len(paths)} class images of {noun!r} is usable.")
+        classes[noun] = tuple(examples)
+    return Pool(tuple(instances), classes)
+
+
+def _instance(model: Model, objective: Objective, subject: Subject, photo: Photo) -> Example:
+    prompt = fill(photo.caption or objective.instance_prompt, subject.identifier, subject.class_noun)
+    mask = None if photo.mask is None else latent_mask(photo.mask, model.latent_shape[1:])
+    return Example(
+        id=f"{subject.name}/{photo.name}",
+        posterior=model.encode_image(from_uint8(photo.pixels[None])),
+        prompt=prompt,
+        class_noun=subject.class_noun,
+        weight=subject.weight,
+        mask_11HW=mask,
+    )
+
+
+def latent_mask(mask: np.ndarray[tuple[int, int], np.dtype[np.uint8]], shape: Sequence[int]) -> Tensor:
+    """(1, 1, H, W) share of each latent's area that counts, 0…1, from a pixel mask of 0…255.
+
+    Raises PhotoError when nothing is left to learn from.
+    """
+    height, width = shape
+    small = np.asarray(Image.fromarray(mask).resize((width, height), Image.Resampling.BOX))
+    tensor = torch.from_numpy(small.astype(np.float32) / 255.0)[None, None]
+    if float(tensor.sum()) <= 0.0:
+        raise PhotoError("A photo is masked out completely; nothing of it would be learned.")
+    return tensor
+
+
+def build_job(
+    model: Model,
+    strategy: Strategy,
+    subjects: Sequence[Subject],
+    objective: Objective,
+    settings: Training,
+    pool: Pool,
+    folder: Path | None,
+) -> Job:
+    """Attach the strategy and make the optimizer. ``model`` must be fresh: nothing attached before."""
+    torch.set_num_threads(settings.num_threads())
+    attached = strategy.attach(model, subjects, settings.seed)
+    optimizer = Optimizer(attached.groups, settings.optimizer)
+    steps = settings.total_steps(len(pool.instances))
+    return Job(model, attached, optimizer, pool, objective, settings, steps, folder)

@@ -1,0 +1,61 @@
+"""Resumable states on disk: written atomically, verified by hash, the newest whole one wins."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from boothlab.errors import RunDamaged
+from boothlab.files import new_folder, read_json, sha256_file, write_json
+from boothlab.models.weights import load_tensors, save_tensors
+from boothlab.runs.run import step_name
+
+FORMAT = 1
+STATE = "state.safetensors"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """Everything that a resume needs besides the plan: tensors by name at a step."""
+
+    step: int
+    tensors: dict[str, Tensor]
+
+
+def save(folder: Path, step: int, tensors: Mapping[str, Tensor], keep: int) -> None:
+    """Write ``folder/step-NNNNNN`` unless it is there and whole; then drop all but the newest ``keep``."""
+    path = folder / step_name(step)
+    if not (path.is_dir() and is_whole(path)):
+        with new_folder(path) as temporary:
+            save_tensors(temporary / STATE, dict(tensors))
+            digest = sha256_file(temporary / STATE)
+            write_json(temporary / "checkpoint.json", {"format": FORMAT, "step": step, "sha256": digest})
+    for old in sorted(_candidates(folder))[:-keep]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _candidates(folder: Path) -> list[Path]:
+    return [p for p in folder.glob("step-*") if p.name[5:].isdigit()] if folder.is_dir() else []
+
+
+def is_whole(path: Path) -> bool:
+    """Whether the checkpoint's bytes are those that were written."""
+    try:
+        about = read_json(path / "checkpoint.json")
+        return bool(about["sha256"] == sha256_file(path / STATE))
+    except (RunDamaged, KeyError, TypeError, OSError):
+        return False
+
+
+def newest(folder: Path, skipped: Callable[[Path], None]) -> Checkpoint | None:
+    """The newest checkpoint that is whole; ``skipped`` is told of damaged ones before it. None if there is none."""
+    for path in sorted(_candidates(folder), reverse=True):
+        if is_whole(path):
+            about = read_json(path / "checkpoint.json")
+            return Checkpoint(int(about["step"]), load_tensors(path / STATE))
+        skipped(path)
+    return None

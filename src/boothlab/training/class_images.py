@@ -1,0 +1,130 @@
+"""Class images for prior preservation: drawn once by the base model, kept losslessly, shared by all runs.
+
+The cache is addressed by everything that the pictures depend on. Pictures are made in fixed blocks with one seed
+per picture, so an interrupted generation goes on where it stopped and gives the very same pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+from PIL import Image
+
+from boothlab.errors import PhotoError, TrainingError, disk_errors
+from boothlab.files import sha256_json, write_bytes, write_json
+from boothlab.home import cache
+from boothlab.models.model import Model
+from boothlab.models.sampling import Sampler, sample
+from boothlab.photos.photo import Rejected
+from boothlab.photos.photoset import png_bytes
+from boothlab.photos.read import find_photos, read_photo
+from boothlab.photos.steps import Center, Resize
+from boothlab.seeds import derive
+
+BLOCK = 8
+"""Pictures per batch; fixed, because the last bits of a picture depend on the batch it is made in."""
+
+FLATTEST = 2.0
+"""A picture whose grey levels deviate less than this (of 255) from their mean is black or flat, and is not used."""
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ClassRequest:
+    """Everything class images depend on."""
+
+    base_fingerprint: str
+    prompt: str
+    size: int
+    count: int
+    sampler: Sampler
+    steps: int
+    guidance: float
+    seed: int
+
+    def key(self) -> str:
+        """Address in the cache; the count is not part of it: more pictures extend the same folder."""
+        return sha256_json({"format": 1, "block": BLOCK, **self.described()})[:16]
+
+    def described(self) -> dict[str, Any]:
+        """What ``manifest.json`` says."""
+        names = ("base_fingerprint", "prompt", "size", "sampler", "steps", "guidance", "seed")
+        return {name: getattr(self, name) for name in names}
+
+
+def is_flat(pixels: NDArray[np.uint8]) -> bool:
+    """Whether a picture shows nothing (all black, all one colour)."""
+    return float(pixels.std()) < FLATTEST
+
+
+def class_images(request: ClassRequest, model: Callable[[], Model], progress: Progress | None = None) -> list[Path]:
+    """Paths of ``request.count`` pictures, made now where they are not there yet.
+
+    ``model`` is called only when something has to be drawn. Raises TrainingError when the base model draws
+    almost nothing but flat pictures.
+    """
+    folder = cache("class-images") / request.key()
+    with disk_errors(folder, "make class images"):
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock"):
+            write_json(folder / "manifest.json", {"format": 1, **request.described()})
+            return _fill(folder, request, model, progress)
+
+
+def _fill(folder: Path, request: ClassRequest, model: Callable[[], Model], progress: Progress | None) -> list[Path]:
+    good: list[Path] = []
+    for block in range(2 + 2 * request.count // BLOCK):
+        paths = [folder / f"{index:05d}.png" for index in range(block * BLOCK, (block + 1) * BLOCK)]
+        pictures = _read_block(paths)
+        if pictures is None:
+            seeds = [derive(request.seed, "class-images", block * BLOCK + k) for k in range(BLOCK)]
+            drawn = sample(model(), [request.prompt] * BLOCK, seeds, request.sampler, request.steps, request.guidance)
+            for path, pixels in zip(paths, drawn, strict=True):
+                write_bytes(path, png_bytes(pixels))
+            pictures = list(drawn)
+        good += [path for path, pixels in zip(paths, pictures, strict=True) if not is_flat(pixels)]
+        if progress is not None:
+            progress(min(len(good), request.count), request.count)
+        if len(good) >= request.count:
+            return good[: request.count]
+    raise TrainingError(
+        f"The base model drew only {len(good)} usable pictures of {request.prompt!r}; {request.count} are needed.",
+        "Look at them, change objective.class_prompt, or give objective.class_folder.",
+    )
+
+
+def _read_block(paths: list[Path]) -> list[NDArray[np.uint8]] | None:
+    """The block's pictures; None when one is missing or damaged, and the block is to be made again."""
+    pictures = []
+    for path in paths:
+        try:
+            with Image.open(path) as image:
+                pictures.append(np.array(image.convert("RGB")))
+        except OSError:
+            return None
+    return pictures
+
+
+def read_class_image(path: Path, size: int) -> NDArray[np.uint8] | None:
+    """A class picture as (size, size, 3) pixels; None where the file is no usable picture."""
+    photo = read_photo(path)
+    for step in (Center(), Resize(largest_enlargement=64.0)):
+        if isinstance(photo, Rejected):
+            return None
+        photo = step.apply(photo, size)
+    return None if isinstance(photo, Rejected) or is_flat(photo.pixels) else photo.pixels
+
+
+def own_class_images(folder: Path, count: int) -> list[Path]:
+    """Up to ``count`` pictures of a user's own class folder. Raises PhotoError when it holds none."""
+    paths, _ = find_photos(folder)
+    if not paths:
+        raise PhotoError(f"objective.class_folder is {folder}; it holds no pictures.")
+    return paths[:count]

@@ -1,0 +1,91 @@
+"""Settings of the training loop. (Torch-free.)"""
+
+from __future__ import annotations
+
+import os
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from boothlab.config.base import Config
+
+
+class Optimizer(Config):
+    """AdamW, decoupled weight decay (Loshchilov & Hutter 2019)."""
+
+    beta1: float = Field(0.9, ge=0, lt=1)
+    """Decay of the mean of the gradients."""
+    beta2: float = Field(0.999, ge=0, lt=1)
+    """Decay of the mean of their squares."""
+    weight_decay: float = Field(1e-2, ge=0)
+    """Decoupled weight decay."""
+    epsilon: float = Field(1e-8, gt=0)
+    """Added to the denominator."""
+    max_grad_norm: float | None = Field(1.0, gt=0)
+    """Gradients are scaled down to this total norm; left out as null, they are not clipped."""
+
+
+class Rate(Config):
+    """How the learning rate goes over the steps."""
+
+    kind: Literal["constant", "linear", "cosine"] = "constant"
+    """Constant, or falling to zero at the last step in a line or half a cosine."""
+    warmup: int = Field(0, ge=0)
+    """Steps over which the rate first rises; the first step already moves (1/warmup), unlike elsewhere."""
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether the rate at a step depends on the total number of steps."""
+        return self.kind != "constant"
+
+
+class Training(Config):
+    """How long and how the weights are moved."""
+
+    steps: int | None = Field(None, ge=1)
+    """Optimizer steps; give either this or steps_per_photo."""
+    steps_per_photo: int | None = Field(None, ge=1)
+    """Optimizer steps per training photo, summed over subjects; 100 when neither is given."""
+    batch_size: int = Field(1, ge=1, le=256)
+    """Photos per step and pass; as many class images come on top with prior preservation."""
+    accumulate: int = Field(1, ge=1, le=1024)
+    """Passes per optimizer step; equal to a batch so many times larger."""
+    seed: int = Field(0, ge=0)
+    """Everything random in the training depends on it."""
+    threads: int | None = Field(None, ge=1)
+    """CPU threads; part of a run's identity, because sums depend on it in the last bits. Left out, all cores."""
+    optimizer: Optimizer = Optimizer()
+    """The optimizer."""
+    rate: Rate = Rate()
+    """The learning-rate schedule."""
+    checkpoint_every: int = Field(100, ge=1)
+    """Steps between checkpoints that a killed run goes on from."""
+    keep_checkpoints: int = Field(2, ge=1)
+    """How many checkpoints are kept; an old one goes only when the new one is safe."""
+    snapshots: tuple[int, ...] = ()
+    """Steps whose weights are kept for generation and scores; the last step always is."""
+    snapshot_precision: Literal["fp16", "fp32"] = "fp16"
+    """Number format of the snapshots."""
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Training:
+        if self.steps is not None and self.steps_per_photo is not None:
+            raise ValueError("give steps or steps_per_photo, not both")
+        total = self.steps
+        if total is not None and any(not 1 <= step <= total for step in self.snapshots):
+            raise ValueError(f"snapshots {list(self.snapshots)} must lie between 1 and steps ({total})")
+        return self
+
+    def total_steps(self, photos: int) -> int:
+        """Optimizer steps for so many training photos."""
+        if self.steps is not None:
+            return self.steps
+        return (self.steps_per_photo or 100) * photos
+
+    def snapshot_steps(self, total: int) -> tuple[int, ...]:
+        """Steps at which weights are kept, ascending, the last step among them."""
+        return tuple(sorted({step for step in self.snapshots if step <= total} | {total}))
+
+    def num_threads(self) -> int:
+        """CPU threads of this run."""
+        return self.threads or os.cpu_count() or 1

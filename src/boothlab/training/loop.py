@@ -1,0 +1,100 @@
+"""The training loop: one generator of events for every strategy and every family of models."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+
+import torch
+
+from boothlab.diffusion import objective
+from boothlab.diffusion.objective import Noised
+from boothlab.errors import NotFinite
+from boothlab.models.model import Conditioning
+from boothlab.runs.events import Event, Finished, Stepped
+from boothlab.training import rates
+from boothlab.training.batches import Dealt, deal, noised, prompts
+from boothlab.training.job import Job
+
+
+def train(job: Job) -> Iterator[Event]:
+    """Take optimization steps ``job.step`` … ``job.steps`` and say what happened.
+
+    Exact resume: order, noise and timesteps depend only on (seed, step), so a run killed at any point and
+    restarted yields the same weights bit for bit on the same kind of machine with the same number of threads.
+    Closing the generator between two events saves a checkpoint first, so a stopped run loses nothing.
+    """
+    settings = job.settings
+    try:
+        while job.step < job.steps:
+            yield from job.due()
+            started = time.perf_counter()
+            parts = [0.0, 0.0]
+            passes = deal(job.pool, settings.seed, job.step, settings.batch_size, settings.accumulate)
+            for batch in passes:
+                for index, value in enumerate(_backward(job, batch)):
+                    parts[index] += value / settings.accumulate
+            _require_finite(job.step, parts)
+            job.optimizer.withhold_closed(job.step)
+            norm = job.optimizer.clip(job.step)
+            lr = job.optimizer.step(rates.factor(settings.rate, job.step, job.steps))
+            job.attached.hold()
+            job.step += 1
+            yield _stepped(job, parts, norm, lr, time.perf_counter() - started)
+        yield from job.due()
+    except GeneratorExit:
+        if job.folder is not None and job.step > 0:
+            job.save_checkpoint(job.folder)
+        raise
+    yield Finished(job.step)
+
+
+def _backward(job: Job, batch: Sequence[Dealt]) -> tuple[float, float]:
+    """Add the gradient of one pass; returns mean error of its photos and of its class images."""
+    schedule, settings = job.model.schedule, job.settings
+    sample = noised(batch, settings.seed, job.step, job.objective, len(schedule), job.model.device)
+    text = condition(job, prompts(batch, settings.seed, job.step, job.objective.caption_dropout))
+    prediction = job.model.predict(objective.noisy(schedule, sample), sample.timestep_B, text)
+    error_B = objective.sample_errors(schedule, prediction, sample, job.objective.snr_gamma)
+    (objective.reduce(error_B, sample) / settings.accumulate).backward()  # type: ignore[no-untyped-call]
+    return _means(error_B.detach(), sample)
+
+
+def _means(error_B: torch.Tensor, sample: Noised) -> tuple[float, float]:
+    instances = sample.num_instance
+    class_error = error_B[instances:]
+    return float(error_B[:instances].mean()), float(class_error.mean()) if len(class_error) else 0.0
+
+
+def condition(job: Job, texts: Sequence[str]) -> Conditioning:
+    """The prompts encoded: live where text encoders move, once per prompt where they do not."""
+    captions = [job.attached.caption(text) for text in texts]
+    if job.attached.moves_text:
+        return job.model.encode_text(captions)
+    for caption in captions:
+        if caption not in job.text_cache:
+            with torch.no_grad():
+                job.text_cache[caption] = job.model.encode_text([caption])
+    return Conditioning.stack([job.text_cache[caption] for caption in captions])
+
+
+def _require_finite(step: int, parts: Sequence[float]) -> None:
+    if not all(math.isfinite(part) for part in parts):
+        raise NotFinite(
+            f"The loss at step {step} is {parts[0]:g} on photos and {parts[1]:g} on class images.",
+            "Lower the learning rate; checkpoints before this step are intact.",
+        )
+
+
+def _stepped(job: Job, parts: Sequence[float], norm: float, lr: float, seconds: float) -> Stepped:
+    with_prior = bool(job.pool.classes)
+    return Stepped(
+        step=job.step,
+        loss=parts[0] + (job.objective.prior_weight * parts[1] if with_prior else 0.0),
+        instance_loss=parts[0],
+        class_loss=parts[1] if with_prior else None,
+        norm=norm,
+        lr=lr,
+        seconds=round(seconds, 4),
+    )
