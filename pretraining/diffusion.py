@@ -1,0 +1,216 @@
+"""Stage `diffusion`: the text-to-image UNet in SD v1's layout, trained on cached latents with a frozen text tower.
+
+Shapes: latents (B, 4, h, w), already scaled; text (B, 77, D).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import DDPMScheduler, DPMSolverMultistepScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from PIL import Image
+from torch import Tensor
+from transformers import CLIPModel, CLIPTextConfig, CLIPTextModel
+
+from pretraining import atomic, autoencoder, captions, clip, vocabulary
+from pretraining.dataset import Pictures
+from pretraining.identities import SEED
+from pretraining.loop import Losses, Schedule, Training, ema_weights
+from pretraining.randomness import batch_indices, stream, torch_stream
+from pretraining.sizes import Size
+
+DROPOUT = 0.10
+"""Share of captions replaced by the empty text, for classifier-free guidance."""
+SNR_GAMMA = 5.0
+SCHEDULE = {
+    "num_train_timesteps": 1000,
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "clip_sample": False,
+    "prediction_type": "epsilon",
+    "steps_offset": 1,
+}
+SHEET_PROMPTS = (
+    "a photo of a person",
+    "a photo of a monster",
+    "a photo of a plant",
+    "a portrait of a person in sketch style",
+    "a portrait of a person in flat style",
+    "a portrait of a person in comic style",
+    "a photo of a person on a red background",
+    "a photo of a person with blue hair, on a yellow background",
+    "a photo of a person with glasses and long hair",
+    "a photo of a person with a red mohawk, on a navy background",
+    "a photo of a green monster with horns, on a pink background",
+    "a photo of a cactus plant in a red pot",
+    "a portrait of a person wearing a blue shirt, with a beard",
+    "a photo of a person who is bald, in flat style",
+    "a portrait of a person wearing a white turban, on a green background",
+    "a photo of a qzpt person smiling",
+)
+
+
+def build(size: Size) -> UNet2DConditionModel:
+    """SD v1's blocks and names, fewer channels."""
+    torch.manual_seed(SEED + 3)
+    return UNet2DConditionModel(
+        sample_size=size.picture // 8,
+        in_channels=4,
+        out_channels=4,
+        layers_per_block=2,
+        block_out_channels=size.unet_channels,
+        down_block_types=("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
+        up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
+        cross_attention_dim=size.text_width,
+        attention_head_dim=size.unet_heads,
+        norm_num_groups=size.norm_groups,
+    )
+
+
+def text_encoder(model: CLIPModel) -> CLIPTextModel:
+    """The frozen text tower alone, as the pipeline stores it."""
+    tower = CLIPTextModel(CLIPTextConfig(**model.config.text_config.to_dict()))
+    tower.load_state_dict(model.text_model.state_dict())
+    return tower.eval().requires_grad_(False)
+
+
+class Latents:
+    """All cached latents as one sequence; sampled from the posterior and scaled on reading."""
+
+    def __init__(self, folder: Path) -> None:
+        self.factor = float((folder / "scaling.txt").read_text("utf-8"))
+        paths = []
+        while (path := folder / f"shard-{len(paths):04d}.npy").exists():
+            paths.append(path)
+        self._arrays = [np.load(path, mmap_mode="r") for path in paths]
+        self.length = len(self._arrays[0])
+
+    def __len__(self) -> int:
+        return self.length * len(self._arrays)
+
+    def at(self, indices: np.ndarray, generator: torch.Generator) -> Tensor:
+        """(B,) -> (B, 4, h, w) scaled posterior samples."""
+        packed = torch.from_numpy(
+            np.stack([self._arrays[int(i) // self.length][int(i) % self.length] for i in indices])
+        ).float()
+        mean, std = packed.chunk(2, 1)
+        return (mean + std * torch.randn(mean.shape, generator=generator)) * self.factor
+
+
+def snr(alphas_cumprod: Tensor) -> Tensor:
+    """Signal-to-noise ratio of every time step. Shapes: (T,) -> (T,)."""
+    return alphas_cumprod / (1 - alphas_cumprod)
+
+
+def training(size: Size, work: Path, pictures: Pictures) -> Training:
+    """Min-SNR weighted epsilon prediction, fresh captions at every step."""
+    unet = build(size).to(memory_format=torch.channels_last)
+    latents = Latents(work / "latents")
+    tower, tokenizer = text_encoder(clip.load(size, work)), vocabulary.tokenizer()
+    scheduler = DDPMScheduler(**SCHEDULE)
+    ratio = snr(scheduler.alphas_cumprod)
+    batch = size.unet_batch
+
+    def loss_at(step: int) -> Losses:
+        picked = batch_indices(len(latents), batch, SEED, "diffusion", step)
+        generator = torch_stream(SEED, "diffusion/noise", step)
+        clean = latents.at(picked, generator)
+        noise = torch.randn(clean.shape, generator=generator)
+        times = torch.randint(0, 1000, (batch,), generator=generator)
+        texts = clip.batch_captions([pictures.records[int(i)] for i in picked], "diffusion/caption", step * batch)
+        dropped = stream(SEED, "diffusion/dropout", step).random(batch) < DROPOUT
+        texts = ["" if drop else text for text, drop in zip(texts, dropped, strict=True)]
+        with torch.no_grad():
+            context = tower(clip.token_ids(tokenizer, texts))[0]
+        noisy = scheduler.add_noise(clean, noise, times).contiguous(memory_format=torch.channels_last)
+        error = (unet(noisy, times, context).sample - noise).square().mean((1, 2, 3))
+        weight = ratio[times].clamp(max=SNR_GAMMA) / ratio[times]
+        return {"loss": (error * weight).mean(), "mse": error.mean()}
+
+    def sample(step: int) -> None:
+        made = pipeline(size, work, unet, ema=trainer.ema)
+        write_sheet(made, SHEET_PROMPTS, work / "sheets" / f"diffusion-{step:06d}.png")
+
+    trainer = Training(
+        work / "diffusion",
+        {"unet": unet},
+        loss_at,
+        Schedule(size.unet_steps, 5e-4, warmup=300, decay=0.0, weight_decay=0.01),
+        batch,
+        ema_decay=0.999,
+        sample=sample,
+        sample_every=500,
+    )
+    return trainer
+
+
+def pipeline(
+    size: Size, work: Path, unet: UNet2DConditionModel | None = None, ema: dict[str, Tensor] | None = None
+) -> StableDiffusionPipeline:
+    """The stock pipeline from the trained parts; the UNet's EMA from ``ema`` or the stage's checkpoint."""
+    if ema is None:
+        weights = ema_weights(work / "diffusion", "unet")
+    else:
+        weights = {key.removeprefix("unet/"): value for key, value in ema.items()}
+    shown = build(size)
+    shown.load_state_dict(weights if weights else unet.state_dict())  # type: ignore[union-attr]
+    made = StableDiffusionPipeline(
+        vae=autoencoder.load(size, work),
+        text_encoder=text_encoder(clip.load(size, work)),
+        tokenizer=vocabulary.tokenizer(),
+        unet=shown.eval(),
+        scheduler=sampler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    made.set_progress_bar_config(disable=True)
+    return made
+
+
+def sampler() -> DPMSolverMultistepScheduler:
+    """DPM-Solver++ of second order over the model's schedule: the gates' sampler."""
+    shared = {key: value for key, value in SCHEDULE.items() if key not in ("clip_sample", "steps_offset")}
+    return DPMSolverMultistepScheduler(
+        **shared, algorithm_type="dpmsolver++", solver_order=2, timestep_spacing="leading", steps_offset=1
+    )
+
+
+@torch.no_grad()
+def generate(
+    made: StableDiffusionPipeline,
+    prompts: Sequence[str],
+    seed: int,
+    guidance: float = 4.0,
+    steps: int = 20,
+    batch: int = 16,
+) -> np.ndarray:
+    """(N,) prompts -> (N, H, W, 3) uint8; picture i depends on (seed, i) only."""
+    parts = []
+    for start in range(0, len(prompts), batch):
+        chunk = list(prompts[start : start + batch])
+        generators = [torch_stream(seed, "generate", start + i) for i in range(len(chunk))]
+        output = made(
+            chunk, guidance_scale=guidance, num_inference_steps=steps, generator=generators, output_type="np"
+        ).images
+        parts.append(np.rint(np.asarray(output) * 255).astype(np.uint8))
+    return np.concatenate(parts)
+
+
+def write_sheet(
+    made: StableDiffusionPipeline, prompts: Sequence[str], path: Path, columns: int = 8, guidance: float = 4.0
+) -> None:
+    """One picture per prompt in a grid."""
+    pictures = generate(made, prompts, SEED + 7, guidance=guidance)
+    rows = [np.concatenate(list(pictures[i : i + columns]), 1) for i in range(0, len(pictures), columns)]
+    grid = np.concatenate([row for row in rows if row.shape == rows[0].shape], 0)
+    atomic.write(path, lambda target: Image.fromarray(grid).save(target))
+
+
+def held_out_captions(pictures: Pictures, count: int, purpose: str) -> list[str]:
+    """Captions of the first ``count`` drawings of a held-out set."""
+    return [captions.caption(record, stream(SEED, purpose, i)) for i, record in enumerate(pictures.records[:count])]

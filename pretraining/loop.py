@@ -1,0 +1,186 @@
+"""The one training loop of the recipe: seeded steps, EMA, atomic checkpoints, a log of losses.
+
+Separate from the stages so that resume and logging are written, and tested, once. A stage's batch is a
+function of (seed, step), so a resume goes on as if never stopped (bit-exact on one machine and thread count).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from pretraining import atomic
+
+Losses = dict[str, Tensor]
+
+
+@dataclass
+class Schedule:
+    """How long and how fast: steps, peak learning rate, warm-up steps, share of the run that decays."""
+
+    steps: int
+    lr: float
+    warmup: int = 100
+    decay: float = 1.0
+    """Share of the steps, at the end, over which the rate falls to 2 % along a half cosine; 0 = never."""
+    weight_decay: float = 0.01
+    clip: float = 1.0
+
+    def rate(self, step: int, warm_from: int = 0) -> float:
+        """Learning rate of ``step`` (0-based); the warm-up starts at ``warm_from``."""
+        warm = min(1.0, (step - warm_from + 1) / max(self.warmup, 1))
+        start = self.steps * (1 - self.decay)
+        if self.decay == 0 or step <= start:
+            return self.lr * warm
+        progress = min((step - start) / max(self.steps - start, 1), 1.0)
+        return self.lr * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
+
+
+@dataclass
+class Training:
+    """One stage's training: modules, loss of a step, where it is kept."""
+
+    folder: Path
+    modules: Mapping[str, nn.Module]
+    loss_at: Callable[[int], Losses]
+    """step -> named losses; ``loss`` is minimised, the others are logged."""
+    schedule: Schedule
+    batch: int
+    ema_decay: float = 0.0
+    sample: Callable[[int], None] | None = None
+    sample_every: int = 0
+    checkpoint_seconds: float = 180.0
+    log_every: int = 50
+    fused_groups: list[dict[str, object]] | None = None
+    """Optimizer groups; by default all parameters of ``modules``."""
+    ema: dict[str, Tensor] = field(default_factory=dict)
+    step: int = 0
+    warm_from: int = 0
+    """Step at which the warm-up begins: 0, or where adopted weights without optimizer state took over."""
+
+    def __post_init__(self) -> None:
+        groups = self.fused_groups or [
+            {"params": [p for m in self.modules.values() for p in m.parameters() if p.requires_grad]}
+        ]
+        self.optimizer = torch.optim.AdamW(
+            groups, lr=self.schedule.lr, weight_decay=self.schedule.weight_decay, betas=(0.9, 0.99), foreach=True
+        )
+        if self.ema_decay and not self.ema:
+            self.ema = {name: value.clone() for name, value in self.weights().items()}
+
+    def weights(self) -> dict[str, Tensor]:
+        """All modules' tensors under ``module/name``."""
+        return {
+            f"{name}/{key}": value.detach()
+            for name, module in self.modules.items()
+            for key, value in module.state_dict().items()
+        }
+
+    def restore(self) -> bool:
+        """Go on from the checkpoint in ``folder``, if there is one."""
+        path = self.folder / "checkpoint.pt"
+        if not path.exists():
+            return False
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        for name, module in self.modules.items():
+            module.load_state_dict(
+                {
+                    key.removeprefix(f"{name}/"): value
+                    for key, value in saved["weights"].items()
+                    if key.startswith(f"{name}/")
+                }
+            )
+        self.ema, self.step = saved["ema"] if self.ema_decay else {}, saved["step"]
+        if saved["optimizer"] is None:
+            self.warm_from = self.step
+        else:
+            self.optimizer.load_state_dict(saved["optimizer"])
+            self.warm_from = saved["warm_from"]
+        return True
+
+    def save(self) -> None:
+        """Write the checkpoint atomically."""
+        state = {
+            "weights": self.weights(),
+            "optimizer": self.optimizer.state_dict(),
+            "ema": self.ema,
+            "step": self.step,
+            "warm_from": self.warm_from,
+        }
+        atomic.write(self.folder / "checkpoint.pt", lambda path: torch.save(state, path))
+
+    def run(self, until: int | None = None) -> None:
+        """Train to ``until`` (default: the schedule's end), checkpointing on the way and at the end."""
+        self.restore()
+        saved_at = logged_at = time.monotonic()
+        sums: dict[str, float] = {}
+        logged_step = self.step
+        last = self.schedule.steps if until is None else min(until, self.schedule.steps)
+        while self.step < last:
+            if self.sample and self.sample_every and self.step % self.sample_every == 0:
+                self.sample(self.step)
+            for name, value in self._one_step().items():
+                sums[name] = sums.get(name, 0.0) + value
+            if self.step % self.log_every == 0:
+                now = time.monotonic()
+                count = self.step - logged_step
+                means = {name: round(value / count, 5) for name, value in sums.items()}
+                self._log(means, count * self.batch / (now - logged_at))
+                sums, logged_at, logged_step = {}, now, self.step
+            if time.monotonic() - saved_at > self.checkpoint_seconds:
+                self.save()
+                saved_at = time.monotonic()
+        self.save()
+        if self.sample and self.sample_every:
+            self.sample(self.step)
+
+    def _one_step(self) -> dict[str, float]:
+        rate = self.schedule.rate(self.step, self.warm_from)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * float(group.get("lr_factor", 1.0))
+        losses = self.loss_at(self.step)
+        losses["loss"].backward()
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        norm = torch.nn.utils.clip_grad_norm_(parameters, self.schedule.clip)
+        if not torch.isfinite(norm):
+            raise FloatingPointError(f"{self.folder.name}: gradient norm {norm} at step {self.step}")
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.step += 1
+        if self.ema_decay:
+            self._update_ema()
+        return {name: float(value.detach()) for name, value in losses.items()}
+
+    @torch.no_grad()
+    def _update_ema(self) -> None:
+        """Exponential mean whose memory grows with the run until it reaches ``ema_decay``."""
+        decay = min(self.ema_decay, (1 + self.step) / (10 + self.step))
+        for name, value in self.weights().items():
+            if value.is_floating_point():
+                self.ema[name].lerp_(value, 1 - decay)
+
+    def _log(self, means: dict[str, float], speed: float) -> None:
+        line = {
+            "step": self.step,
+            "pictures": self.step * self.batch,
+            "per_second": round(speed, 1),
+            "lr": self.schedule.rate(self.step, self.warm_from),
+            **means,
+        }
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as handle:
+            handle.write(json.dumps(line) + "\n")
+
+
+def ema_weights(folder: Path, module: str) -> dict[str, Tensor]:
+    """The EMA tensors (or the plain ones where no EMA was kept) of one module in a stage's checkpoint."""
+    saved = torch.load(folder / "checkpoint.pt", map_location="cpu", weights_only=True)
+    source = saved["ema"] or saved["weights"]
+    return {key.removeprefix(f"{module}/"): value for key, value in source.items() if key.startswith(f"{module}/")}

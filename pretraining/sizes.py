@@ -1,0 +1,96 @@
+"""The one dial of the recipe: every width, depth, count and rate of a size, in one place.
+
+`small` is what ships; `tiny` is the same recipe for the tests, minutes become seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Size:
+    """All numbers that follow from the dial. Steps count optimizer steps."""
+
+    name: str
+    picture: int
+    shard: int
+    shards: int
+    ae_channels: tuple[int, ...]
+    ae_steps: int
+    ae_batch: int
+    ae_crop: int
+    text_width: int
+    text_layers: int
+    vision_width: int
+    vision_layers: int
+    patch: int
+    clip_steps: int
+    clip_batch: int
+    unet_channels: tuple[int, int, int, int]
+    unet_heads: int
+    unet_steps: int
+    unet_batch: int
+    identity_width: int
+    identity_steps: int
+    heads_width: int
+    heads_steps: int
+    judge_steps: int
+    norm_groups: int
+
+
+SMALL = Size(
+    name="small",
+    picture=128,
+    shard=1024,
+    shards=40,
+    ae_channels=(16, 32, 64, 64),
+    ae_steps=4600,
+    ae_batch=8,
+    ae_crop=64,
+    text_width=128,
+    text_layers=4,
+    vision_width=160,
+    vision_layers=5,
+    patch=16,
+    clip_steps=1300,
+    clip_batch=64,
+    unet_channels=(48, 80, 112, 128),
+    unet_heads=4,
+    unet_steps=60_000,
+    unet_batch=24,
+    identity_width=24,
+    identity_steps=1500,
+    heads_width=16,
+    heads_steps=1500,
+    judge_steps=1500,
+    norm_groups=8,
+)
+TINY = Size(
+    name="tiny",
+    picture=64,
+    shard=32,
+    shards=2,
+    ae_channels=(8, 8, 8, 8),
+    ae_steps=6,
+    ae_batch=2,
+    ae_crop=32,
+    text_width=32,
+    text_layers=1,
+    vision_width=32,
+    vision_layers=1,
+    patch=16,
+    clip_steps=6,
+    clip_batch=8,
+    unet_channels=(16, 16, 16, 16),
+    unet_heads=2,
+    unet_steps=6,
+    unet_batch=2,
+    identity_width=8,
+    identity_steps=4,
+    heads_width=8,
+    heads_steps=4,
+    judge_steps=4,
+    norm_groups=8,
+)
+SIZES = {size.name: size for size in (SMALL, TINY)}
