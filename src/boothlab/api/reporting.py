@@ -1,0 +1,51 @@
+"""`report`: the HTML page of a run, from what its folder holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from boothlab.api.pictures import BASE, evaluation_pictures, plan_of, snapshots_of
+from boothlab.api.resolving import photo_sets_of
+from boothlab.config.show import to_toml
+from boothlab.errors import PlanError
+from boothlab.evaluation.scores import read_scores
+from boothlab.files import read_json, write_text
+from boothlab.metrics import METRICS
+from boothlab.progress import Progress, silent
+from boothlab.reports import info as gather
+from boothlab.reports.page import render
+from boothlab.runs.run import Run
+
+
+def report_run(run: Run, progress: Progress = silent) -> Path:
+    """Write ``report.html``. Raises PlanError when the run has not been evaluated."""
+    path = run.path / "report.html"
+    scores_path = run.path / "scores.csv"
+    if not scores_path.is_file():
+        raise PlanError(f"{run.path} has no scores yet.", f"Run `boothlab evaluate {run.path}` first.")
+    plan = plan_of(run)
+    scores = read_scores(scores_path)
+    events = run.events()
+    snapshots = ([BASE] if plan.evaluation.base else []) + snapshots_of(run)
+    table = gather.score_table(scores, METRICS, snapshots)
+    pictures = evaluation_pictures(run, plan, plan.evaluation, progress)
+    page = render(
+        gather.RunInfo(
+            name=run.name,
+            state=run.status().state,
+            steps=run.status().step,
+            seconds_per_step=gather.seconds_per_step(events),
+            warnings=gather.warnings_of(events),
+            photo_sets=photo_sets_of(run, plan),
+            loss=gather.loss_curves(events),
+            metric_curves=gather.metric_curves(table, snapshots),
+            grids=tuple(gather.grid(name, found) for name, found in pictures.items()),
+            snapshots=tuple(snapshots),
+            table=table,
+            unavailable=tuple(read_json(run.path / "summary.json")["unavailable"]),
+            plan_toml=to_toml(plan.model_dump(mode="json")),
+            provenance=read_json(run.path / "provenance.json"),
+        )
+    )
+    write_text(path, page)
+    return path

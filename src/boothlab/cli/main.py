@@ -1,0 +1,77 @@
+"""The command line: one file per command, errors as one message, results on stdout, progress on stderr."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+import typer
+
+from boothlab.cli import (
+    check,
+    demo,
+    doctor,
+    evaluate,
+    generate,
+    prepare,
+    report,
+    show,
+    tokens,
+    train,
+)
+from boothlab.errors import BoothlabError, NoMemory, disk_errors
+
+app = typer.Typer(
+    name="boothlab",
+    help="Personalise text-to-image models on a few photos, and find out with numbers what works.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    epilog="First try: boothlab demo",
+)
+
+for module in (demo, prepare, train, generate, evaluate, report, check, show, tokens, doctor):
+    name = module.__name__.rpartition(".")[2]
+    app.command(name)(getattr(module, name))
+
+
+@app.callback()
+def _root() -> None:
+    """Personalise text-to-image models on a few photos, and find out with numbers what works."""
+
+
+def run() -> None:
+    """The entry point of the ``boothlab`` command."""
+    sys.exit(main())
+
+
+def main() -> int:
+    """Run the command line; returns the exit code (0, 1 failed, 2 usage or plan, 3 partial study, 130 stopped)."""
+    try:
+        _translated()
+    except BoothlabError as error:
+        print(f"boothlab: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("boothlab: stopped. Give the same command again and it goes on.", file=sys.stderr)
+        return 130
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    except BrokenPipeError:
+        return 1
+    except Exception:  # noqa: BLE001 - the outermost frame: whatever comes here is a bug, and is said to be one
+        traceback.print_exc()
+        print("boothlab: this is a bug in boothlab; the lines above say where.", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _translated() -> None:
+    """Run the command; the machine's complaints that no room translated become errors of the tree."""
+    from pathlib import Path
+
+    try:
+        with disk_errors(Path.cwd(), "write results"):
+            app()
+    except MemoryError as error:
+        raise NoMemory("The machine ran out of memory.", "Close other programs, or use a smaller model.") from error

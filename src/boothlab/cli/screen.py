@@ -1,0 +1,72 @@
+"""What a person sees while work goes on: bars on a terminal, a line now and then elsewhere; always on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from boothlab.progress import Progress
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+@contextmanager
+def progress_screen() -> Iterator[Progress]:
+    """A progress listener for the length of a command."""
+    if sys.stderr.isatty():
+        with _bars() as listener:
+            yield listener
+    else:
+        yield _Lines()
+
+
+@contextmanager
+def _bars() -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as RichProgress
+
+    columns = (
+        TextColumn("{task.description:>14}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    tasks: dict[str, Any] = {}
+    with RichProgress(*columns, console=Console(stderr=True)) as bars:
+
+        def listener(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield listener
+
+
+class _Lines:
+    """One line when a stage begins, every ten seconds, and when it ends."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, float] = {}
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if done >= total or now - self._said.get(stage, float("-inf")) >= SECONDS_BETWEEN_LINES:
+            self._said[stage] = now
+            print(f"{stage}: {done} of {total}", file=sys.stderr, flush=True)
+
+
+def say(text: str) -> None:
+    """A result, for people: on stdout."""
+    print(text)
+
+
+def say_json(value: Any) -> None:
+    """A result, for machines: on stdout."""
+    print(json.dumps(value, indent=2, ensure_ascii=False, default=str))

@@ -1,0 +1,28 @@
+"""``boothlab train``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    plan: Annotated[Path, typer.Argument(help="Plan file (TOML).")],
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a setting of the plan: path=value. May be repeated.")
+    ] = None,
+    runs: Annotated[Path, typer.Option(help="Folder for run folders.")] = Path("runs"),
+) -> None:
+    """Train what a plan says. The same command finds the same run and goes on where it stopped.
+
+    Example: boothlab train ada.toml --set training.steps=400
+    """
+    from boothlab import api, load_plan
+    from boothlab.cli.screen import progress_screen, say
+
+    loaded = load_plan(plan, set_ or [])
+    with progress_screen() as progress:
+        run = api.train(loaded, runs, progress)
+    say(str(run.path))

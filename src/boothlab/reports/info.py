@@ -1,0 +1,158 @@
+"""What a run report says, as plain data: gathered from the run folder alone, drawn elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from boothlab.evaluation.scores import Score, Summary, summarise
+from boothlab.generation.generate import Picture
+from boothlab.metrics.metric import AnyMetric
+from boothlab.photos.photoset import PhotoSet
+from boothlab.runs.events import Event, Stepped, Warned
+
+BASE = "base"
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One line of a plot: y over x, with an interval where there is one."""
+
+    label: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    low: tuple[float, ...] | None = None
+    high: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GridRow:
+    """One prompt at one seed: the picture of each source, in the order of ``Grid.sources``."""
+
+    prompt: str
+    seed: int
+    paths: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Pictures aligned by prompt and seed; sources are the base model and the snapshots."""
+
+    subject: str
+    sources: tuple[str, ...]
+    rows: tuple[GridRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """One metric against one reference over all snapshots."""
+
+    metric: AnyMetric
+    reference: str
+    cells: tuple[Summary | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """Everything on the page of one run."""
+
+    name: str
+    state: str
+    steps: int
+    seconds_per_step: float | None
+    warnings: tuple[str, ...]
+    photo_sets: Mapping[str, PhotoSet]
+    loss: tuple[Curve, ...]
+    metric_curves: Mapping[str, tuple[Curve, ...]]
+    grids: tuple[Grid, ...]
+    snapshots: tuple[str, ...]
+    table: tuple[TableRow, ...]
+    unavailable: tuple[Mapping[str, str], ...]
+    plan_toml: str
+    provenance: Mapping[str, Any]
+
+
+def loss_curves(events: Sequence[Event], window: int = 25) -> tuple[Curve, ...]:
+    """Running means of the loss on photos and on class images over the steps.
+
+    A single step's loss says little, because each step draws other timesteps; the mean over ``window`` steps is
+    drawn (fewer where the run is short).
+    """
+    stepped = [event for event in events if isinstance(event, Stepped)]
+    if not stepped:
+        return ()
+    steps = np.array([event.step for event in stepped], dtype=float)
+    curves = [_smoothed("photos", steps, np.array([e.instance_loss for e in stepped]), window)]
+    if stepped[0].class_loss is not None:
+        curves.append(_smoothed("class images", steps, np.array([e.class_loss for e in stepped], float), window))
+    return tuple(curves)
+
+
+def _smoothed(label: str, x: NDArray[np.float64], y: NDArray[np.float64], window: int) -> Curve:
+    width = max(1, min(window, len(y) // 4))
+    mean = np.convolve(y, np.ones(width) / width, mode="valid")
+    return Curve(label, tuple(x[width - 1 :].tolist()), tuple(mean.tolist()))
+
+
+def seconds_per_step(events: Sequence[Event]) -> float | None:
+    """Median wall time of a step; None before the first one."""
+    seconds = [event.seconds for event in events if isinstance(event, Stepped)]
+    return float(np.median(seconds)) if seconds else None
+
+
+def warnings_of(events: Sequence[Event]) -> tuple[str, ...]:
+    """What the run warned of, each once."""
+    return tuple(dict.fromkeys(event.message for event in events if isinstance(event, Warned)))
+
+
+def grid(subject: str, pictures: Mapping[str, Sequence[Picture]]) -> Grid:
+    """Pictures of every source side by side. All sources must have drawn the same orders."""
+    sources = tuple(pictures)
+    lengths = {len(pictures[source]) for source in sources}
+    if len(lengths) > 1:
+        raise ValueError(f"sources drew different numbers of pictures: {sorted(lengths)}")
+    tuned = pictures[sources[-1]]
+    rows = tuple(
+        GridRow(picture.prompt, picture.seed, tuple(pictures[source][index].path for source in sources))
+        for index, picture in enumerate(tuned)
+    )
+    return Grid(subject, sources, rows)
+
+
+def score_table(
+    scores: Sequence[Score], metrics: Sequence[AnyMetric], snapshots: Sequence[str]
+) -> tuple[TableRow, ...]:
+    """Metrics in the order of the list, one row per reference, one cell per snapshot."""
+    summaries = summarise(scores)
+    rows = []
+    for metric in metrics:
+        for reference in dict.fromkeys(s.reference for s in summaries if s.metric == metric.name):
+            found = {s.snapshot: s for s in summaries if s.metric == metric.name and s.reference == reference}
+            rows.append(TableRow(metric, reference, tuple(found.get(name) for name in snapshots)))
+    return tuple(rows)
+
+
+def metric_curves(table: Sequence[TableRow], snapshots: Sequence[str]) -> dict[str, tuple[Curve, ...]]:
+    """Metric name → one curve over the steps per reference; the base model stands at step 0."""
+    steps = [0.0 if name == BASE else float(name.removeprefix("step-")) for name in snapshots]
+    curves: dict[str, tuple[Curve, ...]] = {}
+    for row in table:
+        points = [(step, cell) for step, cell in zip(steps, row.cells, strict=True) if cell is not None]
+        if len(points) < 2:
+            continue
+        cells = [cell for _, cell in points]
+        with_interval = all(cell.low is not None and cell.high is not None for cell in cells)
+        curve = Curve(
+            label=row.reference.replace("_", "-") if row.reference != "none" else row.metric.name,
+            x=tuple(step for step, _ in points),
+            y=tuple(cell.mean for cell in cells),
+            low=tuple(cell.low or 0.0 for cell in cells) if with_interval else None,
+            high=tuple(cell.high or 0.0 for cell in cells) if with_interval else None,
+        )
+        curves[row.metric.name] = (*curves.get(row.metric.name, ()), curve)
+    return curves

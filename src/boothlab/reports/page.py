@@ -1,0 +1,75 @@
+"""The HTML page of a run: one file that opens from disk and needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+from numpy.typing import NDArray
+from PIL import Image
+
+from boothlab.evaluation.scores import Summary
+from boothlab.reports.figures import line_plot
+from boothlab.reports.info import RunInfo
+
+WIDEST = 384
+"""Pictures are embedded at no more than so many pixels a side: a page of hundreds must stay light."""
+
+
+def data_uri(pixels: NDArray[np.uint8]) -> str:
+    """The picture as a WebP data URI, for ``<img src>``."""
+    image = Image.fromarray(pixels)
+    image.thumbnail((WIDEST, WIDEST), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    image.save(buffer, format="WEBP", quality=88, method=4)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def file_uri(path: Path) -> str:
+    """The picture file as a data URI."""
+    with Image.open(path) as image:
+        return data_uri(np.array(image.convert("RGB")))
+
+
+def number(value: float) -> str:
+    """Four significant digits."""
+    return f"{value:.4g}"
+
+
+def cell(summary: Summary | None) -> str:
+    """``mean [low, high]``, or the value alone for a metric of the whole set."""
+    if summary is None:
+        return "–"
+    if summary.low is None or summary.high is None:
+        return number(summary.mean)
+    return f"{number(summary.mean)} [{number(summary.low)}, {number(summary.high)}]"
+
+
+def step_title(name: str) -> str:
+    """``step-000250`` → ``step 250``; the base model keeps its name."""
+    return f"step {int(name.removeprefix('step-'))}" if name.startswith("step-") else f"{name} model"
+
+
+def render(info: RunInfo) -> str:
+    """The page as text."""
+    environment = Environment(
+        loader=PackageLoader("boothlab.reports"),
+        autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"data_uri": data_uri, "file_uri": file_uri, "cell": cell, "step_title": step_title}
+    figures = []
+    if info.loss:
+        figures.append(line_plot(info.loss, "Loss (running mean)", "mean squared error"))
+    units = {row.metric.name: row.metric for row in info.table}
+    for name, curves in info.metric_curves.items():
+        metric = units[name]
+        arrow = {"higher": " ↑ better", "lower": " ↓ better", "neither": ""}[metric.better]
+        figures.append(line_plot(curves, f"{name}{arrow}", metric.unit))
+    return environment.get_template("run.html").render(info=info, figures=[Markup(svg) for svg in figures])
