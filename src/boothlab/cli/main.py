@@ -27,6 +27,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    # Plain help: the coloured kind takes as long to load as all the rest of the command.
+    rich_markup_mode=None,
     epilog="First try: boothlab demo",
 )
 
