@@ -1,0 +1,143 @@
+"""The whole way through the real command line: plan, check, train, evaluate, report, generate, show."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from command_line import boothlab
+from photos_made import photo_folder
+
+PLAN = """
+name = "ada"
+
+[[subjects]]
+name = "ada"
+photos = "photos"
+class_noun = "person"
+
+[base]
+model = "{model}"
+
+[strategy]
+kind = "dreambooth"
+learning_rate = 1e-3
+
+[objective]
+class_images = 4
+
+[training]
+steps = 6
+snapshots = [3]
+checkpoint_every = 2
+threads = 1
+
+[generation]
+steps = 2
+
+[evaluation]
+prompts = ["a photo of {{it}}", "a photo of {{it}} with a red background"]
+"""
+
+
+@pytest.fixture(scope="module")
+def journey(tiny_sd: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    """Everything the commands said, and where they left it."""
+    place = tmp_path_factory.mktemp("journey")
+    photo_folder(place / "photos", 9)
+    (place / "photos" / "notes.jpg").write_text("not a picture")
+    (place / "ada.toml").write_text(PLAN.format(model=tiny_sd))
+    home = place / "home"
+    said = {}
+    said["check"] = boothlab("check", "ada.toml", home=home, cwd=place)
+    said["train"] = boothlab("train", "ada.toml", home=home, cwd=place)
+    run = place / said["train"].stdout.strip()
+    said["again"] = boothlab("train", "ada.toml", home=home, cwd=place)
+    said["evaluate"] = boothlab("evaluate", run, "--json", home=home, cwd=place)
+    said["report"] = boothlab("report", run, home=home, cwd=place)
+    said["generate"] = boothlab(
+        "generate", run, "--prompt", "a drawing of {it}", "--seeds", "2", home=home, cwd=place
+    )
+    said["show"] = boothlab("show", run, "--json", home=home, cwd=place)
+    for name, result in said.items():
+        assert result.returncode == 0, f"{name}: {result.stderr}"
+    return {"place": place, "run": run, "said": said}
+
+
+def test_check_says_what_train_then_does(journey: dict[str, object]) -> None:
+    said = journey["said"]
+    assert "6 to train on, 3 held out, 1 set aside" in said["check"].stdout
+    assert "6 steps, snapshots at 3, 6" in said["check"].stdout
+    folder = re.search(r"folder +(\S+)", said["check"].stdout)
+    assert folder is not None
+    assert folder[1] == said["train"].stdout.strip()
+
+
+def test_the_same_command_finds_the_same_run(journey: dict[str, object]) -> None:
+    said = journey["said"]
+    assert said["again"].stdout == said["train"].stdout
+    assert len(list((journey["place"] / "runs").iterdir())) == 1
+
+
+def test_scores_have_every_picture_and_read_back(journey: dict[str, object]) -> None:
+    with (journey["run"] / "scores.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    cross = [r for r in rows if r["metric"] == "lpips_cross" and r["reference"] == "held_out"]
+    # 3 sources (base, two snapshots) × 2 prompts × 2 seeds
+    assert len(cross) == 12
+    assert {r["snapshot"] for r in cross} == {"base", "step-000003", "step-000006"}
+    assert all(0.0 < float(r["value"]) < 2.0 for r in cross)
+    summaries = json.loads(journey["said"]["evaluate"].stdout)
+    one = next(
+        s for s in summaries if (s["snapshot"], s["metric"], s["reference"]) == ("base", "lpips_cross", "train")
+    )
+    values = [
+        float(r["value"])
+        for r in rows
+        if (r["snapshot"], r["metric"], r["reference"]) == ("base", "lpips_cross", "train")
+    ]
+    assert one["n"] == len(values) == 4
+    assert one["mean"] == pytest.approx(np.mean(values), rel=1e-12)
+
+
+def test_the_training_changed_the_pictures_and_the_seeds_are_shared(journey: dict[str, object]) -> None:
+    images = journey["run"] / "images"
+    sidecars = {
+        name: json.loads((images / name / "ada" / "00-00.json").read_text()) for name in ("base", "step-000006")
+    }
+    assert sidecars["base"]["seed"] == sidecars["step-000006"]["seed"]
+    assert sidecars["base"]["prompt"] == "a photo of person"
+    assert re.fullmatch(r"a photo of \w+ person", sidecars["step-000006"]["prompt"])
+    base, tuned = (np.array(Image.open(images / n / "ada" / "00-00.png"), int) for n in names)
+    assert base.shape == (64, 64, 3)
+    assert np.abs(base - tuned).max() > 0
+
+
+def test_the_report_is_one_file_with_everything_in_it(journey: dict[str, object]) -> None:
+    page = (journey["run"] / "report.html").read_text()
+    assert not re.search(r'(src|href)="(?!data:|#)', page)
+    # 9 photos and 3 sources × 4 pictures
+    assert page.count("data:image/webp;base64,") == 9 + 12
+    assert page.count("<svg") >= 3
+    assert "notes.jpg is not a picture" in page
+    assert "learning_rate = 0.001" in page
+
+
+def test_generate_draws_what_was_asked(journey: dict[str, object]) -> None:
+    paths = journey["said"]["generate"].stdout.split()
+    assert len(paths) == 2
+    pictures = [np.array(Image.open(journey["place"] / path), int) for path in paths]
+    assert np.abs(pictures[0] - pictures[1]).max() > 0
+
+
+def test_show_tells_state_and_snapshots(journey: dict[str, object]) -> None:
+    shown = json.loads(journey["said"]["show"].stdout)
+    assert shown["status"] == {"state": "finished", "step": 6, "reason": ""}
+    assert shown["snapshots"] == [3, 6]
+    assert shown["plan"]["photos"]["size"] == 64
