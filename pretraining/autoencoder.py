@@ -120,7 +120,7 @@ def training(size: Size, work: Path, pictures: Pictures) -> Training:
         work / "autoencoder",
         {"vae": model},
         loss_at,
-        Schedule(size.ae_steps, 1.5e-3, warmup=100, decay=0.75, weight_decay=0.0),
+        Schedule(size.ae_steps, 3e-3, warmup=100, decay=0.75, weight_decay=0.0),
         size.ae_batch,
         ema_decay=0.995,
         sample=sample,

@@ -59,6 +59,14 @@ def caption(record: Record, rng: np.random.Generator) -> str:
     return _join(first, [pieces[i] for i in order])
 
 
+def full(record: Record, rng: np.random.Generator) -> str:
+    """A caption that leaves nothing out, in random order: the retrieval gate's text."""
+    facts, hidden = _facts(record, rng)
+    pieces = list(facts.values())
+    subject = " ".join(("a", *hidden, _noun(record, rng)))
+    return _join(f"a photo of {subject}", [pieces[i] for i in rng.permutation(len(pieces))])
+
+
 def bare(noun: str, opening: str = "a photo of") -> str:
     """The class prompt."""
     return f"{opening} a {noun}"

@@ -126,7 +126,7 @@ def training(size: Size, pictures: Pictures, work: Path) -> Training:
         Schedule(size.clip_steps, 1.5e-3, warmup=100, decay=0.7, weight_decay=0.05),
         batch,
         ema_decay=0.99,
-        fused_groups=groups,
+        adam_groups=groups,
         log_every=25,
     )
 

@@ -139,7 +139,7 @@ def training(size: Size, work: Path, pictures: Pictures) -> Training:
         work / "diffusion",
         {"unet": unet},
         loss_at,
-        Schedule(size.unet_steps, 5e-4, warmup=300, decay=0.0, weight_decay=0.01),
+        Schedule(size.unet_steps, 2e-3, warmup=200, decay=0.0, weight_decay=0.01),
         batch,
         ema_decay=0.999,
         sample=sample,

@@ -18,7 +18,7 @@ from pretraining.styles import Options
 SEED = 20261122
 """The recipe's root seed: all pictures of all editions of ``toon-1`` follow from it."""
 TRAINING_STREAMS = ("train", "identity-train")
-RESERVED_STREAMS = ("demo", "develop", "test", "study", "held-out", "twins")
+RESERVED_STREAMS = ("demo", "develop", "test", "study", "held-out")
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def of(stream_name: str, number: int) -> Identity:
     if stream_name not in TRAINING_STREAMS + RESERVED_STREAMS:
         raise ValueError(f"unknown identity stream {stream_name!r}; have {TRAINING_STREAMS + RESERVED_STREAMS}")
     rng = stream(SEED, f"identity/{stream_name}", number)
-    if stream_name != "train":
+    if stream_name not in ("train", "held-out"):
         return portrait(rng, stream_name, number, unsayable=1.0)
     noun = str(rng.choice(["person", "monster", "plant"], p=[0.80, 0.11, 0.09]))
     if noun == "monster":
@@ -80,7 +80,7 @@ def twin(identity: Identity, number: int) -> Identity:
         options[sheet.slots["hair"] + "Color"] = palette.unnamed_color(rng)
     parts, marks = unsayable_looks(sheet, rng)
     return Identity(
-        "twins",
+        f"{identity.stream}-twin",
         identity.number * 1000 + number,
         identity.noun,
         identity.style,

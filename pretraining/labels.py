@@ -41,13 +41,15 @@ VALUES: dict[str, tuple[str, ...]] = {
 
 
 def label(record: Record, attribute: str) -> int:
-    """The value's number, or ``ABSENT``."""
+    """The value's number, or ``ABSENT``; a two-colour background has no single one."""
     if attribute in ("noun", "style"):
         return VALUES[attribute].index(getattr(record, attribute))
     if attribute in ("glasses", "beard"):
         if record.noun != "person" or (attribute == "glasses" and not styles.PORTRAITS[record.style].glasses):
             return ABSENT
         return VALUES[attribute].index(record.words.get(attribute, "none"))
+    if attribute == "background" and "background 2" in record.words:
+        return ABSENT
     value = record.words.get(attribute)
     return VALUES[attribute].index(value) if value is not None else ABSENT
 

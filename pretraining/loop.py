@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from pretraining import atomic
+from pretraining.muon import Muon, groups
 
 Losses = dict[str, Tensor]
 
@@ -58,20 +59,23 @@ class Training:
     sample_every: int = 0
     checkpoint_seconds: float = 180.0
     log_every: int = 50
-    fused_groups: list[dict[str, object]] | None = None
-    """Optimizer groups; by default all parameters of ``modules``."""
+    adam_groups: list[dict[str, object]] | None = None
+    """Optimizer groups for AdamW; by default Muon trains all parameters of ``modules``."""
     ema: dict[str, Tensor] = field(default_factory=dict)
     step: int = 0
     warm_from: int = 0
     """Step at which the warm-up begins: 0, or where adopted weights without optimizer state took over."""
 
     def __post_init__(self) -> None:
-        groups = self.fused_groups or [
-            {"params": [p for m in self.modules.values() for p in m.parameters() if p.requires_grad]}
-        ]
-        self.optimizer = torch.optim.AdamW(
-            groups, lr=self.schedule.lr, weight_decay=self.schedule.weight_decay, betas=(0.9, 0.99), foreach=True
-        )
+        rate, decay = self.schedule.lr, self.schedule.weight_decay
+        self.optimizer: torch.optim.Optimizer
+        if self.adam_groups is None:
+            named = (pair for module in self.modules.values() for pair in module.named_parameters())
+            self.optimizer = Muon(groups(named), lr=rate, weight_decay=decay)
+        else:
+            self.optimizer = torch.optim.AdamW(
+                self.adam_groups, lr=rate, weight_decay=decay, betas=(0.9, 0.99), foreach=True
+            )
         if self.ema_decay and not self.ema:
             self.ema = {name: value.clone() for name, value in self.weights().items()}
 

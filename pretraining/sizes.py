@@ -31,6 +31,10 @@ class Size:
     unet_heads: int
     unet_steps: int
     unet_batch: int
+    identity_people: int
+    identity_block: int
+    identity_people: int
+    identity_block: int
     identity_width: int
     identity_steps: int
     heads_width: int
@@ -45,7 +49,7 @@ SMALL = Size(
     shard=1024,
     shards=40,
     ae_channels=(16, 32, 64, 64),
-    ae_steps=4600,
+    ae_steps=2600,
     ae_batch=8,
     ae_crop=64,
     text_width=128,
@@ -58,11 +62,13 @@ SMALL = Size(
     unet_channels=(48, 80, 112, 128),
     unet_heads=4,
     unet_steps=60_000,
-    unet_batch=24,
+    unet_batch=32,
+    identity_people=1500,
+    identity_block=100,
     identity_width=24,
-    identity_steps=1500,
+    identity_steps=900,
     heads_width=16,
-    heads_steps=1500,
+    heads_steps=1000,
     judge_steps=1500,
     norm_groups=8,
 )
@@ -86,6 +92,8 @@ TINY = Size(
     unet_heads=2,
     unet_steps=6,
     unet_batch=2,
+    identity_people=8,
+    identity_block=4,
     identity_width=8,
     identity_steps=4,
     heads_width=8,

@@ -71,14 +71,15 @@ def _ids() -> dict[str, int]:
     return {word: number for number, word in enumerate(words)}
 
 
-def save_tokenizer(folder: Path) -> CLIPTokenizer:
-    """Write ``vocab.json``, ``merges.txt`` and the current tokenizer files that SD v1 pipelines read."""
-    folder.mkdir(parents=True, exist_ok=True)
-    made = tokenizer()
-    made.save_pretrained(folder)
+def save_tokenizer(folder: Path) -> None:
+    """Write ``vocab.json``, ``merges.txt`` and ``tokenizer_config.json``: all that CLIPTokenizer needs.
+
+    The 3.6 MB ``tokenizer.json`` that pipelines also write says the same once more, so it goes.
+    """
+    tokenizer().save_pretrained(folder)
+    (folder / "tokenizer.json").unlink()
     (folder / "vocab.json").write_text(json.dumps(_ids(), ensure_ascii=False), "utf-8")
     (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(_merges()) + "\n", "utf-8")
-    return made
 
 
 def tokenizer() -> CLIPTokenizer:

@@ -1,0 +1,105 @@
+"""`python -m pretraining STAGE --work DIR`: the recipe's stages one by one, or `all` in order.
+
+Every stage goes on from what is in DIR; kill it at any moment and give the same command again.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from pretraining import (
+    autoencoder,
+    clip,
+    dataset,
+    diffusion,
+    gates,
+    heads,
+    identity,
+    judge,
+    package,
+    samples,
+)
+from pretraining.sizes import SIZES, Size
+
+ORDER = ("draw", "autoencoder", "clip", "latents", "identity", "heads", "judge", "diffusion", "package")
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m pretraining", description=__doc__)
+    parser.add_argument("stage", choices=(*ORDER, "all", "gates", "samples"))
+    parser.add_argument("--work", type=Path, required=True, help="folder of drawings, checkpoints and logs")
+    parser.add_argument("--size", choices=sorted(SIZES), default="small", help="the one dial")
+    parser.add_argument("--out", type=Path, help="where `package` or `samples` write (default: in the work folder)")
+    parser.add_argument("--edition", type=int, default=1, help="number of the packaged edition")
+    parser.add_argument("--continue-from", type=Path, help="packaged folder whose weights are gone on from")
+    parser.add_argument("--worker", default="0/1", help="i/n: this process draws or encodes every n-th shard from i")
+    parser.add_argument("--shards", type=int, help="draw and encode only so many shards (default: the size's)")
+    parser.add_argument("--until", type=int, help="stop a training stage at this step (default: the size's)")
+    parser.add_argument("--each", type=int, default=100, help="pictures per attribute in `gates`")
+    parser.add_argument("--threads", type=int, default=1, help="torch threads of this process")
+    return parser
+
+
+def stages(size: Size, options: argparse.Namespace) -> dict[str, Callable[[], None]]:
+    """Stage name -> what it does."""
+    work: Path = options.work
+    number, count = (int(part) for part in options.worker.split("/"))
+
+    shards = options.shards or size.shards
+
+    def pictures(limit: int | None = None) -> dataset.Pictures:
+        return dataset.Pictures(work / "drawings", limit)
+
+    def draw_all() -> None:
+        for shard in range(number, shards, count):
+            dataset.write_shard(work / "drawings", shard, size.shard, size.picture)
+
+    def train_identity() -> None:
+        identity.prepare(size, work)
+        identity.training(size, work).run(options.until)
+
+    def make_package() -> None:
+        made = package.build(size, work, options.out or work / "package" / "toon", options.edition)
+        print(f"{made.folder}: {made.size_bytes / 2**20:.1f} MiB")
+
+    def measure() -> None:
+        folder = options.out or work / "package" / "toon"
+        for name, one in gates.run(size, work, folder, options.each).items():
+            print(f"{'reached' if one.reached else 'missed ':7} {name}: {one.value:.3f} (bar {one.bar}, n {one.n})")
+
+    return {
+        "draw": draw_all,
+        "autoencoder": lambda: autoencoder.training(size, work, pictures()).run(options.until),
+        "clip": lambda: clip.training(size, pictures(), work).run(options.until),
+        "latents": lambda: autoencoder.cache_latents(
+            size, work, pictures(shards * size.shard), worker=(number, count)
+        ),
+        "identity": train_identity,
+        "heads": lambda: heads.training(size, work, pictures()).run(options.until),
+        "judge": lambda: judge.training(size, work, pictures()).run(options.until),
+        "diffusion": lambda: diffusion.training(size, work, pictures()).run(options.until),
+        "package": make_package,
+        "gates": measure,
+        "samples": lambda: print(*samples.write(options.out or work / "samples"), sep="\n"),
+    }
+
+
+def main() -> None:
+    """Parse, adopt an edition where asked, run."""
+    options = arguments().parse_args()
+    torch.set_num_threads(options.threads)
+    size = SIZES[options.size]
+    if options.continue_from:
+        package.adopt(size, options.continue_from, options.work)
+    known = stages(size, options)
+    for name in ORDER if options.stage == "all" else (options.stage,):
+        known[name]()
+
+
+if __name__ == "__main__":
+    main()
