@@ -28,7 +28,7 @@ def demo_plan() -> RunPlan:
             "subjects": [{"name": SUBJECT, "photos": str(photos), "class_noun": "person"}],
             "strategy": {"kind": "dreambooth", "learning_rate": 2e-4},
             "objective": {"class_images": 32},
-            "training": {"steps": 300, "snapshots": [100, 200], "checkpoint_every": 50},
+            "training": {"steps": 300, "snapshots": [100, 200], "checkpoint_every": 50, "validation": {"every": 50}},
             "generation": {"steps": 20, "guidance": 4.0, "batch_size": 10},
         },
         "the demo's plan",

@@ -38,6 +38,7 @@ def report_run(run: Run, progress: Progress = silent) -> Path:
             warnings=gather.warnings_of(events),
             photo_sets=photo_sets_of(run, plan),
             loss=gather.loss_curves(events),
+            validation=gather.validation_curves(events),
             metric_curves=gather.metric_curves(table, snapshots),
             grids=tuple(gather.grid(name, found) for name, found in pictures.items()),
             snapshots=tuple(snapshots),

@@ -18,11 +18,12 @@ from boothlab.models.load import load
 from boothlab.models.model import Model
 from boothlab.plan import RunPlan
 from boothlab.progress import Progress, silent, within
-from boothlab.runs.events import Event, Resumed, Started, Warned
+from boothlab.runs.events import Event, Resumed, Started, Validated, Warned
 from boothlab.runs.run import Run
 from boothlab.subjects import fill
 from boothlab.training import checkpoint
-from boothlab.training.assemble import TrainingSet, build_job, build_pool
+from boothlab.training.assemble import TrainingSet, build_job, build_pool, encode_held_out
+from boothlab.training.batches import Example
 from boothlab.training.class_images import ClassRequest, class_images, own_class_images
 from boothlab.training.job import Job
 from boothlab.training.loop import train
@@ -69,7 +70,7 @@ def train_run(
             reason = error.message if isinstance(error, BoothlabError) else f"{type(error).__name__}: {error}"
             _record_failure(run, step, reason)
             raise
-        run.move("finished", job.steps)
+        run.move("finished", job.step)
     return run
 
 
@@ -89,6 +90,7 @@ def _events(run: Run, job: Job, resolved: Resolved) -> Iterator[Event]:
         yield from (Warned(0, "identifier", text) for text in resolved.warnings)
     else:
         job.restore(found)
+        job.looks = [e for e in run.events() if isinstance(e, Validated) and e.step <= found.step]
         yield Resumed(found.step)
     for path in skipped:
         yield Warned(job.step, "damaged-checkpoint", f"{path.name} is damaged and was passed over.")
@@ -112,7 +114,13 @@ def make_job(run: Run, resolved: Resolved, progress: Progress = silent) -> Job:
         classes,
         within(progress, "encoding"),
     )
-    return build_job(base(), plan.strategy, plan.subjects, plan.objective, plan.training, pool, run.path)
+    held_out: tuple[Example, ...] = ()
+    if plan.training.validation.every is not None:
+        kept = [TrainingSet(subject, resolved.sets[subject.name].held_out) for subject in plan.subjects]
+        held_out = encode_held_out(base(), plan.objective, kept)
+    job = build_job(base(), plan.strategy, plan.subjects, plan.objective, plan.training, pool, run.path)
+    job.held_out = held_out
+    return job
 
 
 def class_paths(

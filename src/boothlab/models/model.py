@@ -85,6 +85,9 @@ class Model(Protocol):
     def adapter_targets(self) -> dict[str, tuple[str, ...]]:
         """Role → names (suffixes) of the linear layers that adapters customarily change there."""
 
+    def checkpoint_gradients(self) -> None:
+        """Save memory in training: compute activations again in the backward pass instead of keeping them."""
+
     def scheduler_config(self) -> dict[str, Any]:
         """The diffusers scheduler config that its pictures are made with."""
 

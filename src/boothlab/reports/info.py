@@ -14,7 +14,7 @@ from boothlab.evaluation.scores import Score, Summary, summarise
 from boothlab.generation.generate import Picture
 from boothlab.metrics.metric import AnyMetric
 from boothlab.photos.photoset import PhotoSet
-from boothlab.runs.events import Event, Stepped, Warned
+from boothlab.runs.events import Event, Stepped, Validated, Warned
 
 BASE = "base"
 
@@ -68,6 +68,7 @@ class RunInfo:
     warnings: tuple[str, ...]
     photo_sets: Mapping[str, PhotoSet]
     loss: tuple[Curve, ...]
+    validation: tuple[Curve, ...]
     metric_curves: Mapping[str, tuple[Curve, ...]]
     grids: tuple[Grid, ...]
     snapshots: tuple[str, ...]
@@ -97,6 +98,19 @@ def _smoothed(label: str, x: NDArray[np.float64], y: NDArray[np.float64], window
     width = max(1, min(window, len(y) // 4))
     mean = np.convolve(y, np.ones(width) / width, mode="valid")
     return Curve(label, tuple(x[width - 1 :].tolist()), tuple(mean.tolist()))
+
+
+def validation_curves(events: Sequence[Event]) -> tuple[Curve, ...]:
+    """Loss at fixed noise on training and on held-out photos over the steps; empty without validation."""
+    seen = [event for event in events if isinstance(event, Validated)]
+    if len(seen) < 2:
+        return ()
+    steps = tuple(float(event.step) for event in seen)
+    curves = [Curve("training photos", steps, tuple(event.train_loss for event in seen))]
+    held_out = tuple(event.held_out_loss for event in seen if event.held_out_loss is not None)
+    if len(held_out) == len(seen):
+        curves.append(Curve("held-out photos", steps, held_out))
+    return tuple(curves)
 
 
 def seconds_per_step(events: Sequence[Event]) -> float | None:

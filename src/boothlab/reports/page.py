@@ -67,6 +67,8 @@ def render(info: RunInfo) -> str:
     figures = []
     if info.loss:
         figures.append(line_plot(info.loss, "Loss (running mean)", "mean squared error"))
+    if info.validation:
+        figures.append(line_plot(info.validation, "Loss at fixed noise (a gap = overfitting)", "mean squared error"))
     units = {row.metric.name: row.metric for row in info.table}
     for name, curves in info.metric_curves.items():
         metric = units[name]

@@ -46,14 +46,14 @@ class Stepped(Event):
 
     ``loss`` is the mean over the accumulation window of mean(instance) + λ·mean(class); ``instance_loss`` and
     ``class_loss`` are its two parts (``class_loss`` is None without prior preservation). ``norm`` is the gradient
-    norm before clipping; ``lr`` the rate of the first parameter group; ``seconds`` the wall time of the step.
+    norm before clipping (None where fp16 overflowed and the step was left out); ``lr`` the rate of the first parameter group; ``seconds`` the wall time of the step.
     """
 
     kind: ClassVar[str] = "stepped"
     loss: float
     instance_loss: float
     class_loss: float | None
-    norm: float
+    norm: float | None
     lr: float
     seconds: float
 
@@ -72,6 +72,26 @@ class SnapshotSaved(Event):
     kind: ClassVar[str] = "snapshot"
     name: str
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Validated(Event):
+    """Mean squared error of the prediction at fixed noise and timesteps, on photos trained on and held out.
+
+    ``held_out_loss`` is None where no photo is held out. Comparable between steps, because nothing is drawn anew.
+    """
+
+    kind: ClassVar[str] = "validated"
+    train_loss: float
+    held_out_loss: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Extended(Event):
+    """The run took over the first ``step`` steps of the run ``source``, which are the same bit for bit."""
+
+    kind: ClassVar[str] = "extended"
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +116,8 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     Stepped,
     CheckpointSaved,
     SnapshotSaved,
+    Validated,
+    Extended,
     Warned,
     Finished,
 )

@@ -21,6 +21,7 @@ from boothlab.subjects import Subject, fill
 from boothlab.training.batches import Example, Pool
 from boothlab.training.class_images import read_class_image
 from boothlab.training.config import Training
+from boothlab.training.ema import Ema
 from boothlab.training.job import Job
 from boothlab.training.optim import Optimizer
 
@@ -73,6 +74,11 @@ def build_pool(
     return Pool(tuple(instances), classes)
 
 
+def encode_held_out(model: Model, objective: Objective, sets: Sequence[TrainingSet]) -> tuple[Example, ...]:
+    """Held-out photos, encoded for the validation loss; ``sets`` holds them in place of the training photos."""
+    return tuple(_instance(model, objective, s.subject, photo) for s in sets for photo in s.photos)
+
+
 def _instance(model: Model, objective: Objective, subject: Subject, photo: Photo) -> Example:
     prompt = fill(photo.caption or objective.instance_prompt, subject.identifier, subject.class_noun)
     mask = None if photo.mask is None else latent_mask(photo.mask, model.latent_shape[1:])
@@ -111,6 +117,18 @@ def build_job(
     """Attach the strategy and make the optimizer. ``model`` must be fresh: nothing attached before."""
     torch.set_num_threads(settings.num_threads())
     attached = strategy.attach(model, subjects, settings.seed)
-    optimizer = Optimizer(attached.groups, settings.optimizer)
-    steps = settings.total_steps(len(pool.instances))
-    return Job(model, attached, optimizer, pool, objective, settings, steps, folder)
+    if settings.compute.gradient_checkpointing:
+        model.checkpoint_gradients()
+    parameters = {name: p for group in attached.groups for name, p in group.parameters.items()}
+    decay = settings.optimizer.ema_decay
+    return Job(
+        model=model,
+        attached=attached,
+        optimizer=Optimizer(attached.groups, settings.optimizer, fp16=settings.compute.precision == "fp16"),
+        pool=pool,
+        objective=objective,
+        settings=settings,
+        steps=settings.total_steps(len(pool.instances)),
+        folder=folder,
+        ema=None if decay is None else Ema(parameters, decay),
+    )

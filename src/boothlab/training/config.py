@@ -11,8 +11,10 @@ from boothlab.config.base import Config
 
 
 class Optimizer(Config):
-    """AdamW, decoupled weight decay (Loshchilov & Hutter 2019)."""
+    """How gradients become steps."""
 
+    kind: Literal["adamw", "adamw8bit", "prodigy"] = "adamw"
+    """AdamW (Loshchilov & Hutter 2019); its 8-bit form (bitsandbytes); Prodigy (prodigyopt, learning rate 1)."""
     beta1: float = Field(0.9, ge=0, lt=1)
     """Decay of the mean of the gradients."""
     beta2: float = Field(0.999, ge=0, lt=1)
@@ -21,8 +23,10 @@ class Optimizer(Config):
     """Decoupled weight decay."""
     epsilon: float = Field(1e-8, gt=0)
     """Added to the denominator."""
-    max_grad_norm: float | None = Field(1.0, gt=0)
-    """Gradients are scaled down to this total norm; left out as null, they are not clipped."""
+    max_grad_norm: float = Field(1.0, ge=0)
+    """Gradients are scaled down to this total norm; 0 leaves them as they are."""
+    ema_decay: float | None = Field(None, gt=0, lt=1)
+    """Snapshots hold a running mean of the weights with this decay per step; left out, the weights themselves."""
 
 
 class Rate(Config):
@@ -37,6 +41,32 @@ class Rate(Config):
     def looks_ahead(self) -> bool:
         """Whether the rate at a step depends on the total number of steps."""
         return self.kind != "constant"
+
+
+class Compute(Config):
+    """How the arithmetic is done."""
+
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    """Number format of the forward and backward pass; weights and optimizer stay in fp32."""
+    gradient_checkpointing: bool = False
+    """Compute activations twice instead of keeping them: much less memory, about 40 % more time."""
+
+
+class Validation(Config):
+    """Looking at the loss with fixed noise and fixed timesteps, on training and on held-out photos."""
+
+    every: int | None = Field(None, ge=1)
+    """Steps between two looks (and one at the start and the end); left out, none."""
+    timesteps: int = Field(4, ge=1, le=100)
+    """At so many timesteps, equally spaced, each photo is looked at."""
+    patience: int | None = Field(None, ge=1)
+    """Stop after so many looks without a lower loss on held-out photos; left out, never."""
+
+    @model_validator(mode="after")
+    def _patience_needs_looks(self) -> Validation:
+        if self.patience is not None and self.every is None:
+            raise ValueError("patience needs validation.every")
+        return self
 
 
 class Training(Config):
@@ -54,6 +84,10 @@ class Training(Config):
     """Everything random in the training depends on it."""
     threads: int | None = Field(None, ge=1)
     """CPU threads; part of a run's identity, because sums depend on it in the last bits. Left out, all cores."""
+    compute: Compute = Compute()
+    """How the arithmetic is done."""
+    validation: Validation = Validation()
+    """Watching for overfitting."""
     optimizer: Optimizer = Optimizer()
     """The optimizer."""
     rate: Rate = Rate()

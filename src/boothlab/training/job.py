@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,13 +14,15 @@ from boothlab.diffusion.config import Objective
 from boothlab.errors import RunDamaged
 from boothlab.files import new_folder, write_json
 from boothlab.models.model import Conditioning, Model
-from boothlab.runs.events import CheckpointSaved, Event, SnapshotSaved
+from boothlab.runs.events import CheckpointSaved, Event, SnapshotSaved, Validated
 from boothlab.runs.run import step_name
 from boothlab.strategies.attached import Attached
 from boothlab.training import checkpoint
-from boothlab.training.batches import Pool
+from boothlab.training.batches import Example, Pool
 from boothlab.training.config import Training
+from boothlab.training.ema import Ema
 from boothlab.training.optim import Optimizer
+from boothlab.training.validation import fixed_loss, worsened_for
 
 
 @dataclass(slots=True, eq=False)
@@ -37,8 +40,11 @@ class Job:
     settings: Training
     steps: int
     folder: Path | None = None
+    held_out: tuple[Example, ...] = ()
+    ema: Ema | None = None
     step: int = 0
     text_cache: dict[str, Conditioning] = field(default_factory=dict)
+    looks: list[Validated] = field(default_factory=list)
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything that changes, by name."""
@@ -46,6 +52,8 @@ class Job:
         for group in self.attached.groups:
             state |= {f"parameter/{name}": p.detach() for name, p in group.parameters.items()}
         state |= {f"optimizer/{name}": tensor for name, tensor in self.optimizer.state().items()}
+        if self.ema is not None:
+            state |= {f"ema/{name}": tensor for name, tensor in self.ema.mean.items()}
         return state | {f"extra/{name}": tensor for name, tensor in self.attached.extra_state.items()}
 
     def restore(self, found: checkpoint.Checkpoint) -> None:
@@ -60,18 +68,56 @@ class Job:
                 parameter.copy_(given[name])
             for name, tensor in self.attached.extra_state.items():
                 tensor.copy_(found.tensors[f"extra/{name}"])
+            for name, tensor in {} if self.ema is None else self.ema.mean.items():
+                tensor.copy_(found.tensors[f"ema/{name}"])
         prefix = "optimizer/"
         self.optimizer.restore({k.removeprefix(prefix): v for k, v in found.tensors.items() if k.startswith(prefix)})
         self.step = found.step
 
     def due(self) -> Iterator[Event]:
-        """Write the snapshot and the checkpoint that are due at the current step."""
+        """What is due at the current step: a look at the validation loss, the snapshot, the checkpoint."""
+        every = self.settings.validation.every
+        if every is not None and (self.step % every == 0 or self.step == self.steps):
+            yield self.look()
         if self.folder is None:
             return
         if self.step in self.settings.snapshot_steps(self.steps):
             yield self.save_snapshot(self.folder)
         if self.step > 0 and (self.step % self.settings.checkpoint_every == 0 or self.step == self.steps):
             yield self.save_checkpoint(self.folder)
+
+    def look(self) -> Validated:
+        """The loss at fixed noise; remembered for early stopping."""
+        seen = Validated(
+            self.step,
+            train_loss=self._fixed_loss(self.pool.instances),
+            held_out_loss=self._fixed_loss(self.held_out) if self.held_out else None,
+        )
+        if seen not in self.looks:
+            self.looks.append(seen)
+        return seen
+
+    def _fixed_loss(self, examples: Sequence[Example]) -> float:
+        texts = [self.condition([example.prompt]) for example in examples]
+        return fixed_loss(self.model, examples, texts, self.settings.validation.timesteps)
+
+    def exhausted(self) -> bool:
+        """Whether the held-out loss has stopped falling for as many looks as the plan is patient."""
+        patience = self.settings.validation.patience
+        losses = [seen.held_out_loss for seen in self.looks if seen.held_out_loss is not None]
+        return patience is not None and worsened_for(losses) >= patience
+
+    def condition(self, texts: Sequence[str]) -> Conditioning:
+        """The prompts encoded: live where text encoders move, once per prompt where they do not."""
+        captions = [self.attached.caption(text) for text in texts]
+        if self.attached.moves_text:
+            return self.model.encode_text(captions)
+        for caption in captions:
+            if caption not in self.text_cache:
+                # Always in full precision: the cache must not depend on who asked first.
+                with torch.no_grad(), torch.autocast(self.model.device.type, enabled=False):
+                    self.text_cache[caption] = self.model.encode_text([caption])
+        return Conditioning.stack([self.text_cache[caption] for caption in captions])
 
     def save_checkpoint(self, folder: Path) -> Event:
         """Write the checkpoint of the current step."""
@@ -83,7 +129,8 @@ class Job:
         path = folder / "snapshots" / step_name(self.step)
         if not path.is_dir():
             with new_folder(path) as temporary:
-                self.attached.export(temporary, self.settings.snapshot_precision)
+                with self.ema.in_place() if self.ema is not None else nullcontext():
+                    self.attached.export(temporary, self.settings.snapshot_precision)
                 write_json(temporary / "snapshot.json", {"format": 1, "step": self.step})
         size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
         return SnapshotSaved(self.step, name=path.name, size=size)

@@ -11,7 +11,6 @@ import torch
 from boothlab.diffusion import objective
 from boothlab.diffusion.objective import Noised
 from boothlab.errors import NotFinite
-from boothlab.models.model import Conditioning
 from boothlab.runs.events import Event, Finished, Stepped
 from boothlab.training import rates
 from boothlab.training.batches import Dealt, deal, noised, prompts
@@ -29,6 +28,8 @@ def train(job: Job) -> Iterator[Event]:
     try:
         while job.step < job.steps:
             yield from job.due()
+            if job.exhausted():
+                break
             started = time.perf_counter()
             parts = [0.0, 0.0]
             passes = deal(job.pool, settings.seed, job.step, settings.batch_size, settings.accumulate)
@@ -41,7 +42,10 @@ def train(job: Job) -> Iterator[Event]:
             lr = job.optimizer.step(rates.factor(settings.rate, job.step, job.steps))
             job.attached.hold()
             job.step += 1
+            if job.ema is not None:
+                job.ema.update(job.step)
             yield _stepped(job, parts, norm, lr, time.perf_counter() - started)
+        job.steps = job.step
         yield from job.due()
     except GeneratorExit:
         if job.folder is not None and job.step > 0:
@@ -54,29 +58,24 @@ def _backward(job: Job, batch: Sequence[Dealt]) -> tuple[float, float]:
     """Add the gradient of one pass; returns mean error of its photos and of its class images."""
     schedule, settings = job.model.schedule, job.settings
     sample = noised(batch, settings.seed, job.step, job.objective, len(schedule), job.model.device)
-    text = condition(job, prompts(batch, settings.seed, job.step, job.objective.caption_dropout))
-    prediction = job.model.predict(objective.noisy(schedule, sample), sample.timestep_B, text)
+    with autocast(job.settings.compute.precision, job.model.device.type):
+        text = job.condition(prompts(batch, settings.seed, job.step, job.objective.caption_dropout))
+        prediction = job.model.predict(objective.noisy(schedule, sample), sample.timestep_B, text)
     error_B = objective.sample_errors(schedule, prediction, sample, job.objective.snr_gamma)
-    (objective.reduce(error_B, sample) / settings.accumulate).backward()  # type: ignore[no-untyped-call]
+    job.optimizer.backward(objective.reduce(error_B, sample) / settings.accumulate)
     return _means(error_B.detach(), sample)
+
+
+def autocast(precision: str, device: str) -> torch.autocast:
+    """The context of the forward pass; switched off for fp32."""
+    dtype = torch.float16 if precision == "fp16" else torch.bfloat16
+    return torch.autocast(device, dtype=dtype, enabled=precision != "fp32")
 
 
 def _means(error_B: torch.Tensor, sample: Noised) -> tuple[float, float]:
     instances = sample.num_instance
     class_error = error_B[instances:]
     return float(error_B[:instances].mean()), float(class_error.mean()) if len(class_error) else 0.0
-
-
-def condition(job: Job, texts: Sequence[str]) -> Conditioning:
-    """The prompts encoded: live where text encoders move, once per prompt where they do not."""
-    captions = [job.attached.caption(text) for text in texts]
-    if job.attached.moves_text:
-        return job.model.encode_text(captions)
-    for caption in captions:
-        if caption not in job.text_cache:
-            with torch.no_grad():
-                job.text_cache[caption] = job.model.encode_text([caption])
-    return Conditioning.stack([job.text_cache[caption] for caption in captions])
 
 
 def _require_finite(step: int, parts: Sequence[float]) -> None:
@@ -87,7 +86,7 @@ def _require_finite(step: int, parts: Sequence[float]) -> None:
         )
 
 
-def _stepped(job: Job, parts: Sequence[float], norm: float, lr: float, seconds: float) -> Stepped:
+def _stepped(job: Job, parts: Sequence[float], norm: float | None, lr: float, seconds: float) -> Stepped:
     with_prior = bool(job.pool.classes)
     return Stepped(
         step=job.step,

@@ -98,6 +98,12 @@ class StableDiffusion:
             "text_encoder": ("q_proj", "k_proj", "v_proj", "out_proj"),
         }
 
+    def checkpoint_gradients(self) -> None:
+        """Switch gradient checkpointing on in the UNet, and in the text encoder where it is trained."""
+        cast(Any, self.unet).enable_gradient_checkpointing()
+        if any(parameter.requires_grad for parameter in self.text_encoder.parameters()):
+            cast(Any, self.text_encoder).gradient_checkpointing_enable()
+
     def scheduler_config(self) -> dict[str, Any]:
         """The scheduler's config as it came with the weights."""
         return dict(self.scheduler)
