@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from boothlab.photos.cut import cut
 from boothlab.photos.photo import Photo, Rejected
 from boothlab.photos.steps.step import Step
 
@@ -18,7 +19,4 @@ class Center(Step):
         width, height = photo.size
         side = min(width, height)
         left, top = (width - side) // 2, (height - side) // 2
-        window = (slice(top, top + side), slice(left, left + side))
-        mask = None if photo.mask is None else photo.mask[window]
-        box = [left, top, left + side, top + side]
-        return photo.after(self.kind, photo.pixels[window], mask, box=box)
+        return cut(photo, self.kind, (left, top, side))

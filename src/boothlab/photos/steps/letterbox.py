@@ -34,4 +34,5 @@ class Letterbox(Step):
             padded = np.full((side, side), border, dtype=np.uint8)
             padded[window] = 255 if photo.mask is None else photo.mask
             mask = padded
-        return photo.after(self.kind, pixels, mask, box=[-left, -top, side - left, side - top])
+        moved = (1.0, 0.0, left, 0.0, 1.0, top)
+        return photo.after(self.kind, pixels, mask, moved, box=[-left, -top, side - left, side - top])

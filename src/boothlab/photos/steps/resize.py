@@ -35,4 +35,6 @@ class Resize(Step):
         mask = photo.mask
         if mask is not None:
             mask = np.asarray(Image.fromarray(mask).resize(target, Image.Resampling.BOX))
-        return photo.after(self.kind, pixels, mask, from_size=[width, height], size=size, scale=round(scale, 4))
+        moved = (size / width, 0.0, 0.0, 0.0, size / height, 0.0)
+        numbers = {"from_size": [width, height], "size": size, "scale": round(scale, 4)}
+        return photo.after(self.kind, pixels, mask, moved, **numbers)
