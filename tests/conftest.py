@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,11 +13,31 @@ import boothlab  # noqa: F401 - switches the libraries' telemetry off before any
 from photos_made import photo_folder
 from tiny import build_tiny_sd
 
+if TYPE_CHECKING:
+    from boothlab.models.model import Model
+
 
 @pytest.fixture(scope="session")
 def tiny_sd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random Stable Diffusion v1 model, 64 px, in diffusers format."""
     return build_tiny_sd(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tiny_sd: Path) -> Model:
+    """That model, loaded and frozen. Shared: never attach anything to it."""
+    from boothlab.models.config import Base
+    from boothlab.models.load import load
+
+    return load(Base(model=str(tiny_sd), device="cpu"))
+
+
+@pytest.fixture
+def fresh(tiny_base: Model) -> Callable[[], Model]:
+    """Makes copies of the tiny model, each a fresh base model."""
+    from jobs_made import copied
+
+    return lambda: copied(tiny_base)
 
 
 @pytest.fixture(autouse=True)

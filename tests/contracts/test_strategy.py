@@ -1,0 +1,313 @@
+"""What every strategy promises. A new line in ``strategies/__init__.py`` is all it takes to be tested here.
+
+Each strategy is tried with its defaults and with every switch that its config shares with others.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from boothlab.diffusion import objective as objectives
+from boothlab.diffusion.config import Objective
+from boothlab.files import is_temporary
+from boothlab.models.model import Model
+from boothlab.runs.events import CheckpointSaved, Event, Finished, Stepped
+from boothlab.runs.run import Run
+from boothlab.strategies import STRATEGIES
+from boothlab.strategies.config import Strategy
+from boothlab.training import checkpoint
+from boothlab.training.batches import deal, noised
+from boothlab.training.job import Job
+from boothlab.training.loop import condition
+from boothlab.training.optim import Optimizer
+from jobs_made import SUBJECT, make_job, plain_names, pool, predictions, run, same, settings, tensors
+
+SWITCHES: dict[str, dict[str, object]] = {
+    "text": {"text_encoder": True, "text_encoder_steps": 2},
+    "dora": {"dora": True},
+}
+
+
+def variants() -> list[object]:
+    """Every strategy with its defaults, and with each switch that it has."""
+    found = []
+    for kind in STRATEGIES:
+        name = str(kind.model_fields["kind"].default)
+        found.append(pytest.param(kind(), id=name))
+        for label, changes in SWITCHES.items():
+            if changes.keys() <= kind.model_fields.keys():
+                found.append(pytest.param(kind.model_validate(changes), id=f"{name}-{label}"))
+    return found
+
+
+pytestmark = pytest.mark.parametrize("strategy", variants())
+
+Fresh = Callable[[], Model]
+
+
+def declared(job: Job) -> set[str]:
+    """Names (as in :func:`tensors`) of everything in the groups."""
+    ids = {id(parameter) for group in job.attached.groups for parameter in group.parameters.values()}
+    return {
+        f"{role}.{name}"
+        for role, module in job.model.parts().items()
+        for name, parameter in module.named_parameters(remove_duplicate=False)
+        if id(parameter) in ids
+    }
+
+
+def faster(strategy: Strategy, rate: float = 2e-2) -> Strategy:
+    return (
+        strategy.model_copy(update={"learning_rate": rate})
+        if "learning_rate" in type(strategy).model_fields
+        else strategy
+    )
+
+
+def test_starts_as_the_base_model(strategy: Strategy, fresh: Fresh) -> None:
+    expected = predictions(fresh())
+    job = make_job(fresh(), strategy)
+    assert same(predictions(job.model), expected)
+    before, after = tensors(fresh()), tensors(job.model)
+    plain = plain_names(after)
+    assert before.keys() <= plain.keys()
+    assert [name for name in before if not same(before[name], after[plain[name]])] == []
+
+
+def test_what_is_not_declared_stays_bit_for_bit(strategy: Strategy, fresh: Fresh) -> None:
+    job = make_job(fresh(), strategy, training=settings(3))
+    before, moved = tensors(job.model), declared(job)
+    run(job)
+    after = tensors(job.model)
+    assert after.keys() == before.keys()
+    assert [name for name in before if name not in moved and not same(before[name], after[name])] == []
+
+
+def test_what_is_declared_moves(strategy: Strategy, fresh: Fresh) -> None:
+    job = make_job(fresh(), strategy, training=settings(3))
+    before, moved = tensors(job.model), declared(job)
+    assert len(moved) == sum(len(group.parameters) for group in job.attached.groups) > 0
+    run(job)
+    after = tensors(job.model)
+    assert [name for name in moved if same(before[name], after[name])] == []
+    assert [name for name in moved if after[name].dtype != torch.float32] == []
+
+
+def test_closed_windows_do_not_move(strategy: Strategy, fresh: Fresh) -> None:
+    model = fresh()
+    job = make_job(model, strategy, training=settings(5))
+    groups = tuple(replace(group, opens=1, closes=3) for group in job.attached.groups)
+    job.attached = replace(job.attached, groups=groups)
+    job.optimizer = Optimizer(groups, job.settings.optimizer)
+    history = [tensors(model)]
+    run(job, until=lambda event: isinstance(event, Stepped) and not history.append(tensors(model)) and False)
+    moved = declared(job)
+    changed = [
+        {name for name in moved if not same(old[name], new[name])}
+        for old, new in zip(history, history[1:], strict=False)
+    ]
+    assert changed[0] == set()
+    assert changed[1] | changed[2] == moved
+    assert changed[3] == changed[4] == set(), "weight decay and momentum must not reach a closed group"
+
+
+def test_its_own_windows_close(strategy: Strategy, fresh: Fresh) -> None:
+    model = fresh()
+    job = make_job(model, strategy, training=settings(4))
+    limits = {group.name: group.closes for group in job.attached.groups}
+    if "text_encoder_steps" in type(strategy).model_fields:
+        wanted = getattr(strategy, "text_encoder_steps")  # noqa: B009 - not every strategy has it
+        assert limits == {name: None if name == "backbone" else wanted for name in limits}
+    history = {0: tensors(model)}
+    for event in run(job, until=lambda e: isinstance(e, Stepped) and not history.setdefault(e.step, tensors(model))):
+        assert isinstance(event, Stepped | Finished)
+    for group in job.attached.groups:
+        last = 4 if group.closes is None else group.closes
+        names = {name for name in declared(job) if name.split(".")[0] == group.name}
+        assert [name for name in names if not same(history[last][name], history[4][name])] == []
+        assert any(not same(history[0][name], history[last][name]) for name in names)
+
+
+@pytest.mark.parametrize("cuts", [(3,), (1, 4)])
+def test_resumes_bit_for_bit(strategy: Strategy, fresh: Fresh, tmp_path: Path, cuts: tuple[int, ...]) -> None:
+    training = settings(6, checkpoint_every=1, batch_size=2, rate={"kind": "cosine", "warmup": 2})
+    whole = make_job(fresh(), strategy, training=training)
+    run(whole)
+    for cut in cuts:
+        job = resumed(fresh(), strategy, training, tmp_path)
+        run(job, until=lambda event, cut=cut: event == CheckpointSaved(cut))
+        assert job.step == cut
+    job = resumed(fresh(), strategy, training, tmp_path)
+    assert job.step == cuts[-1]
+    run(job)
+    left, right = whole.tensors(), job.tensors()
+    assert left.keys() == right.keys()
+    assert any(name.startswith("optimizer/") for name in left)
+    assert [name for name in left if not same(left[name], right[name])] == []
+    ours, theirs = tensors(whole.model), tensors(job.model)
+    assert [name for name in ours if not same(ours[name], theirs[name])] == []
+
+
+def resumed(model: Model, strategy: Strategy, training: object, folder: Path) -> Job:
+    """A job in a new process, as far as it can tell: nothing but the folder survives."""
+    torch.manual_seed(int.from_bytes(os.urandom(4), "big"))
+    job = make_job(model, strategy, folder, training=training)  # type: ignore[arg-type]
+    found = checkpoint.newest(folder / "checkpoints", lambda path: pytest.fail(f"{path} is damaged"))
+    if found is not None:
+        job.restore(found)
+    return job
+
+
+def trained(model: Model, strategy: Strategy) -> Job:
+    job = make_job(model, faster(strategy), training=settings(3))
+    run(job)
+    return job
+
+
+def test_export_restores_into_a_fresh_model(strategy: Strategy, fresh: Fresh, tmp_path: Path) -> None:
+    job = trained(fresh(), strategy)
+    tmp_path.joinpath("out").mkdir()
+    job.attached.export(tmp_path / "out", "fp32")
+    expected = predictions(job.model)
+    assert not torch.equal(expected, predictions(fresh()))
+    model = fresh()
+    strategy.restore(model, tmp_path / "out")
+    assert same(predictions(model), expected)
+    assert not any(p.requires_grad and p.grad is not None for m in model.parts().values() for p in m.parameters())
+
+
+def test_export_in_half_precision_is_close(strategy: Strategy, fresh: Fresh, tmp_path: Path) -> None:
+    job = trained(fresh(), strategy)
+    tmp_path.joinpath("out").mkdir()
+    job.attached.export(tmp_path / "out", "fp16")
+    model = fresh()
+    strategy.restore(model, tmp_path / "out")
+    torch.testing.assert_close(predictions(model), predictions(job.model), rtol=2e-2, atol=2e-2)
+
+
+def test_stock_diffusers_loads_the_export(strategy: Strategy, fresh: Fresh, tiny_sd: Path, tmp_path: Path) -> None:
+    from diffusers import StableDiffusionPipeline
+
+    job = trained(fresh(), strategy)
+    tmp_path.joinpath("out").mkdir()
+    job.attached.export(tmp_path / "out", "fp32")
+    pipeline = StableDiffusionPipeline.from_pretrained(tiny_sd, local_files_only=True, use_safetensors=True)
+    pipeline.set_progress_bar_config(disable=True)
+    loaded = [name for name in ("unet", "text_encoder") if (tmp_path / "out" / name).is_dir()]
+    for name in loaded:
+        stock = type(getattr(pipeline, name)).from_pretrained(tmp_path / "out" / name, use_safetensors=True)
+        setattr(pipeline, name, stock.eval())
+    if list((tmp_path / "out").glob("*lora*.safetensors")):
+        pipeline.load_lora_weights(tmp_path / "out")
+        loaded.append("lora")
+    assert loaded, "the export holds nothing that stock diffusers knows how to load"
+    model = fresh()
+    base = predictions(model)
+    stock_model = replace(model, unet=pipeline.unet, text_encoder=pipeline.text_encoder)  # type: ignore[type-var]
+    got, expected = predictions(stock_model), predictions(job.model)
+    assert float((expected - base).abs().max()) > 1e-3
+    torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_killed_during_export_leaves_no_half(strategy: Strategy, fresh: Fresh, tmp_path: Path) -> None:
+    job = make_job(fresh(), strategy, tmp_path, training=settings(3))
+    export = job.attached.export
+
+    def export_and_die(folder: Path, precision: object) -> None:
+        export(folder, precision)  # type: ignore[arg-type]
+        assert list(folder.rglob("*.safetensors"))
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    child = os.fork()
+    if child == 0:
+        job.attached = replace(job.attached, export=export_and_die)
+        job.save_snapshot(tmp_path)
+        os._exit(0)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    left = list((tmp_path / "snapshots").iterdir())
+    assert len(left) == 1, "the child died before it wrote anything"
+    assert is_temporary(left[0])
+    assert Run(tmp_path).snapshot_steps() == []
+    job.save_snapshot(tmp_path)
+    assert Run(tmp_path).snapshot_steps() == [0]
+    model = fresh()
+    strategy.restore(model, tmp_path / "snapshots" / "step-000000")
+
+
+def test_counts_are_counted(strategy: Strategy, fresh: Fresh, tmp_path: Path) -> None:
+    job = make_job(fresh(), strategy)
+    trainable = {id(p): p for m in job.model.parts().values() for p in m.parameters() if p.requires_grad}
+    grouped = [p for group in job.attached.groups for p in group.parameters.values()]
+    assert len({id(p) for p in grouped}) == len(grouped), "a parameter is in two groups"
+    assert {id(p) for p in grouped} == trainable.keys()
+    assert job.attached.num_parameters == sum(p.numel() for p in trainable.values())
+    for precision in ("fp32", "fp16"):
+        folder = tmp_path / precision
+        folder.mkdir()
+        job.attached.export(folder, precision)  # type: ignore[arg-type]
+        files = sorted(folder.rglob("*.safetensors"))
+        written = sum(t.numel() * t.element_size() for file in files for t in load_file(file).values())
+        assert job.attached.export_bytes(precision) == written > 0  # type: ignore[arg-type]
+
+
+def fixed_loss(job: Job) -> float:
+    """Mean loss over 24 fixed draws of timestep and noise that the training does not use."""
+    total = 0.0
+    with torch.no_grad():
+        for step in range(10_000, 10_024):
+            (batch,) = deal(job.pool, 77, step, 1, 1)
+            sample = noised(batch, 77, step, job.objective, len(job.model.schedule), job.model.device)
+            text = condition(job, [dealt.example.prompt for dealt in batch])
+            noisy = objectives.noisy(job.model.schedule, sample)
+            prediction = job.model.predict(noisy, sample.timestep_B, text)
+            total += float(objectives.loss(job.model.schedule, prediction, sample)) / 24
+    return total
+
+
+def test_loss_falls_on_one_photo(strategy: Strategy, fresh: Fresh) -> None:
+    model = fresh()
+    one = pool(model.latent_shape, photos=1, class_images=0)
+    job = make_job(model, faster(strategy), training=settings(15), examples=one)
+    before = fixed_loss(job)
+    events = run(job)
+    assert [event.step for event in events if isinstance(event, Stepped)] == list(range(1, 16))
+    assert fixed_loss(job) < 0.95 * before
+
+
+def test_depends_on_its_seed_alone(strategy: Strategy, fresh: Fresh) -> None:
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    one = make_job(fresh(), strategy)
+    run(one)
+    assert torch.equal(torch.get_rng_state(), before), "the global generator was used"
+    torch.manual_seed(2)
+    two = make_job(fresh(), strategy)
+    run(two)
+    left, right = tensors(one.model), tensors(two.model)
+    assert [name for name in left if not same(left[name], right[name])] == []
+
+
+def test_says_whether_text_moves(strategy: Strategy, fresh: Fresh) -> None:
+    job = make_job(fresh(), strategy, training=settings(3))
+    prompt = [job.attached.caption(f"a photo of {SUBJECT.identifier} person")]
+    before = job.model.encode_text(prompt).states_BLD
+    run(job)
+    after = job.model.encode_text(prompt).states_BLD
+    assert job.attached.moves_text is not same(before, after)
+
+
+def test_prior_and_accumulation_need_no_help(strategy: Strategy, fresh: Fresh) -> None:
+    training = settings(2, batch_size=1, accumulate=3)
+    events = run(make_job(fresh(), strategy, training=training, objective=Objective(snr_gamma=5.0)))
+    steps: list[Event] = [event for event in events if isinstance(event, Stepped)]
+    assert len(steps) == 2
+    assert all(isinstance(e, Stepped) and e.class_loss is not None and e.norm > 0 for e in steps)
