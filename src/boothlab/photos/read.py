@@ -9,97 +9,76 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import (  # noqa: F401 - Pillow loads these decoders late, and not at all when FORMATS are named
+    AvifImagePlugin,
+    Image,
+    ImageCms,
+    ImageOps,
+    MpoImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
 from pillow_heif import register_heif_opener
 
-from boothlab.errors import PhotoError
 from boothlab.files import sha256_bytes
+from boothlab.photos.folder import find_photos, printable
 from boothlab.photos.photo import Photo, Rejected, Trace
+
+__all__ = ["Alpha", "Orientation", "find_photos", "read_photo"]
 
 register_heif_opener()
 
-SUFFIXES = frozenset(
-    [
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".png",
-        ".webp",
-        ".heic",
-        ".heif",
-        ".avif",
-        ".tif",
-        ".tiff",
-        ".bmp",
-        ".gif",
-    ]
-)
-
-LITTER = frozenset({"thumbs.db", "desktop.ini", ".ds_store", ".ipynb_checkpoints", "__macosx"})
-"""Names that operating systems and notebooks leave behind; never worth a message."""
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "HEIF", "AVIF", "TIFF", "BMP", "DIB", "GIF")
+"""The only decoders that are tried, whatever a file is called: others may run programs (EPS) or fetch parts."""
 
 MOST_PIXELS = 120_000_000
 """Larger pictures are refused before they are decoded: 120 MP is beyond any phone, and a bomb is far beyond."""
 
+ORIENTATION_TAG = 0x0112
+
+UNDO = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+"""EXIF orientation -> what turns the upright picture back to how the sensor wrote it."""
+
 Orientation = Literal["exif", "ignore"]
+Alpha = Literal["mask", "white"]
 
 
-def find_photos(folder: Path) -> tuple[list[Path], list[Rejected]]:
-    """The picture files directly inside ``folder`` in name order, and the files that are no pictures.
-
-    Raises PhotoError when the folder is missing, no folder, or not readable.
-    """
-    if not folder.exists():
-        raise PhotoError(f"The photo folder {folder} does not exist.", "Give the folder that holds the photos.")
-    if not folder.is_dir():
-        raise PhotoError(f"{folder} is a file, not a folder.", "Give the folder that holds the photos.")
-    try:
-        entries = sorted(folder.iterdir(), key=lambda path: path.name)
-    except OSError as error:
-        raise PhotoError(f"Cannot list {folder}: {error.strerror}.") from error
-    photos: list[Path] = []
-    others: list[Rejected] = []
-    for path in entries:
-        if path.name.lower() in LITTER or path.name.startswith("."):
-            continue
-        if path.is_dir():
-            reason = "is a folder; photos are taken from one folder, not from those inside it"
-            others.append(Rejected(path.name, "folder", reason))
-        elif path.suffix.lower() in SUFFIXES:
-            photos.append(path)
-        elif path.suffix.lower() not in (".txt", ".csv", ".json", ".toml"):
-            reason = f"has the ending {path.suffix or '(none)'}, which is no picture format known here"
-            others.append(Rejected(path.name, "no-picture", reason))
-    return photos, others
-
-
-def read_photo(path: Path, orientation: Orientation = "exif") -> Photo | Rejected:
-    """The photo in ``path``: upright (EXIF), sRGB, alpha composited on white and kept as the mask.
+def read_photo(path: Path, orientation: Orientation = "exif", alpha: Alpha = "mask") -> Photo | Rejected:
+    """The photo in ``path``: upright (EXIF), sRGB, alpha composited on white and kept as the mask (or not).
 
     The file is read once and never written. Whatever is wrong with it becomes a :class:`Rejected`.
     """
+    name = printable(path)
     try:
         data = path.read_bytes()
     except OSError as error:
-        return Rejected(path.name, "unreadable", f"cannot be read: {error.strerror}")
+        return Rejected(name, "unreadable", f"cannot be read: {error.strerror}")
     digest = sha256_bytes(data)
     if not data:
-        return Rejected(path.name, "empty", "is empty (0 bytes)", "Copy it from the camera again.", digest)
+        return Rejected(name, "empty", "is empty (0 bytes)", "Copy it from the camera again.", digest)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's remarks on odd EXIF blocks say nothing a user can act on
-            return _decode(path.name, data, digest, orientation)
+            return _decode(name, data, digest, orientation, alpha)
     except UnidentifiedImageError:
-        reason = f"is not a picture, although it is called {path.suffix.lower()}"
-        return Rejected(path.name, "unreadable", reason, "Open it in a viewer; export it as JPEG.", digest)
+        reason = f"is not a picture, although it is called {path.suffix.lower() or name}"
+        return Rejected(name, "unreadable", reason, "Open it in a viewer; export it as JPEG.", digest)
     except Image.DecompressionBombError:
-        return _too_many_pixels(path.name, digest)
+        return _too_many_pixels(name, digest)
     except MemoryError:
-        return Rejected(path.name, "too-large", "needs more memory than there is", "", digest)
+        return Rejected(name, "too-large", "needs more memory than there is", "Scale it down first.", digest)
     except Exception as error:  # noqa: BLE001 - decoders raise anything on damaged input (struct, index, zlib …)
         detail = f"{type(error).__name__}: {error}".strip(": ")
-        return Rejected(path.name, "unreadable", f"is damaged ({detail})", "Copy it again.", digest)
+        return Rejected(name, "unreadable", f"is damaged ({detail})", "Copy it from the camera again.", digest)
 
 
 def _too_many_pixels(name: str, digest: str) -> Rejected:
@@ -107,28 +86,58 @@ def _too_many_pixels(name: str, digest: str) -> Rejected:
     return Rejected(name, "too-large", f"has more than {limit} megapixels", "Scale it down first.", digest)
 
 
-def _decode(name: str, data: bytes, digest: str, orientation: Orientation) -> Photo | Rejected:
-    with Image.open(io.BytesIO(data)) as opened:
+def _decode(name: str, data: bytes, digest: str, orientation: Orientation, alpha: Alpha) -> Photo | Rejected:
+    with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
         if opened.width * opened.height > MOST_PIXELS:
             return _too_many_pixels(name, digest)
         kind = opened.format or "?"
         # An animation is represented by its first frame.
         opened.seek(0)
+        tag = _orientation(opened)
         opened.load()
-        tag = int(opened.getexif().get(0x0112, 1) or 1)
-        image = ImageOps.exif_transpose(opened) if orientation == "exif" else opened.copy()
+        image = _turned(opened, tag, orientation)
+    pixels, mask, profile = _to_srgb(image)
+    numbers = {
+        "format": kind,
+        "orientation": tag,
+        "upright": orientation == "exif",
+        "bytes": len(data),
+        "size": [pixels.shape[1], pixels.shape[0]],
+        "profile": profile,
+    }
+    return Photo(
+        name=name,
+        pixels=pixels,
+        source_hash=digest,
+        mask=mask if alpha == "mask" else None,
+        trail=(Trace("read", numbers),),
+    )
+
+
+def _orientation(opened: Image.Image) -> int:
+    """The tag as the camera wrote it, 1 where there is none or it is nonsense."""
+    value = opened.getexif().get(ORIENTATION_TAG, 1)
+    if value == 1:
+        value = opened.info.get("original_orientation") or 1  # pillow-heif turns by itself and keeps the tag here
+    return int(value) if value in UNDO else 1
+
+
+def _turned(opened: Image.Image, tag: int, orientation: Orientation) -> Image.Image:
+    """Upright, or as the sensor wrote it. Some decoders (TIFF, HEIF) have turned the picture already."""
+    left = opened.getexif().get(ORIENTATION_TAG, 1)
+    already = tag != 1 and left not in UNDO
+    if orientation == "exif":
+        return opened.copy() if already else ImageOps.exif_transpose(opened)
+    return opened.transpose(UNDO[tag]) if already else opened.copy()
+
+
+def _to_srgb(image: Image.Image) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None, str]:
+    """(H, W, 3) sRGB pixels, the alpha as mask (None where there is none or it is opaque), the profile's fate."""
     profile = image.info.get("icc_profile")
-    pixels, mask = _to_srgb(image, profile)
-    trace = Trace("read", {"format": kind, "orientation": tag, "upright": orientation == "exif", "bytes": len(data)})
-    return Photo(name=name, pixels=pixels, source_hash=digest, mask=mask, trail=(trace,))
-
-
-def _to_srgb(image: Image.Image, profile: bytes | None) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-    """(H, W, 3) sRGB pixels and the alpha as mask (None where there is none or it is opaque)."""
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         image = _eight_bits(image)
     alpha: NDArray[np.uint8] | None = None
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         rgba = image.convert("RGBA")
         alpha = np.asarray(rgba.getchannel("A"))
         if bool((alpha == 255).all()):
@@ -138,27 +147,41 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> tuple[NDArray[np.uint
             # Whatever colour lies under transparent pixels must not reach the model: composite on white.
             white = Image.new("RGBA", rgba.size, "white")
             image = Image.alpha_composite(white, rgba).convert("RGB")
+    if image.mode == "LAB":
+        lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        image = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB") or image
+    fate = "none"
     if profile:
-        image = _apply_profile(image, profile)
-    return np.array(image.convert("RGB"), dtype=np.uint8), alpha
+        image, fate = _apply_profile(image, profile)
+    return np.array(image.convert("RGB"), dtype=np.uint8), alpha, fate
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
     """A 16-bit, 32-bit or float grey picture scaled to 0–255 (Pillow's own conversion clips instead)."""
-    values = np.asarray(image, dtype=np.float64)
-    full = 65535.0 if image.mode.startswith("I;16") or values.max(initial=0) > 255 else 255.0
-    if image.mode == "F" and values.max(initial=0) <= 1.0:
+    values = np.asarray(image)
+    most = float(values.max(initial=0))
+    full = 65535.0 if image.mode.startswith("I;16") or most > 255 else 255.0
+    if image.mode == "F" and most <= 1.0:
         full = 1.0
-    return Image.fromarray(np.clip(values * (255.0 / full) + 0.5, 0, 255).astype(np.uint8), "L")
+    out = np.empty(values.shape, np.uint8)
+    for start in range(0, len(values), 256):  # in strips: a float copy of 120 megapixels would take 1 GB
+        strip = np.nan_to_num(values[start : start + 256].astype(np.float64), posinf=full, neginf=0.0)
+        out[start : start + 256] = np.clip(strip * (255.0 / full) + 0.5, 0, 255).astype(np.uint8)
+    return Image.fromarray(out)
 
 
-def _apply_profile(image: Image.Image, profile: bytes) -> Image.Image:
-    """``image`` in sRGB; unchanged where the embedded profile is broken or of another colour space."""
+def _apply_profile(image: Image.Image, profile: bytes) -> tuple[Image.Image, str]:
+    """``image`` in sRGB and what happened; unchanged where the profile is broken or of another colour space."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        described = ImageCms.getProfileDescription(source).strip()
+        if described.startswith("sRGB"):
+            return image, "sRGB"
         if image.mode not in ("RGB", "CMYK", "L"):
             image = image.convert("RGB")
         converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except (ImageCms.PyCMSError, OSError, ValueError):
-        return image
-    return image if converted is None else converted
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return image, "broken, taken as sRGB"
+    if converted is None:
+        return image, "broken, taken as sRGB"
+    return converted, f"converted from {described[:40]!r}"

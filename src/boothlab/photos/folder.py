@@ -1,0 +1,126 @@
+"""What lies in a folder of photos: pictures, words about them, litter, and things that are none of these.
+
+Separate from reading because nothing is decoded here: every entry gets a fate from its name and first bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from boothlab.errors import PhotoError
+from boothlab.photos.photo import Rejected
+
+SUFFIXES = frozenset(
+    f".{ending}" for ending in "jpg jpeg jpe jfif png webp heic heif hif avif tif tiff bmp gif".split()
+)
+
+LITTER = frozenset(
+    {"thumbs.db", "desktop.ini", ".ds_store", ".ipynb_checkpoints", "__macosx", "@eadir", "ehthumbs.db"}
+)
+"""Names that operating systems, notebooks and file servers leave behind; never worth a message."""
+
+WORDS = frozenset({".txt", ".csv", ".tsv", ".json", ".jsonl", ".toml"})
+"""Endings of files that hold words about photos."""
+
+SIGNATURES: tuple[tuple[int, bytes], ...] = (
+    (0, b"\xff\xd8\xff"),
+    (0, b"\x89PNG\r\n\x1a\n"),
+    (8, b"WEBP"),
+    (0, b"II*\0"),
+    (0, b"MM\0*"),
+    (0, b"GIF8"),
+    *((8, brand) for brand in (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"hevc")),
+)
+"""(offset, bytes) by which a picture is known whatever it is called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Every entry of a folder, in name order, in exactly one of four lists. ``ignored``: (name, why)."""
+
+    photos: tuple[Path, ...]
+    others: tuple[Rejected, ...]
+    words: tuple[Path, ...]
+    ignored: tuple[tuple[str, str], ...]
+
+
+def printable(path: Path) -> str:
+    """The name of ``path`` as text that can be written anywhere (undecodable bytes are spelled out)."""
+    return path.name.encode("utf-8", "backslashreplace").decode()
+
+
+def find_photos(folder: Path) -> tuple[list[Path], list[Rejected]]:
+    """The picture files directly inside ``folder`` in name order, and the files that are no pictures."""
+    listing = list_folder(folder)
+    return list(listing.photos), list(listing.others)
+
+
+def list_folder(folder: Path, include: Iterable[str] = (), exclude: Iterable[str] = ()) -> Listing:
+    """What is directly inside ``folder``. ``include`` and ``exclude`` are names or patterns ("IMG_*.jpg").
+
+    Raises PhotoError when the folder is missing, no folder, or not readable, or when a pattern fits nothing.
+    """
+    entries = _entries(folder)
+    photos: list[Path] = []
+    others: list[Rejected] = []
+    words: list[Path] = []
+    ignored: list[tuple[str, str]] = []
+    for path in entries:
+        name = printable(path)
+        if name.lower() in LITTER or name.startswith("."):
+            ignored.append((name, "left by the operating system or another program"))
+        elif path.is_dir():
+            reason = "is a folder; photos are taken from one folder, not from those inside it"
+            others.append(Rejected(name, "folder", reason, f"Prepare {name} by itself, or move its photos up."))
+        elif not path.is_file():
+            others.append(Rejected(name, "no-file", "is not a regular file (a broken link, a device or a pipe)"))
+        elif path.suffix.lower() in WORDS:
+            words.append(path)
+        elif path.suffix.lower() in SUFFIXES or _signed(path):
+            photos.append(path)
+        else:
+            reason = f"has the ending {path.suffix or '(none)'} and does not begin like any picture format known here"
+            others.append(Rejected(name, "no-picture", reason, "Export it as JPEG or PNG, if it is a picture."))
+    chosen = _chosen(folder, photos, tuple(include), tuple(exclude))
+    ignored += [
+        (printable(path), "left out by photos.include or photos.exclude") for path in photos if path not in chosen
+    ]
+    return Listing(tuple(chosen), tuple(others), tuple(words), tuple(ignored))
+
+
+def _entries(folder: Path) -> list[Path]:
+    if not folder.exists():
+        raise PhotoError(f"The photo folder {folder} does not exist.", "Give the folder that holds the photos.")
+    if not folder.is_dir():
+        raise PhotoError(f"{folder} is a file, not a folder.", "Give the folder that holds the photos.")
+    try:
+        return sorted(folder.iterdir(), key=lambda path: path.name)
+    except OSError as error:
+        raise PhotoError(f"Cannot list {folder}: {error.strerror}.") from error
+
+
+def _signed(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            head = file.read(16)
+    except OSError:
+        return True  # reading it will say what is wrong
+    return any(head[at : at + len(mark)] == mark for at, mark in SIGNATURES)
+
+
+def _chosen(folder: Path, photos: list[Path], include: tuple[str, ...], exclude: tuple[str, ...]) -> list[Path]:
+    for pattern in (*include, *exclude):
+        if photos and not any(fnmatchcase(path.name, pattern) for path in photos):
+            raise PhotoError(
+                f"No photo in {folder} is called {pattern!r}, which photos.include or photos.exclude asks for.",
+                f"The photos there are {', '.join(path.name for path in photos[:5])}{' …' if len(photos) > 5 else ''}.",
+            )
+    return [
+        path
+        for path in photos
+        if (not include or any(fnmatchcase(path.name, pattern) for pattern in include))
+        and not any(fnmatchcase(path.name, pattern) for pattern in exclude)
+    ]
