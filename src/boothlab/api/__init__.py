@@ -48,7 +48,7 @@ def prepare(
     progress: Progress = silent,
 ) -> PhotoSet:
     """Turn a folder of photos into a photo set at ``out``, sized for ``base``."""
-    from boothlab.models.load import base_size
+    from boothlab.models.locate import base_size
     from boothlab.preparing.prepare import prepare as prepare_folder
     from boothlab.progress import within
 

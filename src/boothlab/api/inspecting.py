@@ -132,7 +132,7 @@ def _gpu() -> Finding:
 
 
 def _toon() -> Finding:
-    from boothlab.models.load import toon_folder
+    from boothlab.models.locate import toon_folder
 
     try:
         folder = toon_folder()

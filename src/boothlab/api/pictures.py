@@ -10,7 +10,8 @@ from boothlab.evaluation.config import Evaluation
 from boothlab.evaluation.evaluate import orders
 from boothlab.files import folder_listing, sha256_json
 from boothlab.generation.generate import Order, Picture, generate
-from boothlab.models.load import fingerprint, load
+from boothlab.models.load import load
+from boothlab.models.locate import fingerprint
 from boothlab.models.model import Model
 from boothlab.plan import RunPlan, plan_from
 from boothlab.progress import Progress, silent, within

@@ -11,7 +11,7 @@ from boothlab.config.show import to_toml
 from boothlab.errors import PlanError, disk_errors
 from boothlab.files import folder_listing, new_folder, sha256_json
 from boothlab.home import cache
-from boothlab.models.load import base_size, choose_device, fingerprint, locate
+from boothlab.models.locate import base_size, device_kind, fingerprint, locate
 from boothlab.models.tokens import inspect_word, load_tokenizer, suggest
 from boothlab.photos.config import Photos
 from boothlab.photos.photoset import PhotoSet, is_photo_set, read_set
@@ -45,7 +45,7 @@ class Resolved:
 def resolve(plan: RunPlan, progress: Progress = silent) -> Resolved:
     """Fill in identifiers, size, threads and device; prepare photos. Raises PlanError, PhotoError, NoWeights."""
     locate(plan.base)
-    device = choose_device(plan.base.device).type
+    device = device_kind(plan.base.device)
     size = base_size(plan.base) if plan.photos.size is None else plan.photos.size
     photos = plan.photos.model_copy(update={"size": size})
     subjects, warnings = name_subjects(plan)

@@ -7,16 +7,26 @@ runs from frequent to rare.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from boothlab.errors import NoWeights, PlanError
 from boothlab.models.config import Base
-from boothlab.models.load import locate
+from boothlab.models.locate import locate
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 WORD_END = "</w>"
+
+START, END = "<|startoftext|>", "<|endoftext|>"
+
+WORDS = r"""<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"""
+"""What CLIP takes for a word before it merges letters (Radford et al. 2021, simple_tokenizer.py)."""
 
 LANGUAGES = ("en", "de", "es", "fr", "it", "nl", "pl", "pt", "tr", "sv")
 """Languages in Latin script whose words and names an identifier should not be."""
@@ -58,18 +68,46 @@ class TokenReport:
         return not self.problems
 
 
-def load_tokenizer(base: Base) -> Any:
-    """The CLIP tokenizer of a base model, without loading its weights. Raises NoWeights, PlanError."""
-    from transformers import CLIPTokenizer
+def load_tokenizer(base: Base) -> Tokenizer:
+    """The CLIP tokenizer of a base model, without its weights and without transformers. Raises NoWeights, PlanError.
 
+    Parity: transformers ``CLIPTokenizer``, exact (tests/unit/test_clip_words.py).
+    """
     path = locate(base)
     if path.is_file():
         # A single-file checkpoint holds no vocabulary; every SD 1.x/2.x model uses CLIP's, as toon does.
         path = locate(Base(model="toon"))
+    return read_tokenizer(path / "tokenizer")
+
+
+def read_tokenizer(folder: Path) -> Tokenizer:
+    """CLIP's byte-pair tokenizer from ``vocab.json`` and ``merges.txt``. Raises NoWeights."""
+    from tokenizers import AddedToken, Regex, Tokenizer, normalizers, pre_tokenizers
+    from tokenizers.models import BPE
+
     try:
-        return CLIPTokenizer.from_pretrained(path, subfolder="tokenizer", local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise NoWeights(f"Cannot load the tokenizer of {base.model}: {error}") from error
+        model = BPE.from_file(
+            str(folder / "vocab.json"),
+            str(folder / "merges.txt"),
+            continuing_subword_prefix="",
+            end_of_word_suffix=WORD_END,
+            fuse_unk=False,
+            unk_token=END,
+        )
+    except Exception as error:
+        raise NoWeights(f"Cannot read the tokenizer in {folder}: {error}") from error
+    tokenizer = Tokenizer(model)
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(WORDS), behavior="removed", invert=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
+    )
+    tokenizer.add_special_tokens([AddedToken(token, normalized=False, special=True) for token in (START, END)])
+    return tokenizer
 
 
 @cache
@@ -84,13 +122,13 @@ def best_known(word: str) -> tuple[float, str]:
     return (frequency, language) if frequency > 0 else (0.0, "")
 
 
-def split(tokenizer: Any, word: str) -> tuple[Piece, ...]:
+def split(tokenizer: Tokenizer, word: str) -> tuple[Piece, ...]:
     """The tokens of ``word`` without start and end."""
-    ids = tokenizer(word, add_special_tokens=False).input_ids
-    return tuple(Piece(text, rank) for text, rank in zip(tokenizer.convert_ids_to_tokens(ids), ids, strict=True))
+    found = tokenizer.encode(word, add_special_tokens=False)
+    return tuple(Piece(text, rank) for text, rank in zip(found.tokens, found.ids, strict=True))
 
 
-def inspect_word(tokenizer: Any, word: str) -> TokenReport:
+def inspect_word(tokenizer: Tokenizer, word: str) -> TokenReport:
     """Everything known of ``word``. Raises PlanError for words of no tokens or with spaces."""
     pieces = split(tokenizer, word)
     if not pieces or any(character.isspace() for character in word):
@@ -122,7 +160,7 @@ def _holds_a_word(text: str) -> bool:
     return any(best_known(part)[0] >= EVERYDAY_FROM for part in parts)
 
 
-def suggest(tokenizer: Any, count: int, taken: Sequence[str] = ()) -> list[str]:
+def suggest(tokenizer: Tokenizer, count: int, taken: Sequence[str] = ()) -> list[str]:
     """The ``count`` rarest single-token words of 3–5 letters that mean nothing, rarest first.
 
     Left out is what a language above knows, and what is part of another token: "anese" is rare, but the model has
@@ -136,9 +174,10 @@ def suggest(tokenizer: Any, count: int, taken: Sequence[str] = ()) -> list[str]:
         if usable and len(word) in SUGGESTION_LETTERS and rank > len(vocabulary) // 2:
             candidates.append((rank, word))
     texts = [text.removesuffix(WORD_END) for text in vocabulary]
+    wholes, everything = Counter(texts), "\n".join(texts)
     good: list[str] = []
     for _, word in sorted(candidates, reverse=True):
-        if any(word in text and word != text for text in texts) or _holds_a_word(word):
+        if everything.count(word) > wholes[word] or _holds_a_word(word):
             continue
         if word in KNOWN_MEANINGS or best_known(word)[0] >= COMMON_FROM - 1:
             continue

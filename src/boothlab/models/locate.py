@@ -1,0 +1,175 @@
+"""Where a base model is, what it is called by its content, how large its pictures are. (Torch-free.)
+
+Apart from ``load.py`` because a plan is checked without loading anything: none of this needs torch or
+transformers, which take seconds to import.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from boothlab.assets import asset
+from boothlab.errors import BoothlabError, NoWeights, PlanError
+from boothlab.files import folder_listing, read_json, sha256_file, sha256_json, write_json
+from boothlab.home import cache as shared
+from boothlab.models.config import Base
+
+PICKLES = frozenset({".ckpt", ".bin", ".pt", ".pth", ".pkl", ".pickle"})
+
+PARTS = ("tokenizer", "text_encoder", "vae", "unet", "scheduler")
+
+SINGLE_FILE_SIZE = 512
+"""Side in pixels that a single .safetensors file is taken to be made for; it says nothing of it itself."""
+
+Stamp = tuple[tuple[str, int, int, int], ...]
+"""(path, bytes, mtime, ctime in ns) of every file: what must not have changed for a remembered hash to hold."""
+
+
+def toon_folder() -> Path:
+    """Where the built-in model lives. Raises NoWeights when this installation has none."""
+    folder = asset("toon", "sd")
+    if not (folder / "model_index.json").is_file():
+        raise NoWeights(
+            "The built-in model toon is not part of this installation.",
+            "Name another base model: --set base.model=FOLDER",
+        )
+    return folder
+
+
+def locate(base: Base) -> Path:
+    """The folder or file that holds the base model. Raises PlanError or NoWeights with the remedy."""
+    if base.model == "toon":
+        return toon_folder()
+    path = Path(base.model).expanduser()
+    if path.suffix.lower() in PICKLES:
+        raise PlanError(
+            f"base.model is {base.model}: a pickle can run any code when it is opened, so only safetensors is read.",
+            "Use the .safetensors edition of the model, or convert it on a machine you can afford to lose.",
+        )
+    if path.is_dir():
+        _require_parts(path)
+        return path
+    if path.is_file():
+        if path.suffix.lower() != ".safetensors":
+            raise PlanError(f"base.model is {base.model}: a file must be .safetensors.")
+        return path
+    if base.model.count("/") == 1 and not base.model.startswith((".", "/", "~")):
+        return _locate_in_hub_cache(base)
+    raise PlanError(
+        f"base.model is {base.model!r}: there is no such folder or file.",
+        "Give toon, a folder in diffusers format, a .safetensors file, or a hub id like owner/name.",
+    )
+
+
+def _require_parts(folder: Path) -> None:
+    missing = [part for part in PARTS if not (folder / part).is_dir()]
+    if missing:
+        raise PlanError(
+            f"base.model is {folder}: not a Stable Diffusion model in diffusers format; "
+            f"it lacks {', '.join(missing)}/.",
+        )
+    for part in ("text_encoder", "vae", "unet"):
+        if not list((folder / part).glob("*.safetensors")):
+            pickles = [p.name for p in sorted((folder / part).iterdir()) if p.suffix in PICKLES]
+            found = f"only a pickle ({pickles[0]})" if pickles else "no weights"
+            raise PlanError(
+                f"{folder / part} holds {found}; only .safetensors is read, because a pickle can run any code.",
+                "Get the safetensors edition of the model.",
+            )
+
+
+def _locate_in_hub_cache(base: Base) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    patterns = ["*.json", "*.txt"] + [f"{part}/*" for part in PARTS]
+    try:
+        path = Path(
+            snapshot_download(base.model, revision=base.revision, local_files_only=True, allow_patterns=patterns)
+        )
+    except (LocalEntryNotFoundError, OSError, ValueError) as error:
+        raise NoWeights(
+            f"The base model {base.model} is not on this machine, and boothlab downloads nothing by itself.",
+            f"Fetch it once with `hf download {base.model}`, or name a folder.",
+        ) from error
+    _require_parts(path)
+    return path
+
+
+def device_kind(wanted: str) -> str:
+    """``cpu``, ``cuda`` or ``mps`` for what a plan asks for. Raises PlanError when it is not there.
+
+    torch, which has the last word, is asked only where there is a sign of a GPU.
+    """
+    if wanted == "cpu" or (wanted == "auto" and not shows_a_gpu()):
+        return "cpu"
+    import torch
+
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if wanted == "auto":
+        return "cuda" if available["cuda"] else "mps" if available["mps"] else "cpu"
+    if not available[wanted]:
+        raise PlanError(f"base.device is {wanted!r}, but this machine has none.", "Use auto or cpu.")
+    return wanted
+
+
+def shows_a_gpu() -> bool:
+    """Whether the system has a device file of a GPU driver, or is one where that is not how drivers show."""
+    if not sys.platform.startswith("linux"):
+        return True
+    signs = ("nvidiactl", "nvidia0", "kfd", "dxg", "nvhost-gpu", "nvmap")  # NVIDIA, AMD, WSL, Jetson
+    return any(os.path.exists(f"/dev/{sign}") for sign in signs)
+
+
+def fingerprint(base: Base) -> str:
+    """Hash of every file of the base model: what two runs must share to have started from the same weights.
+
+    Hashing gigabytes takes seconds, so the result is remembered, by path, size and times of every file, in the
+    shared cache.
+    """
+    path = locate(base)
+    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+    stats = [(p, p.stat()) for p in files]
+    return _fingerprint(path, tuple((str(p), s.st_size, s.st_mtime_ns, s.st_ctime_ns) for p, s in stats))
+
+
+@cache
+def _fingerprint(path: Path, stamp: Stamp) -> str:
+    kept = shared("fingerprints") / f"{sha256_json(str(path.resolve()))[:16]}.json"
+    wanted = sha256_json([list(entry) for entry in stamp])
+    try:
+        found = read_json(kept)
+        if found["stamp"] == wanted:
+            return str(found["fingerprint"])
+    except (BoothlabError, KeyError, TypeError):
+        pass  # not there yet, or of no use: hash again
+    result = sha256_file(path) if path.is_file() else sha256_json(folder_listing(path))
+    write_json(kept, {"format": 1, "stamp": wanted, "fingerprint": result})
+    return result
+
+
+def part_configs(base: Base) -> dict[str, dict[str, Any]] | None:
+    """The configs of ``unet``, ``vae`` and ``text_encoder``; None for a single file, which carries none."""
+    path = locate(base)
+    if path.is_file():
+        return None
+    try:
+        return {
+            part: json.loads((path / part / "config.json").read_text()) for part in ("unet", "vae", "text_encoder")
+        }
+    except (OSError, ValueError) as error:
+        raise NoWeights(f"Cannot read the configs of the base model {path}: {error}.") from error
+
+
+def base_size(base: Base) -> int:
+    """Side of the model's pictures in pixels, read from its configs without loading weights."""
+    configs = part_configs(base)
+    if configs is None:
+        return SINGLE_FILE_SIZE
+    factor: int = 2 ** (len(configs["vae"]["block_out_channels"]) - 1)
+    return int(configs["unet"]["sample_size"]) * factor
