@@ -79,7 +79,7 @@ def extract(pictures: Pictures) -> Vectors:
 
     rows = []
     for pixels in pictures:
-        tensor = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None].float() / 127.5 - 1.0
+        tensor = torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None].float() / 127.5 - 1.0
         rows.append(embed(tensor)[0].numpy())
     return np.stack(rows)
 

@@ -46,7 +46,8 @@ class Stepped(Event):
 
     ``loss`` is the mean over the accumulation window of mean(instance) + λ·mean(class); ``instance_loss`` and
     ``class_loss`` are its two parts (``class_loss`` is None without prior preservation). ``norm`` is the gradient
-    norm before clipping (None where fp16 overflowed and the step was left out); ``lr`` the rate of the first parameter group; ``seconds`` the wall time of the step.
+    norm before clipping (None where fp16 overflowed and the step was left out); ``lr`` the rate of the first
+    parameter group; ``seconds`` the wall time of the step.
     """
 
     kind: ClassVar[str] = "stepped"
@@ -173,10 +174,15 @@ def read(path: Path) -> list[Event]:
 
 
 def current(events: Iterable[Event]) -> list[Event]:
-    """The events of the history that counts: what a resume made void is left out, and so are the resumes."""
+    """The events of the history that counts: what a resume made void is left out, and so are the resumes.
+
+    A run that was killed before its first checkpoint starts over, and everything said before is void.
+    """
     kept: list[Event] = []
     for event in events:
-        if isinstance(event, Resumed):
+        if isinstance(event, Started):
+            kept = [event]
+        elif isinstance(event, Resumed):
             kept = [old for old in kept if old.step <= event.step]
         else:
             kept.append(event)
