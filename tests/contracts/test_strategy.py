@@ -24,9 +24,8 @@ from boothlab.runs.run import Run
 from boothlab.strategies import STRATEGIES
 from boothlab.strategies.config import Strategy
 from boothlab.training import checkpoint
-from boothlab.training.batches import deal, noised
+from boothlab.training.batches import deal, draw, noised
 from boothlab.training.job import Job
-from boothlab.training.loop import condition
 from boothlab.training.optim import Optimizer
 from jobs_made import SUBJECT, make_job, plain_names, pool, predictions, run, same, settings, tensors
 
@@ -265,8 +264,9 @@ def fixed_loss(job: Job) -> float:
     with torch.no_grad():
         for step in range(10_000, 10_024):
             (batch,) = deal(job.pool, 77, step, 1, 1)
-            sample = noised(batch, 77, step, job.objective, len(job.model.schedule), job.model.device)
-            text = condition(job, [dealt.example.prompt for dealt in batch])
+            draws = [draw(dealt, 77, step, job.objective, len(job.model.schedule)) for dealt in batch]
+            sample = noised(batch, draws, job.objective.prior_weight, job.model.device)
+            text = job.condition([dealt.example.prompt for dealt in batch])
             noisy = objectives.noisy(job.model.schedule, sample)
             prediction = job.model.predict(noisy, sample.timestep_B, text)
             total += float(objectives.loss(job.model.schedule, prediction, sample)) / 24
