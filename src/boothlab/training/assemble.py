@@ -18,7 +18,7 @@ from boothlab.models.sampling import from_uint8
 from boothlab.photos.photo import Photo
 from boothlab.strategies.config import Strategy
 from boothlab.subjects import Subject, fill
-from boothlab.training.batches import Example, Pool
+from boothlab.training.batches import Example, Pool, seeded_draws
 from boothlab.training.class_images import read_class_image
 from boothlab.training.config import Training
 from boothlab.training.ema import Ema
@@ -126,6 +126,7 @@ def build_job(
         attached=attached,
         optimizer=Optimizer(attached.groups, settings.optimizer, fp16=settings.compute.precision == "fp16"),
         pool=pool,
+        draws=seeded_draws(pool, objective, settings, len(model.schedule)),
         objective=objective,
         settings=settings,
         steps=settings.total_steps(len(pool.instances)),

@@ -1,15 +1,18 @@
 """What is trained on at each step: a pure function of (seed, step), so order survives any interruption.
 
 There are no epochs and no running iterator: the k-th photo dealt since step 0 is looked up in the shuffle of
-its pass through the photos. Photos and class images are dealt by the same rule from pools of their own.
+its pass through the photos. Photos and class images are dealt by the same rule from pools of their own. The loop
+sees all of it through :class:`Draws`, so that draws recorded elsewhere can be replayed.
 """
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import count
 from typing import Literal
 
 import torch
@@ -20,6 +23,7 @@ from boothlab.diffusion.objective import Noised
 from boothlab.diffusion.timesteps import draw_timestep
 from boothlab.models.model import Posterior
 from boothlab.seeds import Purpose, derive
+from boothlab.training.config import Training
 
 Role = Literal["instance", "class"]
 
@@ -57,8 +61,8 @@ class Dealt:
 
 
 @lru_cache(maxsize=64)
-def _shuffle(seed: int, role: str, turn: int, count: int) -> tuple[int, ...]:
-    order = list(range(count))
+def _shuffle(seed: int, role: str, turn: int, length: int) -> tuple[int, ...]:
+    order = list(range(length))
     random.Random(derive(seed, "order", role, turn)).shuffle(order)
     return tuple(order)
 
@@ -72,64 +76,117 @@ def pick(seed: int, role: str, counter: int, count: int) -> int:
 def deal(pool: Pool, seed: int, step: int, batch_size: int, accumulate: int) -> list[list[Dealt]]:
     """The passes of one optimizer step. Each has ``batch_size`` photos, then as many class images (if any).
 
-    Every pass has the same roles, so the mean over passes is the big batch.
+    Every pass has the same roles and no pass is short, so the mean over passes is the big batch.
     """
-    per_step = batch_size * accumulate
+    first = step * batch_size * accumulate
     passes = []
     for number in range(accumulate):
-        slots = range(number * batch_size, (number + 1) * batch_size)
-        photos = [
-            Dealt(
-                pool.instances[pick(seed, "instance", step * per_step + k, len(pool.instances))],
-                "instance",
-                k,
-            )
-            for k in slots
-        ]
-        partners = []
-        for photo in photos:
-            noun = photo.example.class_noun
+        photos, partners = [], []
+        for slot in range(number * batch_size, (number + 1) * batch_size):
+            index = pick(seed, "instance", first + slot, len(pool.instances))
+            photos.append(Dealt(pool.instances[index], "instance", slot))
+            noun = pool.instances[index].class_noun
             if noun in pool.classes:
-                candidates = pool.classes[noun]
-                index = pick(seed, f"class {noun}", step * per_step + photo.slot, len(candidates))
-                partners.append(Dealt(candidates[index], "class", photo.slot))
+                partner = pick(seed, f"class {noun}", first + slot, len(pool.classes[noun]))
+                partners.append(Dealt(pool.classes[noun][partner], "class", slot))
         passes.append(photos + partners)
     return passes
+
+
+def deal_by_epoch(pool: Pool, seed: int, step: int, batch_size: int, accumulate: int) -> list[list[Dealt]]:
+    """The passes of one optimizer step as diffusers' script deals them, with epochs.
+
+    An epoch has as many items as the longer of the two lists, in a new order each time; item i is photo i with
+    class image i, each counted around its own list. The last batch of an epoch may be short, and so may its last
+    accumulation window. Source: ``DreamBoothDataset`` and accelerate's ``accumulate``.
+    """
+    items = max(len(pool.instances), *(len(examples) for examples in pool.classes.values()), 1)
+    batches = math.ceil(items / batch_size)
+    epoch, window = divmod(step, math.ceil(batches / accumulate))
+    order = _shuffle(seed, "epoch", epoch, items)
+    slots = count()
+    passes = []
+    for number in range(window * accumulate, min((window + 1) * accumulate, batches)):
+        photos, partners = [], []
+        for item in order[number * batch_size : (number + 1) * batch_size]:
+            photo = Dealt(pool.instances[item % len(pool.instances)], "instance", next(slots))
+            photos.append(photo)
+            candidates = pool.classes.get(photo.example.class_noun)
+            if candidates:
+                partners.append(Dealt(candidates[item % len(candidates)], "class", photo.slot))
+        passes.append(photos + partners)
+    return passes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Draw:
+    """What is random about one slot of one step: two (C, H, W) standard normals, a timestep, caption dropout.
+
+    ``noise_CHW`` carries its offset already, if the objective asks for one.
+    """
+
+    posterior_CHW: Tensor
+    noise_CHW: Tensor
+    timestep: int
+    without_prompt: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Draws:
+    """Where everything random in a step comes from. Both are functions of the step and of nothing before it.
+
+    ``deal`` gives the passes of a step, ``draw`` what is drawn for one of its slots.
+    """
+
+    deal: Callable[[int], list[list[Dealt]]]
+    draw: Callable[[int, Dealt], Draw]
+
+
+def seeded_draws(pool: Pool, objective: Objective, settings: Training, timesteps: int) -> Draws:
+    """The draws of a training: pure functions of (seed, step, slot, purpose), for ``timesteps`` timesteps."""
+    dealer = deal_by_epoch if settings.compat == "diffusers" else deal
+    return Draws(
+        deal=lambda step: dealer(pool, settings.seed, step, settings.batch_size, settings.accumulate),
+        draw=lambda step, dealt: draw(dealt, settings.seed, step, objective, timesteps),
+    )
 
 
 def _generator(seed: int, purpose: Purpose, step: int, dealt: Dealt) -> torch.Generator:
     return torch.Generator().manual_seed(derive(seed, purpose, step, dealt.role, dealt.slot))
 
 
-def noise_for(dealt: Dealt, seed: int, step: int, objective: Objective) -> Tensor:
-    """(C, H, W) noise of one slot, with its offset if the objective asks for one."""
-    mean = dealt.example.posterior.mean_BCHW[0]
-    noise = torch.randn(mean.shape, generator=_generator(seed, "noise", step, dealt))
+def draw(dealt: Dealt, seed: int, step: int, objective: Objective, timesteps: int) -> Draw:
+    """What is drawn for one slot; each purpose has a stream of its own, so no draw depends on another."""
+    shape = dealt.example.posterior.mean_BCHW.shape[1:]
+    noise = torch.randn(shape, generator=_generator(seed, "noise", step, dealt))
     if objective.offset_noise:
-        offset = torch.randn((mean.shape[0], 1, 1), generator=_generator(seed, "offset", step, dealt))
+        offset = torch.randn((shape[0], 1, 1), generator=_generator(seed, "offset", step, dealt))
         noise = noise + objective.offset_noise * offset
-    return noise
+    dropout = objective.caption_dropout
+    return Draw(
+        posterior_CHW=torch.randn(shape, generator=_generator(seed, "posterior", step, dealt)),
+        noise_CHW=noise,
+        timestep=draw_timestep(objective.timesteps, timesteps, _generator(seed, "timestep", step, dealt)),
+        without_prompt=dropout > 0 and _uniform(seed, "caption", step, dealt) < dropout,
+    )
 
 
-def noised(
-    batch: Sequence[Dealt], seed: int, step: int, objective: Objective, timesteps: int, device: torch.device
-) -> Noised:
+def _uniform(seed: int, purpose: Purpose, step: int, dealt: Dealt) -> float:
+    return random.Random(derive(seed, purpose, step, dealt.role, dealt.slot)).random()
+
+
+def noised(batch: Sequence[Dealt], draws: Sequence[Draw], prior_weight: float, device: torch.device) -> Noised:
     """Latents drawn from the posteriors, noise, timesteps and weights of one pass, on ``device``."""
-    clean, noise, timestep = [], [], []
-    for dealt in batch:
+    clean = []
+    for dealt, drawn in zip(batch, draws, strict=True):
         posterior = dealt.example.posterior
-        eps = torch.randn(posterior.mean_BCHW.shape, generator=_generator(seed, "posterior", step, dealt)).to(
-            posterior.mean_BCHW.device
-        )
-        clean.append(posterior.draw(eps))
-        noise.append(noise_for(dealt, seed, step, objective))
-        timestep.append(draw_timestep(objective.timesteps, timesteps, _generator(seed, "timestep", step, dealt)))
+        clean.append(posterior.draw(drawn.posterior_CHW[None].to(posterior.mean_BCHW.device)))
     instances = sum(dealt.role == "instance" for dealt in batch)
     return Noised(
         clean_BCHW=torch.cat(clean).to(device),
-        noise_BCHW=torch.stack(noise).to(device),
-        timestep_B=torch.tensor(timestep, device=device),
-        weight_B=torch.tensor(_weights(batch, objective.prior_weight, instances), device=device),
+        noise_BCHW=torch.stack([drawn.noise_CHW for drawn in draws]).to(device),
+        timestep_B=torch.tensor([drawn.timestep for drawn in draws], device=device),
+        weight_B=torch.tensor(_weights(batch, prior_weight, instances), device=device),
         num_instance=instances,
         mask_B1HW=_masks(batch, device),
     )
@@ -151,10 +208,6 @@ def _masks(batch: Sequence[Dealt], device: torch.device) -> Tensor | None:
     return torch.cat(masks).to(device)
 
 
-def prompts(batch: Sequence[Dealt], seed: int, step: int, dropout: float) -> list[str]:
-    """The prompt of each slot; with probability ``dropout`` the empty one."""
-    return ["" if dropout and _drop(seed, step, dealt) < dropout else dealt.example.prompt for dealt in batch]
-
-
-def _drop(seed: int, step: int, dealt: Dealt) -> float:
-    return random.Random(derive(seed, "caption", step, dealt.role, dealt.slot)).random()
+def prompts(batch: Sequence[Dealt], draws: Sequence[Draw]) -> list[str]:
+    """The prompt of each slot; the empty one where it was dropped."""
+    return ["" if drawn.without_prompt else dealt.example.prompt for dealt, drawn in zip(batch, draws, strict=True)]

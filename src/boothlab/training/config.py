@@ -32,10 +32,16 @@ class Optimizer(Config):
 class Rate(Config):
     """How the learning rate goes over the steps."""
 
-    kind: Literal["constant", "linear", "cosine"] = "constant"
-    """Constant, or falling to zero at the last step in a line or half a cosine."""
+    kind: Literal["constant", "linear", "cosine", "polynomial", "stable_decay"] = "constant"
+    """Constant; falling to the last step in a line, half a cosine or a power; constant, then falling in a line."""
     warmup: int = Field(0, ge=0)
     """Steps over which the rate first rises; the first step already moves (1/warmup), unlike elsewhere."""
+    power: float = Field(1.0, gt=0)
+    """Exponent of polynomial."""
+    decay: int | None = Field(None, ge=1)
+    """Steps over which stable_decay falls at the end; left out, a fifth of all."""
+    floor: float = Field(0.0, ge=0, lt=1)
+    """Where the fall ends, as a share of the full rate."""
 
     @property
     def looks_ahead(self) -> bool:
@@ -100,6 +106,8 @@ class Training(Config):
     """Steps whose weights are kept for generation and scores; the last step always is."""
     snapshot_precision: Literal["fp16", "fp32"] = "fp16"
     """Number format of the snapshots."""
+    compat: Literal["none", "diffusers"] = "none"
+    """Deal, warm up and report as diffusers' own DreamBooth script does; docs/deviations.md says how they differ."""
 
     @model_validator(mode="after")
     def _one_length(self) -> Training:

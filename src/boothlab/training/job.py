@@ -18,7 +18,7 @@ from boothlab.runs.events import CheckpointSaved, Event, SnapshotSaved, Validate
 from boothlab.runs.run import step_name
 from boothlab.strategies.attached import Attached
 from boothlab.training import checkpoint
-from boothlab.training.batches import Example, Pool
+from boothlab.training.batches import Draws, Example, Pool
 from boothlab.training.config import Training
 from boothlab.training.ema import Ema
 from boothlab.training.optim import Optimizer
@@ -36,6 +36,7 @@ class Job:
     attached: Attached
     optimizer: Optimizer
     pool: Pool
+    draws: Draws
     objective: Objective
     settings: Training
     steps: int

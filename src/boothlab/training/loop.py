@@ -13,7 +13,7 @@ from boothlab.diffusion.objective import Noised
 from boothlab.errors import NotFinite
 from boothlab.runs.events import Event, Finished, Stepped
 from boothlab.training import rates
-from boothlab.training.batches import Dealt, deal, noised, prompts
+from boothlab.training.batches import Dealt, noised, prompts
 from boothlab.training.job import Job
 
 
@@ -31,20 +31,16 @@ def train(job: Job) -> Iterator[Event]:
             if job.exhausted():
                 break
             started = time.perf_counter()
-            parts = [0.0, 0.0]
-            passes = deal(job.pool, settings.seed, job.step, settings.batch_size, settings.accumulate)
-            for batch in passes:
-                for index, value in enumerate(_backward(job, batch)):
-                    parts[index] += value / settings.accumulate
-            _require_finite(job.step, parts)
+            passes = [_backward(job, batch) for batch in job.draws.deal(job.step)]
+            _require_finite(job.step, passes)
             job.optimizer.withhold_closed(job.step)
             norm = job.optimizer.clip(job.step)
-            lr = job.optimizer.step(rates.factor(settings.rate, job.step, job.steps))
+            lr = job.optimizer.step(rates.factor(settings.rate, job.step, job.steps, settings.compat))
             job.attached.hold()
             job.step += 1
             if job.ema is not None:
                 job.ema.update(job.step)
-            yield _stepped(job, parts, norm, lr, time.perf_counter() - started)
+            yield _stepped(job, passes, norm, lr, time.perf_counter() - started)
         job.steps = job.step
         yield from job.due()
     except GeneratorExit:
@@ -57,9 +53,10 @@ def train(job: Job) -> Iterator[Event]:
 def _backward(job: Job, batch: Sequence[Dealt]) -> tuple[float, float]:
     """Add the gradient of one pass; returns mean error of its photos and of its class images."""
     schedule, settings = job.model.schedule, job.settings
-    sample = noised(batch, settings.seed, job.step, job.objective, len(schedule), job.model.device)
+    draws = [job.draws.draw(job.step, dealt) for dealt in batch]
+    sample = noised(batch, draws, job.objective.prior_weight, job.model.device)
     with autocast(job.settings.compute.precision, job.model.device.type):
-        text = job.condition(prompts(batch, settings.seed, job.step, job.objective.caption_dropout))
+        text = job.condition(prompts(batch, draws))
         prediction = job.model.predict(objective.noisy(schedule, sample), sample.timestep_B, text)
     error_B = objective.sample_errors(schedule, prediction, sample, job.objective.snr_gamma)
     job.optimizer.backward(objective.reduce(error_B, sample) / settings.accumulate)
@@ -78,21 +75,27 @@ def _means(error_B: torch.Tensor, sample: Noised) -> tuple[float, float]:
     return float(error_B[:instances].mean()), float(class_error.mean()) if len(class_error) else 0.0
 
 
-def _require_finite(step: int, parts: Sequence[float]) -> None:
-    if not all(math.isfinite(part) for part in parts):
+def _require_finite(step: int, passes: Sequence[tuple[float, float]]) -> None:
+    for photos, class_images in passes:
+        if math.isfinite(photos) and math.isfinite(class_images):
+            continue
         raise NotFinite(
-            f"The loss at step {step} is {parts[0]:g} on photos and {parts[1]:g} on class images.",
+            f"The loss at step {step} is {photos:g} on photos and {class_images:g} on class images.",
             "Lower the learning rate; checkpoints before this step are intact.",
         )
 
 
-def _stepped(job: Job, parts: Sequence[float], norm: float | None, lr: float, seconds: float) -> Stepped:
+def _stepped(
+    job: Job, passes: Sequence[tuple[float, float]], norm: float | None, lr: float, seconds: float
+) -> Stepped:
     with_prior = bool(job.pool.classes)
+    told = passes[-1:] if job.settings.compat == "diffusers" else passes
+    instance_loss, class_loss = (math.fsum(part) / len(told) for part in zip(*told, strict=True))
     return Stepped(
         step=job.step,
-        loss=parts[0] + (job.objective.prior_weight * parts[1] if with_prior else 0.0),
-        instance_loss=parts[0],
-        class_loss=parts[1] if with_prior else None,
+        loss=instance_loss + (job.objective.prior_weight * class_loss if with_prior else 0.0),
+        instance_loss=instance_loss,
+        class_loss=class_loss if with_prior else None,
         norm=norm,
         lr=lr,
         seconds=round(seconds, 4),
