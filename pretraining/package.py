@@ -48,8 +48,9 @@ def save_half(tensors: dict[str, Tensor], path: Path) -> None:
 
 def build(size: Size, work: Path, folder: Path, edition: int) -> Made:
     """Package the EMA weights of all stages that have been trained; identity and heads may still be missing."""
-    pipeline = diffusion.pipeline(size, work).to(dtype=torch.float16)
-    pipeline.save_pretrained(folder / "sd", safe_serialization=True)
+    diffusion.pipeline(size, work).save_pretrained(folder / "sd", safe_serialization=True)
+    for path in (folder / "sd").rglob("*.safetensors"):  # the configs go on saying float32: what is to be loaded
+        save_half(load_file(path), path)
     vocabulary.save_tokenizer(folder / "sd" / "tokenizer")
     _save_clip(size, work, folder / "clip")
     if (work / "identity" / "checkpoint.pt").exists():
@@ -71,6 +72,7 @@ def _save_clip(size: Size, work: Path, folder: Path) -> None:
     tensors = {name: value for name, value in model.state_dict().items() if not name.startswith("text_model.")}
     save_half(tensors, folder / "model.safetensors")
     model.config.architectures = ["CLIPModel"]
+    model.config.dtype = torch.float32
     model.config.save_pretrained(folder)
     preprocessing = {"image_processor_type": "CLIPImageProcessor", "size": {"shortest_edge": size.picture},
                      "crop_size": {"height": size.picture, "width": size.picture}, "do_resize": True,
