@@ -29,7 +29,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         hint = ""
-        if "\\" in text and "escape" in str(error):
+        # "\U" of C:\Users reads as the beginning of a hexadecimal number.
+        if "\\" in text and any(word in str(error) for word in ("escape", "hex value")):
             hint = "Write Windows paths in single quotes: photos = 'C:\\Users\\me\\photos'."
         raise PlanError(f"{path} is not valid TOML: {error}.", hint) from error
 
@@ -76,7 +77,7 @@ def validate(kind: type[C], tree: dict[str, Any], source: str) -> C:
     try:
         return kind.model_validate(tree)
     except ValidationError as error:
-        problems = [_problem(kind, details) for details in error.errors(include_url=False)]
+        problems = [_problem(kind, details) for details in _own_problems(error.errors(include_url=False))]
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise PlanError(f"{source} has {count}:\n" + "\n".join(f"  - {line}" for line in problems)) from None
 
@@ -89,6 +90,20 @@ def load(kind: type[C], path: Path, overrides: Sequence[str] = ()) -> C:
     return validate(kind, tree, str(path))
 
 
+def _own_problems(errors: Sequence[Any]) -> list[Any]:
+    """``errors`` without the remark that a list is too short when only its items are wrong."""
+    places = [details["loc"] for details in errors]
+    return [
+        details
+        for details in errors
+        if details["type"] != "too_short" or not any(_is_below(place, details["loc"]) for place in places)
+    ]
+
+
+def _is_below(place: Sequence[int | str], above: Sequence[int | str]) -> bool:
+    return len(place) > len(above) and list(place[: len(above)]) == list(above)
+
+
 def _problem(kind: type[BaseModel], details: Any) -> str:
     location = details["loc"]
     shown = ".".join(str(part) for part in _without_tags(kind, location)) or "(plan)"
@@ -98,6 +113,9 @@ def _problem(kind: type[BaseModel], details: Any) -> str:
         return f"{shown}: unknown setting" + (f" (did you mean '{near[0]}'?)" if near else "")
     if details["type"] == "missing":
         return f"{shown}: required, but missing"
+    if details["type"] == "union_tag_not_found":
+        kinds = [str(model.model_fields["kind"].default) for model in _models_at(kind, location)]
+        return f"{shown}.kind: required, but missing (one of {', '.join(kinds)})"
     if details["type"] == "union_tag_invalid":
         given, expected = str(details["ctx"]["tag"]), details["ctx"]["expected_tags"]
         choices = [choice.strip(" '") for choice in expected.split(",")]
@@ -129,11 +147,15 @@ def _step(models: list[type[BaseModel]], part: int | str) -> list[type[BaseModel
     return [model for field in fields for model in _models(field.annotation)]
 
 
-def _fields_at(kind: type[BaseModel], location: Sequence[int | str]) -> list[str]:
+def _models_at(kind: type[BaseModel], location: Sequence[int | str]) -> list[type[BaseModel]]:
     models = [kind]
     for part in location:
         models = _step(models, part)
-    return [name for model in models for name in model.model_fields]
+    return models
+
+
+def _fields_at(kind: type[BaseModel], location: Sequence[int | str]) -> list[str]:
+    return [name for model in _models_at(kind, location) for name in model.model_fields]
 
 
 def _without_tags(kind: type[BaseModel], location: Sequence[int | str]) -> list[int | str]:
