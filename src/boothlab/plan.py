@@ -86,9 +86,34 @@ def digest(plan: RunPlan, inputs: dict[str, str]) -> str:
 
     Places are replaced by contents: the same photos in another folder are the same run.
     """
+    tree = _without_places(plan)
+    return sha256_json({"plan": tree, "inputs": dict(sorted(inputs.items()))})
+
+
+def trunk_digest(plan: RunPlan, inputs: dict[str, str]) -> str | None:
+    """What two runs share when the shorter one is the beginning of the longer one, bit for bit.
+
+    Leaves out how long the run is, what is kept on the way, and what is drawn afterwards. None when
+    the learning rate looks ahead, or the end depends on what was seen on the way: then no run is another's
+    beginning.
+    """
+    if plan.training.rate.looks_ahead or plan.training.validation.patience is not None:
+        return None
+    tree = _without_places(plan)
+    for name in ("steps", "steps_per_photo", "snapshots", "snapshot_precision"):
+        tree["training"].pop(name)
+    for name in ("checkpoint_every", "keep_checkpoints"):
+        tree["training"].pop(name)
+    tree.pop("evaluation")
+    if not plan.objective.prior_preservation:
+        tree.pop("generation")
+    return sha256_json({"trunk": tree, "inputs": dict(sorted(inputs.items()))})
+
+
+def _without_places(plan: RunPlan) -> dict[str, Any]:
     tree = plan.model_dump(mode="json", exclude={"name"})
     for subject in tree["subjects"]:
         subject.pop("photos")
     tree["base"].pop("model")
     tree["objective"].pop("class_folder")
-    return sha256_json({"plan": tree, "inputs": dict(sorted(inputs.items()))})
+    return tree

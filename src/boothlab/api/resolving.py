@@ -16,7 +16,7 @@ from boothlab.models.tokens import inspect_word, load_tokenizer, suggest
 from boothlab.photos.config import Photos
 from boothlab.photos.photoset import PhotoSet, is_photo_set, read_set
 from boothlab.photos.read import find_photos
-from boothlab.plan import RunPlan, digest
+from boothlab.plan import RunPlan, digest, trunk_digest
 from boothlab.preparing.prepare import prepare
 from boothlab.progress import Progress, silent, within
 from boothlab.runs.provenance import provenance
@@ -117,6 +117,7 @@ def run_of(resolved: Resolved, root: Path) -> Run:
         root,
         plan.name,
         digest(plan, resolved.inputs),
+        trunk_digest(plan, resolved.inputs),
         tree,
         to_toml(tree),
         provenance(resolved.inputs, plan.base.device),

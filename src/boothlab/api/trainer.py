@@ -12,6 +12,7 @@ from types import FrameType
 
 import torch
 
+from boothlab.api.extending import extend
 from boothlab.api.resolving import Resolved, resolve, run_of
 from boothlab.errors import BoothlabError, Cancelled, NoMemory
 from boothlab.models.load import load
@@ -48,6 +49,10 @@ def train_run(
         step = run.status().step
         try:
             job = make_job(run, resolved, progress)
+            extended = extend(run, resolved, job.steps)
+            if extended is not None:
+                run.say(extended)
+                listen(extended)
             for event in _events(run, job, resolved):
                 run.say(event)
                 listen(event)

@@ -29,15 +29,22 @@ def save_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
     """One safetensors file. Raises NoSpace, NoAccess."""
     with disk_errors(path, f"write {path.name}"):
         try:
-            save_file(
-                {name: tensor.detach().contiguous() for name, tensor in tensors.items()},
-                path,
-                {"format": "pt"},
-            )
+            save_file(_of_their_own(tensors), path, {"format": "pt"})
         except SafetensorError as error:
             # The Rust writer wraps the operating system's error in text: "(os error 28)".
             number = str(error).rpartition("os error ")[2].partition(")")[0]
             raise OSError(int(number), str(error)) from error if number.isdigit() else error
+
+
+def _of_their_own(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Contiguous tensors that share no memory, as the format wants them (8-bit optimizers share their code book)."""
+    seen: set[int] = set()
+    separate = {}
+    for name, tensor in tensors.items():
+        plain = tensor.detach().contiguous()
+        separate[name] = plain.clone() if plain.data_ptr() in seen else plain
+        seen.add(plain.data_ptr())
+    return separate
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:

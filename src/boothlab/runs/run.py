@@ -135,12 +135,32 @@ def open_run(path: Path) -> Run:
     return Run(path)
 
 
+def runs_with_trunk(root: Path, trunk: str) -> list[Run]:
+    """The runs below ``root`` that share their beginning, in name order."""
+    found = []
+    for path in sorted(root.glob("*/plan.json")):
+        try:
+            shares = read_json(path).get("trunk") == trunk
+        except (RunDamaged, AttributeError):
+            continue
+        if shares:
+            found.append(Run(path.parent))
+    return found
+
+
 def create_run(
-    root: Path, name: str, digest: str, plan: dict[str, Any], plan_toml: str, provenance: dict[str, Any]
+    root: Path,
+    name: str,
+    digest: str,
+    trunk: str | None,
+    plan: dict[str, Any],
+    plan_toml: str,
+    provenance: dict[str, Any],
 ) -> Run:
     """The run folder for this plan and these inputs: the existing one, or a new one in state ``created``.
 
-    ``digest`` is the hex SHA-256 of the resolved plan and its inputs; a folder whose plan says otherwise is
+    ``digest`` is the hex SHA-256 of the resolved plan and its inputs, ``trunk`` that of what a longer run would
+    share with it (None if nothing); a folder whose plan says otherwise is
     refused (two plans would have to agree in 32 bits of it).
     """
     run = Run(root / f"{safe_name(name)}-{digest[:8]}")
@@ -159,5 +179,5 @@ def create_run(
         write_text(run.path / "plan.toml", plan_toml)
         write_json(run.path / "provenance.json", provenance)
         write_json(run.path / "status.json", {"format": FORMAT, **asdict(Status("created"))})
-        write_json(plan_path, {"format": FORMAT, "digest": digest, "plan": plan})
+        write_json(plan_path, {"format": FORMAT, "digest": digest, "trunk": trunk, "plan": plan})
     return run

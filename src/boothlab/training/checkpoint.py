@@ -51,6 +51,24 @@ def is_whole(path: Path) -> bool:
         return False
 
 
+def steps_in(folder: Path) -> list[int]:
+    """Steps of the checkpoints in ``folder``, ascending, whole or not."""
+    return sorted(int(path.name.removeprefix("step-")) for path in _candidates(folder))
+
+
+def adopt(source: Path, folder: Path, step: int) -> int | None:
+    """Copy the checkpoint of ``step`` from another run's folder; None when it is damaged or just being deleted."""
+    path = source / step_name(step)
+    try:
+        if not is_whole(path):
+            return None
+        with new_folder(folder / path.name) as temporary:
+            shutil.copytree(path, temporary, dirs_exist_ok=True)
+    except (FileNotFoundError, shutil.Error):
+        return None
+    return step
+
+
 def newest(folder: Path, skipped: Callable[[Path], None]) -> Checkpoint | None:
     """The newest checkpoint that is whole; ``skipped`` is told of damaged ones before it. None if there is none."""
     for path in sorted(_candidates(folder), reverse=True):

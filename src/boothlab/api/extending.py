@@ -1,0 +1,66 @@
+"""A longer run starts from a shorter one that is its beginning: 500 steps → 700 costs 200."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+
+from boothlab.api.resolving import Resolved
+from boothlab.files import new_folder
+from boothlab.plan import trunk_digest
+from boothlab.runs.events import Event, Extended, SnapshotSaved, Started, Stepped, Validated, Warned
+from boothlab.runs.run import Run, runs_with_trunk, step_name
+from boothlab.training import checkpoint
+
+
+def extend(run: Run, resolved: Resolved, steps: int) -> Extended | None:
+    """Give a run that has taken no step yet the beginning that another run has already trained.
+
+    What is taken over (losses, looks, snapshots, the state to go on from) is what training from the start would
+    have given, bit for bit. Where the new plan wants a snapshot that the other run did not keep, only the part
+    before it is taken. Returns None when there is nothing to take.
+    """
+    trunk = trunk_digest(resolved.plan, resolved.inputs)
+    if trunk is None or checkpoint.steps_in(run.checkpoints):
+        return None
+    best: tuple[int, Run] | None = None
+    for other in runs_with_trunk(run.path.parent, trunk):
+        if other.path == run.path:
+            continue
+        usable = [s for s in checkpoint.steps_in(other.checkpoints) if s <= _limit(resolved, other, steps)]
+        if usable and (best is None or usable[-1] > best[0]):
+            best = (usable[-1], other)
+    return None if best is None else _take_over(run, best[1], best[0], resolved, steps)
+
+
+def _limit(resolved: Resolved, other: Run, steps: int) -> int:
+    """The last step up to which ``other`` has everything that the new run wants."""
+    training = resolved.plan.training
+    same_format = other.plan()["training"]["snapshot_precision"] == training.snapshot_precision
+    kept = set(other.snapshot_steps()) if same_format else set()
+    # A snapshot at the very step that training goes on from is written by the new run itself.
+    return min([steps, *(step for step in training.snapshot_steps(steps) if step not in kept)])
+
+
+def _take_over(run: Run, other: Run, step: int, resolved: Resolved, steps: int) -> Extended | None:
+    wanted = [s for s in resolved.plan.training.snapshot_steps(steps) if s <= step]
+    for name in (step_name(s) for s in wanted if s in other.snapshot_steps()):
+        if not (run.snapshots / name).is_dir():
+            with new_folder(run.snapshots / name) as temporary:
+                shutil.copytree(other.snapshots / name, temporary, dirs_exist_ok=True)
+    every = resolved.plan.training.validation.every
+    for event in other.events():
+        if event.step <= step and _belongs(event, wanted, every):
+            run.say(replace(event, steps=steps) if isinstance(event, Started) else event)
+    # Last, because a run with a checkpoint is one that has begun: killed before this, it starts over.
+    taken = checkpoint.adopt(other.checkpoints, run.checkpoints, step)
+    return None if taken is None else Extended(taken, source=other.name)
+
+
+def _belongs(event: Event, snapshots: list[int], every: int | None) -> bool:
+    """Whether the new run would have said ``event`` itself."""
+    if isinstance(event, SnapshotSaved):
+        return event.step in snapshots
+    if isinstance(event, Validated):
+        return every is not None and event.step % every == 0
+    return isinstance(event, Started | Stepped | Warned)

@@ -1,0 +1,96 @@
+"""A longer run goes on from a shorter one, and is the same as one trained from the start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.torch import load_file
+
+from boothlab import api
+from boothlab.files import folder_listing
+from boothlab.plan import RunPlan, plan_from
+from boothlab.runs.events import Extended, SnapshotSaved, Stepped, Validated
+from boothlab.runs.run import Run
+
+
+def plan(tiny_sd: Path, photos: Path, **training: Any) -> RunPlan:
+    """A short run without class images."""
+    tree = {
+        "name": "ada",
+        "subjects": [{"name": "ada", "photos": str(photos)}],
+        "base": {"model": str(tiny_sd)},
+        "strategy": {"kind": "dreambooth", "learning_rate": 1e-3},
+        "objective": {"prior_preservation": False},
+        "training": {"threads": 1, "checkpoint_every": 2, "snapshot_precision": "fp32", **training},
+    }
+    return plan_from(tree, "test")
+
+
+def losses(run: Run) -> list[tuple[int, float]]:
+    """(step, loss) of the history that counts."""
+    return [(event.step, event.loss) for event in run.events() if isinstance(event, Stepped)]
+
+
+@pytest.fixture
+def long_run(tiny_sd: Path, photos: Path, tmp_path: Path) -> Run:
+    """Eight steps from the start, in a folder where there is nothing to take over."""
+    return api.train(plan(tiny_sd, photos, steps=8, snapshots=[3, 5]), tmp_path / "alone")
+
+
+def test_extended_run_equals_one_from_the_start(tiny_sd: Path, photos: Path, tmp_path: Path, long_run: Run) -> None:
+    api.train(plan(tiny_sd, photos, steps=5, snapshots=[3]), tmp_path / "runs")
+    run = api.train(plan(tiny_sd, photos, steps=8, snapshots=[3, 5]), tmp_path / "runs")
+    assert [(e.step, e.source[:3]) for e in run.events() if isinstance(e, Extended)] == [(5, "ada")]
+    assert losses(run) == losses(long_run)
+    assert [e.step for e in run.events() if isinstance(e, SnapshotSaved)] == [3, 5, 8]
+    assert folder_listing(run.snapshots) == folder_listing(long_run.snapshots)
+
+
+def test_a_snapshot_that_the_shorter_run_did_not_keep_is_made(
+    tiny_sd: Path, photos: Path, tmp_path: Path, long_run: Run
+) -> None:
+    api.train(plan(tiny_sd, photos, steps=6, keep_checkpoints=9), tmp_path / "runs")
+    run = api.train(plan(tiny_sd, photos, steps=8, snapshots=[3, 5]), tmp_path / "runs")
+    # The shorter run has checkpoints at 2, 4 and 6; only what lies before the snapshot at 3 can be taken over.
+    assert [e.step for e in run.events() if isinstance(e, Extended)] == [2]
+    assert folder_listing(run.snapshots) == folder_listing(long_run.snapshots)
+    assert losses(run) == losses(long_run)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"rate": {"kind": "linear"}}, {"seed": 1}, {"batch_size": 2}, {"validation": {"every": 2, "patience": 9}}],
+)
+def test_runs_that_differ_in_what_matters_are_not_extended(
+    tiny_sd: Path, photos: Path, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    api.train(plan(tiny_sd, photos, steps=2), tmp_path / "runs")
+    run = api.train(plan(tiny_sd, photos, steps=4, **change), tmp_path / "runs")
+    assert not [e for e in run.events() if isinstance(e, Extended)]
+
+
+def test_looks_at_the_held_out_loss_are_taken_over(tiny_sd: Path, photos: Path, tmp_path: Path) -> None:
+    look = {"every": 2}
+    alone = api.train(plan(tiny_sd, photos, steps=6, validation=look), tmp_path / "alone")
+    api.train(plan(tiny_sd, photos, steps=3, validation=look), tmp_path / "runs")
+    run = api.train(plan(tiny_sd, photos, steps=6, validation=look), tmp_path / "runs")
+    seen = [e for e in run.events() if isinstance(e, Validated)]
+    assert [e.step for e in seen] == [0, 2, 4, 6]
+    assert seen == [e for e in alone.events() if isinstance(e, Validated)]
+
+
+def test_early_stop_keeps_the_weights_of_the_step_it_stopped_at(tiny_sd: Path, tmp_path: Path) -> None:
+    from photos_made import photo_folder
+
+    photos = photo_folder(tmp_path / "many", 9)
+    # At this rate the held-out loss only rises, so the first look stays the best one.
+    tree = plan(tiny_sd, photos, steps=40, validation={"every": 2, "patience": 3}).model_dump(mode="json")
+    tree["strategy"]["learning_rate"] = 0.05
+    run = api.train(plan_from(tree, "test"), tmp_path / "runs")
+    looks = [e for e in run.events() if isinstance(e, Validated)]
+    best = min(looks, key=lambda e: e.held_out_loss or 0.0)
+    assert run.status().step == best.step + 6 < 40
+    assert run.snapshot_steps() == [run.status().step]
+    assert load_file(run.snapshots / f"step-{run.status().step:06d}" / "unet" / "diffusion_pytorch_model.safetensors")
