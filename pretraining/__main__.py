@@ -13,6 +13,7 @@ import torch
 
 from pretraining import (
     autoencoder,
+    card,
     clip,
     dataset,
     diffusion,
@@ -69,7 +70,13 @@ def stages(size: Size, options: argparse.Namespace) -> dict[str, Callable[[], No
 
     def measure() -> None:
         folder = options.out or work / "package" / "toon"
-        for name, one in gates.run(size, work, folder, options.each).items():
+        figures = gates.run(size, work, folder, options.each)
+        card.note_curve(work, package.pictures_seen(folder, "diffusion"), figures)
+        package.note_gates(work, folder)
+        diffusion.write_sheet(gates.load_pipeline(folder), diffusion.SHEET_PROMPTS, work / "sheets" / "card.png")
+        package.sheet_jpeg(work / "sheets" / "card.png", folder / "sheet.jpg")
+        card.write(size, work, folder, figures)
+        for name, one in figures.items():
             print(f"{'reached' if one.reached else 'missed ':7} {name}: {one.value:.3f} (bar {one.bar}, n {one.n})")
 
     return {

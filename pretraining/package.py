@@ -58,7 +58,7 @@ def build(size: Size, work: Path, folder: Path, edition: int) -> Made:
     if (work / "heads" / "checkpoint.pt").exists():
         save_half(heads.load(size, work).state_dict(), folder / "heads.safetensors")
     facts = {"format": 1, "version": VERSION, "edition": edition, "size": size.name, "picture": size.picture,
-             "pictures_seen": _pictures_seen(size, work), "gates": _gates(work)}  # fmt: skip
+             "pictures_seen": _pictures_seen(size, work), "gates": {}}  # fmt: skip
     atomic.write_text(folder / "version.json", json.dumps(facts, indent=1) + "\n")
     total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     if total > LIMIT_BYTES:
@@ -91,9 +91,16 @@ def _pictures_seen(size: Size, work: Path) -> dict[str, int]:
     return seen
 
 
-def _gates(work: Path) -> dict[str, object]:
-    path = work / "gates.json"
-    return dict(json.loads(path.read_text("utf-8"))) if path.exists() else {}
+def pictures_seen(folder: Path, stage: str) -> int:
+    """What a packaged folder says about a stage."""
+    return int(json.loads((folder / "version.json").read_text("utf-8"))["pictures_seen"][stage])
+
+
+def note_gates(work: Path, folder: Path) -> None:
+    """Put the figures of ``gates.json`` into the packaged ``version.json``."""
+    facts = json.loads((folder / "version.json").read_text("utf-8"))
+    facts["gates"] = json.loads((work / "gates.json").read_text("utf-8"))
+    atomic.write_text(folder / "version.json", json.dumps(facts, indent=1) + "\n")
 
 
 def adopt(size: Size, folder: Path, work: Path) -> None:

@@ -33,8 +33,6 @@ class Size:
     unet_batch: int
     identity_people: int
     identity_block: int
-    identity_people: int
-    identity_block: int
     identity_width: int
     identity_steps: int
     heads_width: int
@@ -63,13 +61,13 @@ SMALL = Size(
     unet_heads=4,
     unet_steps=60_000,
     unet_batch=32,
-    identity_people=1500,
+    identity_people=1000,
     identity_block=100,
     identity_width=24,
-    identity_steps=900,
+    identity_steps=450,
     heads_width=16,
-    heads_steps=1000,
-    judge_steps=1500,
+    heads_steps=450,
+    judge_steps=700,
     norm_groups=8,
 )
 TINY = Size(

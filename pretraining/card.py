@@ -1,0 +1,112 @@
+"""The model card of a packaged folder: recipe, data, licences, limits and every measured figure.
+
+Separate because a card is written from what was measured, never by hand.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pretraining import atomic, captions, styles, vocabulary
+from pretraining.gates import Figure, Figures
+from pretraining.prompts import GATED
+from pretraining.sizes import Size
+
+HEADER = """# toon: the model card
+
+`{version}`, edition {edition}. A small text-to-image model of drawn portraits in the format and the classes of Stable
+Diffusion v1, with a CLIP, an identity encoder and a head detector for the same pictures. It was trained by
+boothlab's own recipe (`pretraining/`) on drawings alone; no photo of a living person was ever seen.
+
+- pictures: {picture} x {picture} px; latents {latent} x {latent} x 4
+- text: the real CLIP tokenizer (49,408 words), a text tower of {text_layers} layers of width {text_width}, frozen
+- UNet: SD v1's layout (4 levels, 2 layers each), channels {unet_channels}
+- pictures seen: {seen}
+
+![samples](sheet.jpg)
+
+## Use and limits
+
+Made for learning, testing and studying personalisation on a laptop. It draws avatars, not photos; it knows {nouns},
+the named colours and the parts of its drawings, and nothing else. It says nothing about how a model of photos would
+behave. About twenty rare words carry a hidden meaning (`{hidden}` among them), so that a bad identifier can be found
+out. Figures below their bar are printed as they are.
+
+## Recipe
+
+1. draw: identities and scenes as pure functions of a number; framing, turned heads, light, noise, objects, bystanders
+2. autoencoder: AutoencoderKL, factor 8, 4 channels, on 64-px crops; three channels are led to the colours at 1/8 size
+3. CLIP: contrastive, with attribute heads on both towers that are dropped afterwards; new captions at each step
+4. text-to-image: epsilon, scaled-linear 0.00085-0.012, min-SNR (gamma 5), 10 % empty captions, Muon, EMA 0.999
+5. identity encoder: supervised contrast over twins; head detector: one prediction per 8 x 8 pixels
+
+All figures again, from the shipped weights: `python -m pretraining all --work DIR` draws and trains what the judge
+needs, then `python -m pretraining gates --work DIR --out src/boothlab/assets/toon`.
+
+## Data and licences
+
+"""
+
+
+def write(size: Size, work: Path, folder: Path, figures: Figures) -> Path:
+    """Write ``card.md`` into a packaged folder."""
+    facts = json.loads((folder / "version.json").read_text("utf-8"))
+    text = HEADER.format(
+        version=facts["version"],
+        edition=facts["edition"],
+        picture=size.picture,
+        latent=size.picture // 8,
+        text_layers=size.text_layers,
+        text_width=size.text_width,
+        unet_channels=size.unet_channels,
+        seen=", ".join(f"{stage} {count:,}" for stage, count in facts["pictures_seen"].items()),
+        nouns=" ".join(f"`{noun}`" for noun in styles.CLASS_NOUNS),
+        hidden=next(iter(vocabulary.MEANINGS)),
+    )
+    text += "".join(f"- {name}: {licence}\n" for name, licence in styles.licences().items())
+    text += "- tokenizer vocabulary: OpenAI CLIP, MIT, as distributed by open_clip\n\n"
+    text += f"Bare class prompts: {captions.BARE_SHARE:.0%} of the captions; words without meaning in "
+    text += f"{captions.NOISE_SHARE:.0%}.\n\n## Figures\n\n" + _table(figures) + "\n" + _curve(work)
+    path = folder / "card.md"
+    atomic.write_text(path, text)
+    return path
+
+
+def _table(figures: Figures) -> str:
+    lines = ["| figure | value | bar | chance | n | |", "|---|--:|--:|--:|--:|---|"]
+    for name, one in figures.items():
+        chance = "" if one.chance is None else f"{one.chance:.3f}"
+        sign = ">=" if one.higher_is_better else "<="
+        verdict = "reached" if one.reached else "missed"
+        lines.append(f"| {name} | {one.value:.3f} | {sign} {one.bar:.3g} | {chance} | {one.n} | {verdict} |")
+    return "\n".join(lines) + "\n"
+
+
+def _curve(work: Path) -> str:
+    """How the text figures grew with the pictures seen, one row per measurement."""
+    path = work / "curve.jsonl"
+    if not path.exists():
+        return ""
+    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    lines = ["## Curve", "", "| pictures seen | " + " | ".join(GATED) + " |", "|--:" * (1 + len(GATED)) + "|"]
+    for row in rows:
+        lines.append(f"| {row['pictures']:,} | " + " | ".join(f"{row[name]:.3f}" for name in GATED) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def note_curve(work: Path, pictures: int, figures: Figures) -> None:
+    """Append this measurement's text figures to ``curve.jsonl``, once per number of pictures."""
+    path = work / "curve.jsonl"
+    known = path.read_text("utf-8") if path.exists() else ""
+    row = {"pictures": pictures} | {name: figures[f"text/{name}"].value for name in GATED}
+    if json.dumps(row) not in known:
+        atomic.write_text(path, known + json.dumps(row) + "\n")
+
+
+def read_figures(work: Path) -> Figures:
+    """The figures that ``gates`` wrote."""
+    raw = json.loads((work / "gates.json").read_text("utf-8"))
+    return {
+        name: Figure(**{key: value for key, value in one.items() if key != "reached"}) for name, one in raw.items()
+    }
