@@ -40,13 +40,16 @@ def number(value: float) -> str:
     return f"{value:.4g}"
 
 
-def cell(summary: Summary | None) -> str:
-    """``mean [low, high]``, or the value alone for a metric of the whole set."""
-    if summary is None:
-        return "–"
-    if summary.low is None or summary.high is None:
-        return number(summary.mean)
-    return f"{number(summary.mean)} [{number(summary.low)}, {number(summary.high)}]"
+def mean(summary: Summary | None) -> str:
+    """The mean over pictures, or the value of the whole set."""
+    return "–" if summary is None else number(summary.mean)
+
+
+def interval(summary: Summary | None) -> str:
+    """``[low, high]``; empty where there is no interval."""
+    if summary is None or summary.low is None or summary.high is None:
+        return ""
+    return f"[{number(summary.low)}, {number(summary.high)}]"
 
 
 def step_title(name: str) -> str:
@@ -63,7 +66,13 @@ def render(info: RunInfo) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"data_uri": data_uri, "file_uri": file_uri, "cell": cell, "step_title": step_title}
+    environment.filters |= {
+        "data_uri": data_uri,
+        "file_uri": file_uri,
+        "mean": mean,
+        "interval": interval,
+        "step_title": step_title,
+    }
     figures = []
     if info.loss:
         figures.append(line_plot(info.loss, "Loss (running mean)", "mean squared error"))
