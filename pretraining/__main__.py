@@ -32,7 +32,7 @@ ORDER = ("draw", "autoencoder", "clip", "latents", "identity", "heads", "judge",
 def arguments() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m pretraining", description=__doc__)
-    parser.add_argument("stage", choices=(*ORDER, "all", "gates", "samples"))
+    parser.add_argument("stage", choices=(*ORDER, "all", "decoder", "gates", "samples"))
     parser.add_argument("--work", type=Path, required=True, help="folder of drawings, checkpoints and logs")
     parser.add_argument("--size", choices=sorted(SIZES), default="small", help="the one dial")
     parser.add_argument("--out", type=Path, help="where `package` or `samples` write (default: in the work folder)")
@@ -82,6 +82,7 @@ def stages(size: Size, options: argparse.Namespace) -> dict[str, Callable[[], No
     return {
         "draw": draw_all,
         "autoencoder": lambda: autoencoder.training(size, work, pictures()).run(options.until),
+        "decoder": lambda: autoencoder.decoder_training(size, work, pictures()).run(options.until),
         "clip": lambda: clip.training(size, pictures(), work).run(options.until),
         "latents": lambda: autoencoder.cache_latents(
             size, work, pictures(shards * size.shard), worker=(number, count)

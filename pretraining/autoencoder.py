@@ -65,10 +65,10 @@ def to_pixels(pictures: Tensor) -> np.ndarray:
     return scaled.permute(0, 2, 3, 1).contiguous().numpy()
 
 
-def crops(pictures: Pictures, size: Size, step: int) -> Tensor:
+def crops(pictures: Pictures, size: Size, step: int, purpose: str = "autoencoder") -> Tensor:
     """One batch of random crops, (B, 3, crop, crop)."""
-    whole = pictures.at(batch_indices(len(pictures), size.ae_batch, SEED, "autoencoder", step))
-    rng = stream(SEED, "autoencoder/crop", step)
+    whole = pictures.at(batch_indices(len(pictures), size.ae_batch, SEED, purpose, step))
+    rng = stream(SEED, f"{purpose}/crop", step)
     room = pictures.size - size.ae_crop
     corners = rng.integers(0, room + 1, (len(whole), 2))
     cut = [
@@ -128,6 +128,35 @@ def training(size: Size, work: Path, pictures: Pictures) -> Training:
     )
 
 
+def decoder_training(size: Size, work: Path, pictures: Pictures) -> Training:
+    """Stage `decoder`: better pictures from the same latents, so that a trained UNet stays valid.
+
+    Encoder and ``quant_conv`` are held still; crops are encoded to the posterior's mean.
+    """
+    model = build(size).to(memory_format=torch.channels_last)
+    model.load_state_dict(ema_weights(work / "autoencoder", "vae"))
+    model.encoder.requires_grad_(False)
+    model.quant_conv.requires_grad_(False)
+
+    def loss_at(step: int) -> Losses:
+        batch = crops(pictures, size, step, "decoder").contiguous(memory_format=torch.channels_last)
+        with torch.no_grad():
+            latents = model.encode(batch).latent_dist.mode()
+        output = model.decode(latents).sample
+        squared = F.mse_loss(output, batch)
+        loss = F.l1_loss(output, batch) + squared + EDGE_WEIGHT * edge_loss(output, batch)
+        return {"loss": loss, "mse": squared, "psnr": 10 * torch.log10(4 / squared)}
+
+    return Training(
+        work / "decoder",
+        {"vae": model},
+        loss_at,
+        Schedule(size.decoder_steps, 1.5e-3, warmup=100, decay=0.9, weight_decay=0.0),
+        size.ae_batch,
+        ema_decay=0.995,
+    )
+
+
 @torch.no_grad()
 def sheet(model: AutoencoderKL, pictures: Pictures, path: Path, count: int = 8) -> None:
     """Originals above, reconstructions below."""
@@ -138,9 +167,10 @@ def sheet(model: AutoencoderKL, pictures: Pictures, path: Path, count: int = 8) 
 
 
 def load(size: Size, work: Path) -> AutoencoderKL:
-    """The trained autoencoder (EMA) with its measured scaling factor, if measured already."""
+    """The trained autoencoder (EMA), its decoder refined if that stage ran, with its measured scaling factor."""
     model = build(size)
-    model.load_state_dict(ema_weights(work / "autoencoder", "vae"))
+    refined = (work / "decoder" / "checkpoint.pt").exists()
+    model.load_state_dict(ema_weights(work / ("decoder" if refined else "autoencoder"), "vae"))
     scale = work / "latents" / "scaling.txt"
     if scale.exists():
         model.register_to_config(scaling_factor=float(scale.read_text("utf-8")))

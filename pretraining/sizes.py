@@ -18,6 +18,7 @@ class Size:
     shards: int
     ae_channels: tuple[int, ...]
     ae_steps: int
+    decoder_steps: int
     ae_batch: int
     ae_crop: int
     text_width: int
@@ -48,6 +49,7 @@ SMALL = Size(
     shards=40,
     ae_channels=(16, 32, 64, 64),
     ae_steps=2600,
+    decoder_steps=4000,
     ae_batch=8,
     ae_crop=64,
     text_width=128,
@@ -58,7 +60,7 @@ SMALL = Size(
     clip_steps=1300,
     clip_batch=64,
     unet_channels=(48, 80, 112, 128),
-    unet_heads=4,
+    unet_heads=2,
     unet_steps=60_000,
     unet_batch=32,
     identity_people=1000,
@@ -77,6 +79,7 @@ TINY = Size(
     shards=2,
     ae_channels=(8, 8, 8, 8),
     ae_steps=6,
+    decoder_steps=3,
     ae_batch=2,
     ae_crop=32,
     text_width=32,

@@ -92,6 +92,18 @@ def test_latents_are_scaled_to_unit_deviation(work: Path) -> None:
     assert autoencoder.load(TINY, work).config.scaling_factor == pytest.approx(latents.factor)
 
 
+def test_a_refined_decoder_leaves_the_latents_alone(work: Path, tmp_path: Path) -> None:
+    pictures = dataset.Pictures(work / "drawings")
+    training = autoencoder.decoder_training(TINY, work, pictures)
+    before = training.weights()
+    before = {name: value.clone() for name, value in before.items()}
+    training.folder = tmp_path
+    training.run()
+    moved = {name.split("/")[1].split(".")[0] for name, value in training.weights().items()
+             if not torch.equal(value, before[name])}  # fmt: skip
+    assert moved == {"decoder", "post_quant_conv"}
+
+
 def trained(work: Path, folder: Path, stops: tuple[int, ...]) -> dict[str, torch.Tensor]:
     """Train the tiny diffusion stage in one or several sittings; the weights at the end."""
     for until in stops:

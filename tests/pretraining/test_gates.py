@@ -1,0 +1,93 @@
+"""The gates' arithmetic on cases with known answers, and balanced prompts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from boothlab.features import toon_heads
+from pretraining import card, draw, gates, heads, identity, labels, prompts, styles
+from pretraining.draw import Head
+from pretraining.muon import orthogonalise
+
+
+def test_auc_is_the_chance_of_a_right_order() -> None:
+    assert gates.auc(np.array([2.0, 3.0]), np.array([0.0, 1.0])) == 1.0
+    assert gates.auc(np.array([1.0]), np.array([1.0])) == 0.5
+    assert gates.auc(np.array([0.0, 3.0]), np.array([1.0, 2.0])) == 0.5
+
+
+def test_coverage_of_a_set_by_itself_and_by_a_far_one() -> None:
+    points = np.random.default_rng(0).normal(size=(50, 4))
+    assert gates._covered(points, points) == 1.0
+    assert gates._covered(points + 100, points) == 0.0
+
+
+def test_prompts_are_balanced_over_styles_and_values() -> None:
+    asked = [one for one in prompts.balanced(60) if one.attribute == "background"]
+    assert len(asked) == 60
+    assert set(Counter(one.style for one in asked).values()) == {20}
+    assert {one.value for one in asked} == set(labels.VALUES["background"])
+    assert all(f"{one.value} background" in one.text for one in asked)
+
+
+def test_a_rare_word_changes_only_the_prompt() -> None:
+    plain, rare = prompts.balanced(6), prompts.balanced(6, rare=True)
+    assert [(a.attribute, a.value, a.style) for a in plain] == [(b.attribute, b.value, b.style) for b in rare]
+    assert all(len(b.text.split()) == len(a.text.split()) + 1 for a, b in zip(plain, rare, strict=True))
+
+
+def test_glasses_are_asked_only_where_a_style_has_them() -> None:
+    named = {one.style for one in prompts.balanced(12) if one.attribute == "glasses"}
+    assert named == {sheet.name for sheet in styles.PORTRAITS.values() if sheet.glasses}
+
+
+def test_true_maps_decode_to_the_true_heads() -> None:
+    truth = [
+        Head((20.0, 24.0, 76.0, 90.0), ((36.0, 50.0), (60.0, 50.0), (48.0, 60.0), (40.0, 75.0), (56.0, 75.0)), 12.0)
+    ]
+    values, _ = heads.targets(truth)
+    maps = values.copy()
+    maps[0] = np.where(values[0] > 0, 9.0, -9.0)
+    (found,) = toon_heads.decode(maps, 0.5)
+    assert found.box == pytest.approx(truth[0].box, abs=1e-4)
+    assert np.allclose(found.points, truth[0].points, atol=1e-4)
+    assert found.yaw_degrees == pytest.approx(12.0, abs=1e-4)
+
+
+def test_placing_a_drawing_moves_its_truth_along() -> None:
+    drawing = draw.of("test", 1, 128)
+    rng = np.random.default_rng(3)
+    frame, (moved, *_) = heads.placed(drawing.pixels, drawing.heads, rng)
+    assert frame.shape == (128, 128, 3)
+    ratio = (moved.box[2] - moved.box[0]) / (drawing.heads[0].box[2] - drawing.heads[0].box[0])
+    assert 0.4 < ratio <= 1.0
+    assert moved.yaw == drawing.heads[0].yaw
+
+
+def test_contrast_is_least_when_only_own_views_agree() -> None:
+    names = torch.tensor([0, 0, 1, 1])
+    good = torch.eye(2).repeat_interleave(2, 0)
+    bad = torch.eye(2).repeat(2, 1)
+    assert identity.contrast(good, names)[0] < identity.contrast(bad, names)[0]
+    assert float(identity.contrast(good, names)[1]) == 1.0
+
+
+def test_orthogonalised_updates_have_singular_values_near_one() -> None:
+    for shape in ((12, 40), (40, 12)):
+        singular = torch.linalg.svdvals(orthogonalise(torch.randn(shape, generator=torch.Generator().manual_seed(1))))
+        assert float(singular.min()) > 0.5
+        assert float(singular.max()) < 1.3
+
+
+def test_the_curve_keeps_one_row_per_measurement(tmp_path: Path) -> None:
+    figures = {f"text/{name}": gates.Figure(0.5, bar, 10) for name, bar in prompts.GATED.items()}
+    for _ in range(2):
+        card.note_curve(tmp_path, 1000, figures)
+    card.note_curve(tmp_path, 2000, figures)
+    assert len((tmp_path / "curve.jsonl").read_text("utf-8").splitlines()) == 2
+    assert "| 2,000 |" in card._curve(tmp_path)
