@@ -13,7 +13,7 @@ from types import FrameType
 import torch
 
 from boothlab.api.extending import extend
-from boothlab.api.resolving import Resolved, resolve, run_of
+from boothlab.api.resolving import Resolved, run_of
 from boothlab.errors import BoothlabError, Cancelled, NoMemory
 from boothlab.models.load import load
 from boothlab.models.model import Model
@@ -34,13 +34,12 @@ CLASS_IMAGE_SEED = 0
 
 
 def train_run(
-    plan: RunPlan,
+    resolved: Resolved,
     root: Path,
     progress: Progress = silent,
     listen: Callable[[Event], None] = lambda event: None,
 ) -> Run:
-    """Train what ``plan`` says below ``root``; a finished run is returned as it is, a killed one goes on."""
-    resolved = resolve(plan, progress)
+    """Train what a plan says below ``root``; a finished run is returned as it is, a killed one goes on."""
     run = run_of(resolved, root)
     with run.writing(), stop_on_interrupt() as stopped:
         if run.status().state == "finished":
@@ -132,7 +131,7 @@ def class_paths(
     plan: RunPlan, base_fingerprint: str, model: Callable[[], Model], progress: Progress
 ) -> dict[str, list[Path]]:
     """Class images by class noun; none without prior preservation."""
-    if not plan.objective.prior_preservation:
+    if not plan.objective.prior_preservation or plan.objective.prior_from == "prediction":
         return {}
     nouns = list(dict.fromkeys(subject.class_noun for subject in plan.subjects))
     if plan.objective.class_folder is not None:

@@ -19,6 +19,9 @@ class Objective(Config):
     """Prompt of the class images; CLASS stands for the class noun."""
     prior_preservation: bool = True
     """Train on pictures of the class that the base model drew itself, so that it does not forget the class."""
+    prior_from: Literal["class_images", "prediction"] = "class_images"
+    """Learn from pictures that the base model drew, or, without pictures, from what it predicts for the photos' own
+    noisy latents when it is given the class prompt. The latter holds a frozen copy of the model in memory."""
     prior_weight: float = Field(1.0, ge=0)
     """λ: weight of the class images in the loss, mean(instance) + λ·mean(class)."""
     class_images: int = Field(100, ge=1, le=10_000)

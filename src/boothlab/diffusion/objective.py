@@ -25,6 +25,9 @@ from boothlab.diffusion.schedule import Schedule, add_noise, at, snr
 class Noised:
     """A batch with noise in it. All tensors are float32 on one device.
 
+    ``prior_BCHW`` is what the samples after the first ``num_instance`` should predict, where a frozen model says it
+    (prior preservation without images); None where it follows from noise and picture, as for photos.
+
     ``weight_B`` carries the subject's weight for photos and λ·n_photos/n_class for class images, so that dividing
     by ``num_instance`` gives mean(photos) + λ·mean(class images). ``mask_B1HW`` is 0…1, or None for "all counts".
     """
@@ -35,6 +38,7 @@ class Noised:
     weight_B: Tensor
     num_instance: int
     mask_B1HW: Tensor | None = None
+    prior_BCHW: Tensor | None = None
 
     def __post_init__(self) -> None:
         batch = len(self.clean_BCHW)
@@ -53,6 +57,17 @@ def noisy(schedule: Schedule, sample: Noised) -> Tensor:
 
 def target(schedule: Schedule, sample: Noised) -> Tensor:
     """What the network should predict: (B, C, H, W).
+
+    For the class half a frozen model's prediction takes the place of the target where there is one.
+    """
+    own = _own_target(schedule, sample)
+    if sample.prior_BCHW is None:
+        return own
+    return torch.cat([own[: sample.num_instance], sample.prior_BCHW.to(own)])
+
+
+def _own_target(schedule: Schedule, sample: Noised) -> Tensor:
+    """The target that follows from the picture and the noise.
 
     Parity: diffusers ``DDPMScheduler.get_velocity`` for v-prediction, exact.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from boothlab.training.config import Training
 from boothlab.training.ema import Ema
 from boothlab.training.job import Job
 from boothlab.training.optim import Optimizer
+from boothlab.training.prior import FrozenPrior
 
 Progress = Callable[[int, int], None]
 
@@ -58,6 +59,8 @@ def build_pool(
         for photo in training_set.photos:
             instances.append(_instance(model, objective, training_set.subject, photo))
             tick()
+    if objective.prior_preservation and objective.prior_from == "prediction":
+        return Pool(tuple(instances), photos_as_class(objective, instances))
     classes: dict[str, tuple[Example, ...]] = {}
     for noun, paths in class_paths.items():
         examples = []
@@ -72,6 +75,16 @@ def build_pool(
             raise PhotoError(f"None of the {len(paths)} class images of {noun!r} is usable.")
         classes[noun] = tuple(examples)
     return Pool(tuple(instances), classes)
+
+
+def photos_as_class(objective: Objective, instances: Sequence[Example]) -> dict[str, tuple[Example, ...]]:
+    """The photos once more, under the class prompt: what a frozen model predicts for them is their target."""
+    classes: dict[str, tuple[Example, ...]] = {}
+    for photo in instances:
+        prompt = fill(objective.class_prompt, None, photo.class_noun)
+        again = replace(photo, id=f"{photo.id} as {photo.class_noun}", prompt=prompt, weight=1.0)
+        classes[photo.class_noun] = (*classes.get(photo.class_noun, ()), again)
+    return classes
 
 
 def encode_held_out(model: Model, objective: Objective, sets: Sequence[TrainingSet]) -> tuple[Example, ...]:
@@ -116,6 +129,9 @@ def build_job(
 ) -> Job:
     """Attach the strategy and make the optimizer. ``model`` must be fresh: nothing attached before."""
     torch.set_num_threads(settings.num_threads())
+    by_prediction = objective.prior_preservation and objective.prior_from == "prediction"
+    # Copied before the strategy changes anything.
+    prior = FrozenPrior(model) if by_prediction else None
     attached = strategy.attach(model, subjects, settings.seed)
     if settings.compute.gradient_checkpointing:
         model.checkpoint_gradients()
@@ -131,5 +147,6 @@ def build_job(
         settings=settings,
         steps=settings.total_steps(len(pool.instances)),
         folder=folder,
+        prior=prior,
         ema=None if decay is None else Ema(parameters, decay),
     )

@@ -22,6 +22,7 @@ from boothlab.training.batches import Draws, Example, Pool
 from boothlab.training.config import Training
 from boothlab.training.ema import Ema
 from boothlab.training.optim import Optimizer
+from boothlab.training.prior import FrozenPrior
 from boothlab.training.validation import fixed_loss, worsened_for
 
 
@@ -43,6 +44,7 @@ class Job:
     folder: Path | None = None
     held_out: tuple[Example, ...] = ()
     ema: Ema | None = None
+    prior: FrozenPrior | None = None
     step: int = 0
     text_cache: dict[str, Conditioning] = field(default_factory=dict)
     looks: list[Validated] = field(default_factory=list)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 
@@ -55,6 +56,9 @@ def _backward(job: Job, batch: Sequence[Dealt]) -> tuple[float, float]:
     schedule, settings = job.model.schedule, job.settings
     draws = [job.draws.draw(job.step, dealt) for dealt in batch]
     sample = noised(batch, draws, job.objective.prior_weight, job.model.device)
+    if job.prior is not None:
+        texts = prompts(batch, draws)[sample.num_instance :]
+        sample = replace(sample, prior_BCHW=job.prior.predict(sample, texts))
     with autocast(job.settings.compute.precision, job.model.device.type):
         text = job.condition(prompts(batch, draws))
         prediction = job.model.predict(objective.noisy(schedule, sample), sample.timestep_B, text)

@@ -1,0 +1,87 @@
+"""Prior preservation without images: the class half is held to what the frozen base model predicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from boothlab.diffusion import objective
+from boothlab.diffusion.config import Objective
+from boothlab.models.model import Model
+from boothlab.runs.events import Stepped
+from boothlab.strategies import DreamBooth
+from boothlab.training.assemble import photos_as_class
+from boothlab.training.batches import Pool
+from boothlab.training.config import Training
+from boothlab.training.job import Job
+from jobs_made import make_job, pool, predictions, run, same
+
+Fresh = Callable[[], Model]
+
+
+def job_with_prior(model: Model, steps: int = 1, text_encoder: bool = False, weight: float = 1.0) -> Job:
+    """A job on three photos whose prior is the model's own prediction."""
+    wanted = Objective(prior_from="prediction", prior_weight=weight)
+    photos = pool(model.latent_shape, photos=3, class_images=0).instances
+    return make_job(
+        model,
+        DreamBooth(learning_rate=1e-2, text_encoder=text_encoder),
+        training=Training(steps=steps, threads=1),
+        objective=wanted,
+        examples=Pool(photos, photos_as_class(wanted, photos)),
+    )
+
+
+def test_photos_stand_in_for_class_images_under_the_class_prompt(fresh: Fresh) -> None:
+    found = job_with_prior(fresh()).pool.classes["person"]
+    assert [example.id for example in found] == [f"photo-{k} as person" for k in range(3)]
+    assert {example.prompt for example in found} == {"a photo of a person"}
+
+
+def test_before_the_first_step_the_class_half_costs_nothing(fresh: Fresh) -> None:
+    """The tuned model still is the base model, so it predicts its own target."""
+    first = next(event for event in run(job_with_prior(fresh())) if isinstance(event, Stepped))
+    assert first.class_loss == pytest.approx(0.0, abs=1e-10)
+    assert first.instance_loss > 0.1
+
+
+@pytest.mark.parametrize("text_encoder", [False, True])
+def test_the_prior_stays_frozen_while_the_model_moves(fresh: Fresh, text_encoder: bool) -> None:
+    job = job_with_prior(fresh(), steps=4, text_encoder=text_encoder)
+    assert job.prior is not None
+    frozen = job.prior._model
+    before = predictions(frozen)
+    events = [event for event in run(job) if isinstance(event, Stepped)]
+    assert same(predictions(frozen), before)
+    assert not same(predictions(job.model), before)
+    assert events[-1].class_loss is not None
+    assert events[-1].class_loss > 0.0
+
+
+def test_it_holds_the_class_prompt_still(fresh: Fresh) -> None:
+    """With a heavy prior the prediction under the class prompt moves less than without any weight on it."""
+    base = predictions(fresh(), ("a photo of a person",))
+
+    def moved(weight: float) -> float:
+        job = job_with_prior(fresh(), steps=30, weight=weight)
+        run(job)
+        return float((predictions(job.model, ("a photo of a person",)) - base).abs().mean())
+
+    assert moved(10.0) < 0.8 * moved(0.0)
+
+
+def test_target_of_the_class_half_is_replaced_and_that_of_photos_is_not() -> None:
+    from boothlab.diffusion.schedule import scaled_linear_betas, variance_preserving
+
+    schedule = variance_preserving(scaled_linear_betas(0.00085, 0.012, 1000), "epsilon")
+    noise: Tensor = torch.arange(16.0).reshape(4, 1, 2, 2)
+    given = torch.full((2, 1, 2, 2), -1.0)
+    sample = objective.Noised(
+        torch.zeros(4, 1, 2, 2), noise, torch.tensor([1, 2, 3, 4]), torch.ones(4), 2, None, given
+    )
+    wanted = objective.target(schedule, sample)
+    assert same(wanted[:2], noise[:2])
+    assert same(wanted[2:], given)
