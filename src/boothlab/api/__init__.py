@@ -64,9 +64,13 @@ def train(
     listen: Callable[[Event], None] = lambda event: None,
 ) -> Run:
     """Train what ``plan`` says; a run that was interrupted goes on exactly where its last checkpoint is."""
+    from boothlab.api.resolving import resolve
+
+    resolved = resolve(plan, progress)
+    # Only now, because it loads torch: whatever is wrong with a plan has been said by then, in a second.
     from boothlab.api.trainer import train_run
 
-    return train_run(plan, root, progress, listen)
+    return train_run(resolved, root, progress, listen)
 
 
 def generate(

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from boothlab.api.reporting import report_run
+from boothlab.api.resolving import resolve
 from boothlab.api.scoring import evaluate_run
 from boothlab.api.trainer import train_run
 from boothlab.assets import asset
@@ -37,6 +38,6 @@ def demo_plan() -> RunPlan:
 
 def run_demo(out: Path, progress: Progress = silent, listen: Callable[[Event], None] = lambda event: None) -> Path:
     """Train, draw, score, report; what is there already is not done again."""
-    run = train_run(demo_plan(), out / "runs", progress, listen)
+    run = train_run(resolve(demo_plan(), progress), out / "runs", progress, listen)
     evaluate_run(run, progress)
     return report_run(run, progress)
