@@ -14,7 +14,8 @@ from boothlab.errors import PhotoError
 from boothlab.photos.photo import Rejected
 
 SUFFIXES = frozenset(
-    f".{ending}" for ending in "jpg jpeg jpe jfif png webp heic heif hif avif tif tiff bmp gif".split()
+    [".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".heic", ".heif", ".hif"]
+    + [".avif", ".tif", ".tiff", ".bmp", ".gif"]
 )
 
 LITTER = frozenset(
@@ -116,7 +117,7 @@ def _chosen(folder: Path, photos: list[Path], include: tuple[str, ...], exclude:
         if photos and not any(fnmatchcase(path.name, pattern) for path in photos):
             raise PhotoError(
                 f"No photo in {folder} is called {pattern!r}, which photos.include or photos.exclude asks for.",
-                f"The photos there are {', '.join(path.name for path in photos[:5])}{' …' if len(photos) > 5 else ''}.",
+                f"The first photos there are {', '.join(path.name for path in photos[:5])}.",
             )
     return [
         path

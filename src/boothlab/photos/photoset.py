@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from boothlab.errors import PhotoError
-from boothlab.files import new_folder, read_json, sha256_bytes, sha256_json, write_bytes, write_json
+from boothlab.files import new_folder, read_json, safe_name, sha256_bytes, sha256_json, write_bytes, write_json
 from boothlab.photos.photo import Photo, Rejected, Trace
 
 MANIFEST = "manifest.json"
@@ -50,13 +50,22 @@ def png_bytes(pixels: np.ndarray[Any, Any]) -> bytes:
 
 
 def write_set(
-    path: Path, photos: Sequence[Photo], rejected: Sequence[Rejected], held_out: frozenset[str]
+    path: Path,
+    photos: Sequence[Photo],
+    rejected: Sequence[Rejected],
+    held_out: frozenset[str],
+    about: Mapping[str, Any] | None = None,
+    also: Mapping[str, bytes] | None = None,
 ) -> PhotoSet:
-    """Write the set atomically. Files are numbered, so two sources with one stem do not collide."""
+    """Write the set atomically. Files are numbered, so two sources with one stem do not collide.
+
+    ``about`` goes into the manifest as it is; ``also`` are further files (relative name → content).
+    """
     entries = []
     with new_folder(path) as folder:
         for index, photo in enumerate(photos):
-            file = f"{index:03d}-{Path(photo.name).stem}.png"
+            stem = safe_name(Path(photo.name).stem)
+            file = f"{index:03d}-{stem}.png"
             data = png_bytes(photo.pixels)
             write_bytes(folder / file, data)
             entry = {
@@ -72,7 +81,7 @@ def write_set(
             }
             if photo.mask is not None:
                 mask_data = png_bytes(photo.mask)
-                entry["mask"] = f"{index:03d}-{Path(photo.name).stem}.mask.png"
+                entry["mask"] = f"{index:03d}-{stem}.mask.png"
                 entry["mask_sha256"] = sha256_bytes(mask_data)
                 write_bytes(folder / str(entry["mask"]), mask_data)
             entries.append(entry)
@@ -81,7 +90,10 @@ def write_set(
             "content_hash": _content_hash(entries),
             "photos": entries,
             "rejected": [asdict(item) for item in rejected],
+            **(about or {}),
         }
+        for name, content in (also or {}).items():
+            write_bytes(folder / name, content)
         write_json(folder / MANIFEST, tree)
     return PhotoSet(path, tuple(photos), tuple(rejected), held_out, str(tree["content_hash"]))
 
@@ -95,7 +107,7 @@ def read_set(path: Path) -> PhotoSet:
     """The set in ``path``, every file checked against the manifest. Raises PhotoError naming what is wrong."""
     tree = read_json(path / MANIFEST)
     try:
-        photos = tuple(_read_entry(path, entry) for entry in tree["photos"])
+        photos = tuple(read_entry(path, entry) for entry in tree["photos"])
         rejected = tuple(
             Rejected(**{**item, "trail": tuple(Trace(**trace) for trace in item["trail"])})
             for item in tree["rejected"]
@@ -108,7 +120,8 @@ def read_set(path: Path) -> PhotoSet:
         ) from error
 
 
-def _read_entry(path: Path, entry: dict[str, Any]) -> Photo:
+def read_entry(path: Path, entry: dict[str, Any]) -> Photo:
+    """One photo of the set in ``path``, checked against its line in the manifest. Raises ValueError, OSError."""
     pixels = _read_png(path / entry["file"], entry["sha256"], "RGB")
     mask = _read_png(path / entry["mask"], entry["mask_sha256"], "L") if entry["mask"] else None
     return Photo(

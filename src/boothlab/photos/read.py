@@ -14,7 +14,6 @@ from PIL import (  # noqa: F401 - Pillow loads these decoders late, and not at a
     Image,
     ImageCms,
     ImageOps,
-    MpoImagePlugin,
     TiffImagePlugin,
     UnidentifiedImageError,
     WebPImagePlugin,
@@ -29,7 +28,7 @@ __all__ = ["Alpha", "Orientation", "find_photos", "read_photo"]
 
 register_heif_opener()
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "HEIF", "AVIF", "TIFF", "BMP", "DIB", "GIF")
+FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "TIFF", "BMP", "DIB", "GIF")
 """The only decoders that are tried, whatever a file is called: others may run programs (EPS) or fetch parts."""
 
 MOST_PIXELS = 120_000_000

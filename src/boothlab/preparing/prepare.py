@@ -1,64 +1,204 @@
-"""From a folder of photos to a photo set: read, step by step, split, write."""
+"""From a folder of photos to a photo set: develop each photo, compare them, split, write, explain."""
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from boothlab.errors import PhotoError
+from boothlab.features.faces import Domain, FaceReader, reader_for
+from boothlab.files import sha256_file
+from boothlab.photos.captions import Words, read_words
 from boothlab.photos.config import FEWEST_HELD_OUT, HELD_OUT_FROM, Photos
+from boothlab.photos.folder import Listing, list_folder, printable
 from boothlab.photos.photo import Photo, Rejected
 from boothlab.photos.photoset import PhotoSet, write_set
-from boothlab.photos.read import find_photos, read_photo
+from boothlab.photos.screening import choose_subjects, duplicates, limits, no_face, strangers
+from boothlab.photos.variety import Variety, variety
+from boothlab.preparing.develop import Choice, Developer
+from boothlab.preparing.earlier import Done, Earlier, thumbnail_name
+from boothlab.preparing.sheet import sheet_files
 from boothlab.seeds import derive
 
 Progress = Callable[[int, int], None]
 """Called with (done, of) after each photo."""
 
+REFERENCES = "references/"
+"""Beginning of the names of photos that come from ``photos.references``."""
 
-def prepare(folder: Path, out: Path, settings: Photos, size: int, progress: Progress | None = None) -> PhotoSet:
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A picture file and the name it goes by."""
+
+    path: Path
+    name: str
+
+
+def prepare(
+    folder: Path,
+    out: Path,
+    settings: Photos,
+    size: int,
+    progress: Progress | None = None,
+    earlier: Sequence[Path] = (),
+) -> PhotoSet:
     """Prepare every photo in ``folder`` at ``size`` pixels and write the set to ``out``.
 
-    Raises PhotoError when fewer than ``settings.minimum`` photos are usable, naming what became of each.
+    Photos that a set in ``out`` or in ``earlier`` already holds, made in the same way, are taken over. Raises
+    PhotoError when fewer than ``settings.minimum`` photos are usable, naming what became of each.
     """
-    if out.resolve() == folder.resolve():
-        raise PhotoError(f"{out} is the folder of the originals.", "Write the photo set to another folder.")
-    paths, rejected = find_photos(folder)
-    kept: list[Photo] = []
-    for index, path in enumerate(paths):
-        result = run_steps(read_photo(path, settings.orientation), settings, size)
-        if isinstance(result, Rejected):
-            rejected.append(result)
-        else:
-            kept.append(result)
-        if progress is not None:
-            progress(index + 1, len(paths))
-    if len(kept) < settings.minimum:
-        raise PhotoError(*_too_few(folder, kept, rejected, settings.minimum))
-    return write_set(out, kept, rejected, choose_held_out(kept, settings))
+    listing, sources = _sources(folder, out, settings)
+    words = read_words(listing.words, listing.photos)
+    reader, remark = _reader(settings)
+    domain = "drawings" if settings.domain == "drawings" else "photographs"
+    developer = Developer(settings, size, domain, reader, Earlier((out, *earlier)))
+    done = _developed(developer, sources, progress)
+    done, people = _agreed(developer, sources, done)
+    kept, rejected = _compared(done, settings, domain, people, reader)
+    kept = [replace(photo, caption=words.captions.get(photo.name)) for photo in kept]
+    every = sorted([*listing.others, *rejected], key=lambda item: item.name)
+    usable = [photo for photo in kept if not photo.name.startswith(REFERENCES)]
+    if len(usable) < settings.minimum:
+        raise PhotoError(*_too_few(folder, usable, every, settings.minimum))
+    held_out = choose_held_out(kept, settings)
+    score = variety([photo for photo in kept if photo.name not in held_out], people)
+    about = _about(listing, words, done, score, remark, domain)
+    thumbnails = {thumbnail_name(_hash(item)): item.thumbnail for item in done if item.thumbnail}
+    also = thumbnails | sheet_files(kept, every, held_out, thumbnails, score, remark)
+    return write_set(out, kept, every, held_out, about, also)
 
 
-def run_steps(photo: Photo | Rejected, settings: Photos, size: int) -> Photo | Rejected:
-    """``photo`` after all steps, or the first reason to set it aside."""
-    for step in settings.steps:
-        if isinstance(photo, Rejected):
-            break
-        photo = step.apply(photo, size)
-    return photo
+def _sources(folder: Path, out: Path, settings: Photos) -> tuple[Listing, list[Source]]:
+    places = [folder] if settings.references is None else [folder, settings.references]
+    for place in places:
+        if out.resolve() == place.resolve():
+            raise PhotoError(f"{out} is the folder of the originals.", "Write the photo set to another folder.")
+    listing = list_folder(folder, settings.include, settings.exclude)
+    sources = [Source(path, printable(path)) for path in listing.photos]
+    if settings.references is not None:
+        more = list_folder(settings.references)
+        sources += [Source(path, REFERENCES + printable(path)) for path in more.photos]
+    for name in settings.keep:
+        if name not in {source.name for source in sources}:
+            raise PhotoError(f"There is no photo {name!r} in {folder} to keep.", "Give its name with the ending.")
+    return listing, sources
+
+
+def _reader(settings: Photos) -> tuple[FaceReader | None, str]:
+    """Who looks for faces, and what to say when nobody can."""
+    if settings.screen.faces == "ignored":
+        return None, ""
+    domain: Domain = "drawings" if settings.domain == "drawings" else "photographs"
+    reader = reader_for(domain)
+    missing = reader.missing()
+    return (reader, "") if missing is None else (None, f"Nobody looked for faces: {missing}")
+
+
+def _developed(developer: Developer, sources: Sequence[Source], progress: Progress | None) -> list[Done]:
+    """Every source, in order, on all cores."""
+    done: list[Done] = []
+    with ThreadPoolExecutor(max(1, min(8, len(os.sched_getaffinity(0))))) as pool:
+        results = pool.map(lambda source: developer.develop(source.path, source.name), sources)
+        for result in results:
+            done.append(result)
+            if progress is not None:
+                progress(len(done), len(sources))
+    return done
+
+
+def _agreed(developer: Developer, sources: Sequence[Source], done: list[Done]) -> tuple[list[Done], bool]:
+    """What the photos have in common settled: is it a person, and which face is theirs? Few photos change."""
+    seen = [item.outcome for item in done if item.outcome.seen]
+    with_face = [outcome for outcome in seen if outcome.seen["subject"] is not None]
+    people = developer.settings.screen.faces == "required" or 2 * len(with_face) >= max(len(seen), 1)
+    choices: dict[str, Choice] = {}
+    if not people:
+        choices = {outcome.name: Choice(faces=False) for outcome in with_face}
+    elif developer.reader is not None:
+        limit = _same_person(developer.settings, developer.reader)
+        photos = [outcome for outcome in seen if isinstance(outcome, Photo)]
+        choices = {name: Choice(index) for name, index in choose_subjects(photos, limit).items()}
+    again = [
+        developer.develop(source.path, source.name, choices[source.name]) if source.name in choices else item
+        for source, item in zip(sources, done, strict=True)
+    ]
+    return again, people
+
+
+def _same_person(settings: Photos, reader: FaceReader) -> float:
+    own = settings.screen.same_person
+    return reader.same_person if own is None else own
+
+
+def _compared(
+    done: Sequence[Done], settings: Photos, domain: str, people: bool, reader: FaceReader | None
+) -> tuple[list[Photo], list[Rejected]]:
+    """Photos that stay, and all others, after the screens that need more than one photo."""
+    rejected = [item.outcome for item in done if isinstance(item.outcome, Rejected)]
+    photos = [item.outcome for item in done if isinstance(item.outcome, Photo)]
+    if not settings.screen.enabled:
+        return photos, rejected
+    wanted = frozenset(settings.keep)
+    aside: list[Rejected] = []
+    if people and reader is not None:
+        aside += [no_face(photo) for photo in photos if photo.subject is None]
+        aside += strangers(photos, _same_person(settings, reader))
+    photos, aside = _without(photos, aside, wanted)
+    held = frozenset(photo.name for photo in photos if photo.name.startswith(REFERENCES)) | wanted
+    twins = duplicates(photos, limits(settings.screen, domain).duplicate, held)
+    photos, more = _without(photos, twins, wanted)
+    return photos, [*rejected, *aside, *more]
+
+
+def _without(
+    photos: Sequence[Photo], aside: Sequence[Rejected], wanted: frozenset[str]
+) -> tuple[list[Photo], list[Rejected]]:
+    real = [item for item in aside if item.name not in wanted]
+    gone = {item.name for item in real}
+    return [photo for photo in photos if photo.name not in gone], real
 
 
 def choose_held_out(photos: Sequence[Photo], settings: Photos) -> frozenset[str]:
-    """Names of the photos that will not be trained on: a seeded draw that does not depend on file names.
+    """Names of the photos that will not be trained on: the references, or a seeded draw.
 
-    None below :data:`HELD_OUT_FROM` photos, else the asked share and at least :data:`FEWEST_HELD_OUT`.
+    The draw does not depend on file names. None below :data:`HELD_OUT_FROM` photos, else the asked share and at
+    least :data:`FEWEST_HELD_OUT`.
     """
+    if settings.references is not None:
+        return frozenset(photo.name for photo in photos if photo.name.startswith(REFERENCES))
     if settings.held_out == 0.0 or len(photos) < HELD_OUT_FROM:
         return frozenset()
     count = max(FEWEST_HELD_OUT, round(settings.held_out * len(photos)))
     by_content = sorted(photos, key=lambda photo: (photo.source_hash, photo.name))
     chosen = random.Random(derive(settings.split_seed, "split")).sample(by_content, count)
     return frozenset(photo.name for photo in chosen)
+
+
+def _hash(item: Done) -> str:
+    return item.outcome.source_hash
+
+
+def _about(
+    listing: Listing, words: Words, done: Sequence[Done], score: Variety, remark: str, domain: str
+) -> dict[str, Any]:
+    """The manifest's account of everything that is not a photo or a reason against one."""
+    other = [
+        *({"name": name, "sha256": None, "fate": why} for name, why in listing.ignored),
+        *({"name": path.name, "sha256": sha256_file(path), "fate": words.fates[path.name]} for path in listing.words),
+    ]
+    return {
+        "recipes": {item.outcome.name: item.recipe for item in done if item.recipe},
+        "other_files": sorted(other, key=lambda item: str(item["name"])),
+        "domain": domain,
+        "variety": score.as_dict(),
+        "remark": remark,
+    }
 
 
 def _too_few(folder: Path, kept: Sequence[Photo], rejected: Sequence[Rejected], minimum: int) -> tuple[str, str]:

@@ -57,5 +57,5 @@ def _most_salient_start(pixels: NDArray[np.uint8], along_x: bool) -> float:
     # A plateau (a plain wall) resolves to its middle, so a mirrored photo is cropped to the mirrored place.
     score = (sums + 1.0) * (1 - offset / 6)
     best = np.flatnonzero(score >= score.max() * (1 - 1e-9))
-    share = float(best.mean()) / max(count - 1, 1)
-    return share * float(abs(width - height))
+    share = float(np.mean(best)) / max(count - 1, 1)
+    return float(share * abs(width - height))

@@ -1,0 +1,113 @@
+"""Words per photo: from a text file beside it, or from one table for the folder.
+
+Separate from reading photos because words are matched to photos by name, which can go wrong in ways of its own.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from boothlab.errors import PhotoError
+
+TABLES = ("captions.csv", "captions.tsv", "metadata.csv", "metadata.jsonl", "captions.jsonl")
+"""Names of tables, in the order in which they are looked for; the first one there is used."""
+
+NAME_COLUMNS = ("file", "file_name", "photo", "name", "image")
+WORD_COLUMNS = ("caption", "text", "prompt", "words")
+
+IT = "{it}"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """``captions``: photo name → template. ``fates``: name of a file with words → what became of it."""
+
+    captions: Mapping[str, str]
+    fates: Mapping[str, str]
+
+
+def template(words: str) -> str:
+    """A caption as a prompt template: with ``{it}`` it is one already, without it says more about the photo.
+
+    >>> template("wearing a red hat")
+    'a photo of {it}, wearing a red hat'
+    >>> template("{it} on a beach")
+    '{it} on a beach'
+    """
+    text = " ".join(words.split())
+    return text if IT in text else f"a photo of {IT}, {text}"
+
+
+def read_words(files: Sequence[Path], photos: Iterable[Path]) -> Words:
+    """The captions that ``files`` hold for ``photos``. A text file beside a photo wins over the table.
+
+    ``ada.txt`` belongs to ``ada.jpg``; with ``ada.jpg`` and ``ada.png`` in one folder it has to be called
+    ``ada.jpg.txt``. Raises PhotoError when it is ambiguous, not UTF-8, or a table has no such columns.
+    """
+    names = [path.name for path in photos]
+    captions: dict[str, str] = {}
+    fates: dict[str, str] = {}
+    tables = [path for wanted in TABLES for path in files if path.name.lower() == wanted]
+    for path in files:
+        if path in tables[:1]:
+            table = _table(path)
+            captions |= {name: template(words) for name, words in table.items() if name in names and words.strip()}
+            unknown = sorted(set(table) - set(names))
+            fates[path.name] = f"captions of {len(set(table) & set(names))} photos"
+            if unknown:
+                fates[path.name] += f"; {', '.join(unknown[:3])} not among the photos"
+    for path in files:
+        if path.suffix.lower() == ".txt":
+            _beside(path, names, captions, fates)
+        elif path not in tables[:1]:
+            fates[path.name] = f"not used ({tables[0].name} is)" if path in tables else "not about photos"
+    return Words(captions, fates)
+
+
+def _beside(path: Path, names: list[str], captions: dict[str, str], fates: dict[str, str]) -> None:
+    owners = [path.stem] if path.stem in names else [name for name in names if Path(name).stem == path.stem]
+    if len(owners) > 1:
+        raise PhotoError(
+            f"{path.name} could belong to {' and '.join(owners)}.", f"Call it {owners[0]}.txt or {owners[1]}.txt."
+        )
+    if not owners:
+        fates[path.name] = "belongs to no photo"
+        return
+    text = _text(path).strip()
+    fates[path.name] = f"caption of {owners[0]}" if text else "empty"
+    if text:
+        captions[owners[0]] = template(text)
+
+
+def _table(path: Path) -> dict[str, str]:
+    text = _text(path)
+    if path.suffix == ".jsonl":
+        try:
+            rows = [dict(json.loads(line)) for line in text.splitlines() if line.strip()]
+        except ValueError as error:
+            raise PhotoError(f"{path} is not a list of JSON objects: {error}.") from error
+    else:
+        rows = [
+            dict(row) for row in csv.DictReader(io.StringIO(text), delimiter="\t" if path.suffix == ".tsv" else ",")
+        ]
+    columns = {str(key).strip().lower(): key for row in rows[:1] for key in row}
+    name = next((columns[key] for key in NAME_COLUMNS if key in columns), None)
+    words = next((columns[key] for key in WORD_COLUMNS if key in columns), None)
+    if rows and (name is None or words is None):
+        raise PhotoError(
+            f"{path} has the columns {', '.join(columns)}; it needs one for the photo and one for its caption.",
+            "Call them file and caption.",
+        )
+    return {str(row[name]).strip(): str(row[words] or "") for row in rows} if rows else {}
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PhotoError(f"Cannot read {path}: {error}.", "Save it as UTF-8 text.") from error
