@@ -15,7 +15,6 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from boothlab.diffusion import objective as objectives
 from boothlab.diffusion.config import Objective
 from boothlab.files import is_temporary
 from boothlab.models.model import Model
@@ -24,9 +23,9 @@ from boothlab.runs.run import Run
 from boothlab.strategies import STRATEGIES
 from boothlab.strategies.config import Strategy
 from boothlab.training import checkpoint
-from boothlab.training.batches import deal, draw, noised
 from boothlab.training.job import Job
 from boothlab.training.optim import Optimizer
+from boothlab.training.validation import fixed_loss
 from jobs_made import SUBJECT, make_job, plain_names, pool, predictions, run, same, settings, tensors
 
 SWITCHES: dict[str, dict[str, object]] = {
@@ -258,29 +257,20 @@ def test_counts_are_counted(strategy: Strategy, fresh: Fresh, tmp_path: Path) ->
         assert job.attached.export_bytes(precision) == written > 0  # type: ignore[arg-type]
 
 
-def fixed_loss(job: Job) -> float:
-    """Mean loss over 24 fixed draws of timestep and noise that the training does not use."""
-    total = 0.0
-    with torch.no_grad():
-        for step in range(10_000, 10_024):
-            (batch,) = deal(job.pool, 77, step, 1, 1)
-            draws = [draw(dealt, 77, step, job.objective, len(job.model.schedule)) for dealt in batch]
-            sample = noised(batch, draws, job.objective.prior_weight, job.model.device)
-            text = job.condition([dealt.example.prompt for dealt in batch])
-            noisy = objectives.noisy(job.model.schedule, sample)
-            prediction = job.model.predict(noisy, sample.timestep_B, text)
-            total += float(objectives.loss(job.model.schedule, prediction, sample)) / 24
-    return total
+def loss_now(job: Job) -> float:
+    """Mean loss over fixed draws of timestep and noise that the training does not use."""
+    texts = [job.condition([example.prompt]) for example in job.pool.instances]
+    return fixed_loss(job.model, job.pool.instances, texts, timesteps=24)
 
 
 def test_loss_falls_on_one_photo(strategy: Strategy, fresh: Fresh) -> None:
     model = fresh()
     one = pool(model.latent_shape, photos=1, class_images=0)
     job = make_job(model, faster(strategy), training=settings(15), examples=one)
-    before = fixed_loss(job)
+    before = loss_now(job)
     events = run(job)
     assert [event.step for event in events if isinstance(event, Stepped)] == list(range(1, 16))
-    assert fixed_loss(job) < 0.95 * before
+    assert loss_now(job) < 0.95 * before
 
 
 def test_depends_on_its_seed_alone(strategy: Strategy, fresh: Fresh) -> None:
