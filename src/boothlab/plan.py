@@ -75,6 +75,9 @@ def relative_to(plan: RunPlan, folder: Path) -> RunPlan:
     own = plan.objective.class_folder
     if own is not None:
         update["objective"] = plan.objective.model_copy(update={"class_folder": folder / own.expanduser()})
+    references = plan.photos.references
+    if references is not None:
+        update["photos"] = plan.photos.model_copy(update={"references": folder / references.expanduser()})
     model = plan.base.model
     if model != "toon" and (folder / model).exists():
         update["base"] = plan.base.model_copy(update={"model": str(folder / model)})
@@ -114,6 +117,7 @@ def _without_places(plan: RunPlan) -> dict[str, Any]:
     tree = plan.model_dump(mode="json", exclude={"name"})
     for subject in tree["subjects"]:
         subject.pop("photos")
+    tree["photos"].pop("references")
     tree["base"].pop("model")
     tree["objective"].pop("class_folder")
     return tree

@@ -48,12 +48,14 @@ def prepare(
     progress: Progress = silent,
 ) -> PhotoSet:
     """Turn a folder of photos into a photo set at ``out``, sized for ``base``."""
+    from boothlab.api.resolving import domain_of
     from boothlab.models.locate import base_size
     from boothlab.preparing.prepare import prepare as prepare_folder
     from boothlab.progress import within
 
-    settings = settings or Photos()
-    size = settings.size or base_size(base or Base())
+    settings, base = settings or Photos(), base or Base()
+    settings = settings.model_copy(update={"domain": domain_of(settings, base)})
+    size = settings.size or base_size(base)
     return prepare_folder(photos, out, settings, size, within(progress, "photos"))
 
 

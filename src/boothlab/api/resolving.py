@@ -5,15 +5,17 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from boothlab.config.show import to_toml
 from boothlab.errors import PlanError, disk_errors
 from boothlab.files import folder_listing, new_folder, sha256_json
 from boothlab.home import cache
+from boothlab.models.config import Base
 from boothlab.models.locate import base_size, device_kind, fingerprint, locate
 from boothlab.models.tokens import inspect_word, load_tokenizer, suggest
 from boothlab.photos.config import Photos
+from boothlab.photos.folder import list_folder
 from boothlab.photos.photoset import PhotoSet, is_photo_set, read_set
 from boothlab.photos.read import find_photos
 from boothlab.plan import RunPlan, digest, trunk_digest
@@ -23,7 +25,7 @@ from boothlab.runs.provenance import provenance
 from boothlab.runs.run import Run, create_run
 from boothlab.subjects import Subject
 
-PREPARATION = 1
+PREPARATION = 2
 """Version of the preparation code: part of the address of prepared sets, so that new code never finds old ones."""
 
 
@@ -47,7 +49,7 @@ def resolve(plan: RunPlan, progress: Progress = silent) -> Resolved:
     locate(plan.base)
     device = device_kind(plan.base.device)
     size = base_size(plan.base) if plan.photos.size is None else plan.photos.size
-    photos = plan.photos.model_copy(update={"size": size})
+    photos = plan.photos.model_copy(update={"size": size, "domain": domain_of(plan.photos, plan.base)})
     subjects, warnings = name_subjects(plan)
     training = plan.training.model_copy(update={"threads": plan.training.num_threads()})
     filled = plan.model_copy(
@@ -58,7 +60,7 @@ def resolve(plan: RunPlan, progress: Progress = silent) -> Resolved:
             "base": plan.base.model_copy(update={"device": device}),
         }
     )
-    sets = {s.name: photo_set(s.photos, photos, size, within(progress, "photos")) for s in subjects}
+    sets = {s.name: photo_set(s.photos, own_settings(photos, s), size, within(progress, "photos")) for s in subjects}
     inputs = {f"photos/{name}": found.content_hash for name, found in sets.items()}
     inputs["base"] = fingerprint(plan.base)
     own = plan.objective.class_folder
@@ -94,19 +96,39 @@ def photo_set(folder: Path, settings: Photos, size: int, progress: Any = None) -
                 "Prepare the photos again, or set photos.size.",
             )
         return found
-    sources, _ = find_photos(folder)
-    with disk_errors(folder, "read the photos"):
-        listing = folder_listing(folder, [path.name for path in sources])
     key = {
         "version": PREPARATION,
-        "photos": listing,
-        "settings": settings.model_dump(mode="json"),
+        "photos": _contents(folder),
+        "references": None if settings.references is None else _contents(settings.references),
+        "settings": settings.model_dump(mode="json", exclude={"references"}),
         "size": size,
     }
     out = cache("photo-sets") / sha256_json(key)[:16]
     if is_photo_set(out):
         return read_set(out)
-    return prepare(folder, out, settings, size, progress)
+    earlier = sorted(path for path in out.parent.iterdir() if is_photo_set(path)) if out.parent.is_dir() else []
+    return prepare(folder, out, settings, size, progress, earlier)
+
+
+def _contents(folder: Path) -> dict[str, str]:
+    """The hashes of everything in ``folder`` that preparation reads."""
+    listing = list_folder(folder)
+    with disk_errors(folder, "read the photos"):
+        return folder_listing(folder, [path.name for path in (*listing.photos, *listing.words)])
+
+
+def domain_of(photos: Photos, base: Base) -> Literal["photographs", "drawings"]:
+    """What the pictures are: as the plan says, else drawings for the built-in model and photographs for others."""
+    if photos.domain != "auto":
+        return photos.domain
+    return "drawings" if base.model == "toon" else "photographs"
+
+
+def own_settings(photos: Photos, subject: Subject) -> Photos:
+    """The settings of one subject: with several, each has its references in a folder of its name."""
+    if photos.references is not None and (photos.references / subject.name).is_dir():
+        return photos.model_copy(update={"references": photos.references / subject.name})
+    return photos
 
 
 def run_of(resolved: Resolved, root: Path) -> Run:
