@@ -12,12 +12,14 @@ from typing import Any
 
 import psutil
 
+from boothlab.api.estimating import Counts, Estimate, estimate
 from boothlab.api.resolving import resolve
 from boothlab.config.show import difference, to_toml
 from boothlab.errors import BoothlabError
 from boothlab.features.lpips import LPIPS_ALEX
 from boothlab.home import home
 from boothlab.models.config import Base
+from boothlab.models.speed import speed
 from boothlab.models.tokens import TokenReport, inspect_word, load_tokenizer, suggest
 from boothlab.plan import RunPlan, digest, plan_from
 from boothlab.progress import Progress, silent
@@ -39,6 +41,7 @@ class Checked:
     snapshots: tuple[int, ...]
     pictures: int
     warnings: tuple[str, ...]
+    estimate: Estimate
 
 
 def check_plan(plan: RunPlan, root: Path, progress: Progress = silent) -> Checked:
@@ -49,6 +52,14 @@ def check_plan(plan: RunPlan, root: Path, progress: Progress = silent) -> Checke
     snapshots = full.training.snapshot_steps(steps)
     sources = len(snapshots) + int(full.evaluation.base)
     per_source = len(full.subjects) * len(full.evaluation.prompts) * full.evaluation.seeds_per_prompt
+    counts = Counts(
+        photos=sum(len(found.photos) for found in resolved.sets.values()),
+        classes=class_images(full),
+        steps=steps,
+        snapshots=len(snapshots),
+        pictures=sources * per_source,
+    )
+    rates = speed(full.base.device, full.training.num_threads())
     return Checked(
         plan=full,
         folder=str(root / f"{full.name}-{digest(full, resolved.inputs)[:8]}"),
@@ -57,9 +68,17 @@ def check_plan(plan: RunPlan, root: Path, progress: Progress = silent) -> Checke
         rejected_photos=sum(len(found.rejected) for found in resolved.sets.values()),
         steps=steps,
         snapshots=snapshots,
-        pictures=sources * per_source,
+        pictures=counts.pictures,
         warnings=resolved.warnings,
+        estimate=estimate(full, counts, rates, root),
     )
+
+
+def class_images(plan: RunPlan) -> int:
+    """How many class images are drawn, unless they are in the shared cache already."""
+    if not plan.objective.prior_preservation or plan.objective.class_folder is not None:
+        return 0
+    return plan.objective.class_images * len({subject.class_noun for subject in plan.subjects})
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from boothlab.api.estimating import Estimate
 
 
 def check(
@@ -15,7 +19,9 @@ def check(
     ] = None,
     runs: Annotated[Path, typer.Option(help="Folder for run folders.")] = Path("runs"),
 ) -> None:
-    """Find everything that is wrong with a plan, and what it amounts to, without loading a model.
+    """Find everything that is wrong with a plan, and what it will take, without loading a model.
+
+    The first check on a machine measures how fast it computes (some seconds) and remembers it.
 
     Example: boothlab check ada.toml
     """
@@ -32,6 +38,56 @@ def check(
     )
     say(f"training  {found.steps} steps, snapshots at {', '.join(map(str, found.snapshots))}")
     say(f"pictures  {found.pictures} for the evaluation")
+    for line in lines_of(found.estimate):
+        say(line)
     say(f"folder    {found.folder}")
     for text in found.warnings:
         say(f"warning   {text}")
+
+
+def lines_of(found: Estimate) -> list[str]:
+    """The estimate for people."""
+    lines = [
+        f"weights   {number(found.trained)} of {number(found.parameters)} numbers are trained",
+        f"time      about {duration(sum(found.seconds.values()))}: {parts(found.seconds, duration)}",
+        f"          {found.teraflops_per_step:.3g} TFLOP a step (counted), {found.seconds_per_step:.2g} s a step "
+        "(at the rate measured on this machine)",
+        f"memory    about {gigabytes(sum(found.memory.values()))} of {gigabytes(found.free_memory)} free: "
+        f"{parts(found.memory, gigabytes)}",
+        f"disk      at most {gigabytes(sum(found.disk.values()))} of {gigabytes(found.free_disk)} free: "
+        f"{parts(found.disk, gigabytes)}",
+    ]
+    for what, remedy in found.remedies:
+        enough = "then it fits" if remedy.fits else "not enough alone"
+        lines.append(f"          less {what}: --set {remedy.setting} saves {gigabytes(remedy.saves)}; {enough}")
+    lines += [f"          {text}" for text in found.assumed]
+    if not found.fits:
+        lines.append("warning   this plan does not fit on this machine as it is now")
+    return lines
+
+
+def parts(found: Mapping[str, float], shown: Callable[[float], str]) -> str:
+    """The items that make a hundredth or more, largest first."""
+    least = sum(found.values()) / 100
+    items = sorted(found.items(), key=lambda item: -item[1])
+    return ", ".join(f"{name} {shown(value)}" for name, value in items if value > least)
+
+
+def number(count: float) -> str:
+    """A count of numbers, to three digits."""
+    for size, unit in ((1e9, " billion"), (1e6, " million"), (1e3, " thousand")):
+        if count >= size:
+            return f"{count / size:.3g}{unit}"
+    return f"{count:.0f}"
+
+
+def gigabytes(size: float) -> str:
+    """Bytes, in GB of 10⁹ or MB of 10⁶."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.3g} MB"
+
+
+def duration(seconds: float) -> str:
+    """Seconds, in the unit that people would say."""
+    if seconds >= 2 * 3600:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 60:.1f} min" if seconds >= 120 else f"{seconds:.2g} s"

@@ -7,11 +7,12 @@ A strategy is a folder with ``config.py`` (a :class:`Strategy`) and ``method.py`
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from boothlab.config.base import Config
+from boothlab.models.costs import Trained
 from boothlab.subjects import Subject
 
 if TYPE_CHECKING:
@@ -31,3 +32,7 @@ class Strategy(Config):
     @abstractmethod
     def restore(self, model: Model, folder: Path) -> None:
         """Put into a fresh base ``model`` what ``Attached.export`` wrote to ``folder``."""
+
+    def trains(self) -> Mapping[str, Trained]:
+        """Role → what of it moves, for the estimates of `check`; here the whole denoiser."""
+        return {"backbone": Trained(whole=True)}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from boothlab.models.costs import Trained
 from boothlab.strategies.config import Strategy
 from boothlab.subjects import Subject
 
@@ -40,3 +41,8 @@ class DreamBooth(Strategy):
         from boothlab.strategies.dreambooth.method import restore
 
         restore(self, model, folder)
+
+    def trains(self) -> dict[str, Trained]:
+        """The denoiser, and the text encoder if asked."""
+        roles = ["backbone", *(["text_encoder"] if self.text_encoder else [])]
+        return {role: Trained(whole=True) for role in roles}

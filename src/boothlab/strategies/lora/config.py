@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from boothlab.models.costs import ADAPTER_TARGETS, Trained
 from boothlab.strategies.config import Strategy
 from boothlab.subjects import Subject
 
@@ -48,3 +49,10 @@ class Lora(Strategy):
         from boothlab.strategies.lora.method import restore
 
         restore(self, model, folder)
+
+    def trains(self) -> dict[str, Trained]:
+        """Adapters in the denoiser, and in the text encoder if asked."""
+        targets = {"backbone": self.targets or ADAPTER_TARGETS["backbone"]}
+        if self.text_encoder:
+            targets["text_encoder"] = ADAPTER_TARGETS["text_encoder"]
+        return {role: Trained(targets=names, rank=self.rank, magnitudes=self.dora) for role, names in targets.items()}

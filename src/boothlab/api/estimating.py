@@ -1,0 +1,273 @@
+"""What a plan will take: seconds, memory and disk, from configs, counted FLOPs and a measured rate; nothing loaded.
+
+Every figure says what it is made of, and where memory or disk do not suffice, which settings would make them.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from boothlab.config.load import apply_override
+from boothlab.models.costs import (
+    FLOAT,
+    HALF_SHARE,
+    SD15,
+    Costs,
+    backward_flops,
+    costs_of,
+    forward_flops,
+    kept_numbers,
+    largest_step,
+    recomputed_flops,
+)
+from boothlab.models.locate import part_configs
+from boothlab.models.speed import Speed
+from boothlab.plan import RunPlan, plan_from
+
+LIBRARIES = 0.75e9
+"""Bytes of a process that has loaded PyTorch, diffusers and transformers and nothing else (measured)."""
+
+STATES = {"adamw": 8.0, "adamw8bit": 2.1, "prodigy": 16.0}
+"""Bytes of optimizer state per trained number, by kind."""
+
+PICTURE_BYTES = 1.8
+"""Bytes per pixel of a lossless PNG of a photo, at most about."""
+
+STEP_LAYERS = 100
+"""What a step costs besides the model's layers (noise, clipping, the optimizer's calls, the event), in layers."""
+
+ROOM = 0.9
+"""Share of what is free that a plan may take; the rest is for other programs and for the error of the estimate."""
+
+REMEDIES: dict[str, tuple[tuple[str, Any], ...]] = {
+    "memory": (
+        ("training.compute.gradient_checkpointing", True),
+        ("training.batch_size", 1),
+        ("training.compute.precision", "bf16"),
+        ("training.optimizer.kind", "adamw8bit"),
+        ("strategy", {"kind": "lora"}),
+    ),
+    "disk": (
+        ("training.keep_checkpoints", 1),
+        ("training.snapshot_precision", "fp16"),
+        ("training.snapshots", []),
+        ("strategy", {"kind": "lora"}),
+    ),
+}
+"""Settings that make a plan smaller, mildest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much there is to do: photos, class images still to be drawn at most, steps, snapshots, pictures."""
+
+    photos: int
+    classes: int
+    steps: int
+    snapshots: int
+    pictures: int
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """A setting that saves ``saves`` bytes, and whether the plan then ``fits``."""
+
+    setting: str
+    saves: float
+    fits: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a plan takes. ``seconds``, ``memory`` and ``disk`` are by item; bytes of 10⁹ to the GB.
+
+    ``teraflops_per_step`` is counted, ``seconds_per_step`` that over this machine's measured rate. ``free_memory``
+    and ``free_disk`` are what the machine has now. ``assumed`` says what had to be assumed.
+    """
+
+    parameters: int
+    trained: int
+    teraflops_per_step: float
+    seconds_per_step: float
+    seconds: Mapping[str, float]
+    memory: Mapping[str, float]
+    disk: Mapping[str, float]
+    free_memory: float
+    free_disk: float
+    remedies: tuple[tuple[str, Remedy], ...]
+    assumed: tuple[str, ...]
+
+    @property
+    def fits(self) -> bool:
+        """Whether memory and disk suffice."""
+        enough = sum(self.memory.values()) <= ROOM * self.free_memory
+        return enough and sum(self.disk.values()) <= ROOM * self.free_disk
+
+
+def estimate(plan: RunPlan, counts: Counts, rates: Speed, root: Path) -> Estimate:
+    """The estimate of a resolved plan (device, size and threads filled in)."""
+    configs = part_configs(plan.base)
+    costs = costs_of(configs or SD15, plan.photos.size or 512)
+    memory, disk = memory_of(plan, counts, costs), disk_of(plan, counts, costs)
+    free_memory, free_disk = free_bytes(plan.base.device), shutil.disk_usage(existing(root)).free
+    per_step = step_seconds(plan, costs, rates)
+    short = [("memory", memory, free_memory)] if sum(memory.values()) > ROOM * free_memory else []
+    short += [("disk", disk, free_disk)] if sum(disk.values()) > ROOM * free_disk else []
+    remedies = [
+        (what, remedy) for what, taken, free in short for remedy in remedies_for(what, plan, counts, costs, free)
+    ]
+    return Estimate(
+        parameters=costs.parameters,
+        trained=trained_numbers(plan, costs),
+        teraflops_per_step=step_flops(plan, costs) / 1e12,
+        seconds_per_step=per_step,
+        seconds=stage_seconds(plan, counts, costs, rates, per_step),
+        memory=memory,
+        disk=disk,
+        free_memory=free_memory,
+        free_disk=free_disk,
+        remedies=tuple(remedies),
+        assumed=() if configs else ("a single file carries no config: taken for Stable Diffusion v1.5",),
+    )
+
+
+def existing(path: Path) -> Path:
+    """``path``, or its nearest parent that exists."""
+    path = path.absolute()
+    while not path.exists():
+        path = path.parent
+    return path
+
+
+def free_bytes(device: str) -> float:
+    """Memory that is free now: the machine's, or the GPU's."""
+    if device == "cuda":
+        import torch
+
+        return float(torch.cuda.mem_get_info()[0])
+    return float(psutil.virtual_memory().available)
+
+
+def trained_numbers(plan: RunPlan, costs: Costs) -> int:
+    """How many numbers the strategy moves."""
+    return sum(trained.parameters(costs.part(role)) for role, trained in plan.strategy.trains().items())
+
+
+def samples_per_pass(plan: RunPlan) -> int:
+    """Photos and class images that go through the model together."""
+    return plan.training.batch_size * (2 if plan.objective.prior_preservation else 1)
+
+
+def step_flops(plan: RunPlan, costs: Costs) -> float:
+    """FLOPs of one optimizer step, over all its passes. Text is encoded in each only where its encoder moves."""
+    trains, again = plan.strategy.trains(), plan.training.compute.gradient_checkpointing
+    text_moves = "text_encoder" in trains
+    found = 0.0
+    for role, trained in trains.items():
+        layers = costs.part(role)
+        found += forward_flops(layers) + backward_flops(layers, trained, text_moves and role == "backbone")
+        found += recomputed_flops(layers) if again else 0
+    if "backbone" not in trains:
+        found += 2.0 * forward_flops(costs.unet)
+    return found * samples_per_pass(plan) * plan.training.accumulate
+
+
+def step_seconds(plan: RunPlan, costs: Costs, rates: Speed) -> float:
+    """Seconds of one optimizer step: forward time × FLOPs over forward FLOPs, and the optimizer."""
+    samples, passes = samples_per_pass(plan), plan.training.accumulate
+    forward = rates.seconds(costs.unet, samples)
+    if "text_encoder" in plan.strategy.trains():
+        forward += rates.seconds(costs.text, samples)
+    flops = forward_flops(costs.unet)
+    flops += forward_flops(costs.text) if "text_encoder" in plan.strategy.trains() else 0
+    ratio = step_flops(plan, costs) / (samples * passes * flops)
+    trained = trained_numbers(plan, costs)
+    # AdamW reads weight, gradient and two moments and writes three of them; clipping reads and writes the gradient.
+    optimizer = 10.0 * FLOAT * trained / rates.copied
+    return forward * ratio * passes + optimizer + STEP_LAYERS * rates.layer
+
+
+def stage_seconds(plan: RunPlan, counts: Counts, costs: Costs, rates: Speed, per_step: float) -> dict[str, float]:
+    """Seconds of each stage of `train` and `evaluate`."""
+    guided = 2 if plan.generation.guidance != 1.0 else 1
+    batch = plan.generation.batch_size
+    drawn = plan.generation.steps * rates.seconds(costs.unet, guided * batch) + rates.seconds(costs.decoder, batch)
+    each = (drawn + rates.seconds(costs.text, guided * batch)) / batch
+    return {
+        "class images": counts.classes * each,
+        "encoding": (counts.photos + counts.classes) * rates.seconds(costs.encoder, 1),
+        "training": counts.steps * per_step,
+        "evaluation pictures": counts.pictures * each,
+    }
+
+
+def memory_of(plan: RunPlan, counts: Counts, costs: Costs) -> dict[str, float]:
+    """Bytes at the widest moment of the training. On a GPU all but the libraries lies there."""
+    compute, optimizer = plan.training.compute, plan.training.optimizer
+    trained = trained_numbers(plan, costs)
+    half = compute.precision != "fp32"
+    kept = sum(
+        kept_numbers(costs.part(role), moved, compute.gradient_checkpointing)
+        for role, moved in plan.strategy.trains().items()
+    )
+    unet = sum(layer.parameters for layer in costs.unet)
+    training = {
+        "libraries": LIBRARIES if plan.base.device != "cuda" else 0.0,
+        "weights": FLOAT * costs.parameters,
+        "gradients": FLOAT * trained,
+        "optimizer": STATES[optimizer.kind] * trained,
+        "running mean": FLOAT * trained if optimizer.ema_decay is not None else 0.0,
+        "weights in half precision": 2.0 * unet if half else 0.0,
+        "activations": FLOAT * kept * samples_per_pass(plan) * (HALF_SHARE if half else 1.0),
+    }
+    drawing = FLOAT * plan.generation.batch_size * largest_step(costs.decoder)
+    bare = training["libraries"] + training["weights"] + drawing
+    if bare > sum(training.values()):
+        training = {name: training[name] for name in ("libraries", "weights")} | {"drawing": drawing}
+    return {name: float(size) for name, size in training.items() if size}
+
+
+def disk_of(plan: RunPlan, counts: Counts, costs: Costs) -> dict[str, float]:
+    """Bytes of the run folder and of its share of the cache, and of the checkpoint that is written beside the old."""
+    settings, trained = plan.training, trained_numbers(plan, costs)
+    state = FLOAT + STATES[settings.optimizer.kind] + (FLOAT if settings.optimizer.ema_decay is not None else 0)
+    whole = all(moved.whole for moved in plan.strategy.trains().values())
+    width = 2 if whole and settings.snapshot_precision == "fp16" else FLOAT
+    pixels = costs.side**2 * PICTURE_BYTES
+    return {
+        "checkpoints": (settings.keep_checkpoints + 1) * state * trained,
+        "snapshots": float(counts.snapshots * width * trained),
+        "pictures": counts.pictures * pixels,
+        "photos and class images": (2 * counts.photos + counts.classes) * pixels,
+    }
+
+
+def remedies_for(what: str, plan: RunPlan, counts: Counts, costs: Costs, free: float) -> list[Remedy]:
+    """Settings that save at least a twentieth, each alone, mildest first."""
+    measure = memory_of if what == "memory" else disk_of
+    before = sum(measure(plan, counts, costs).values())
+    found = []
+    for path, value in REMEDIES[what]:
+        changed = (
+            counts
+            if path != "training.snapshots"
+            else Counts(counts.photos, counts.classes, counts.steps, 1, counts.pictures)
+        )
+        after = sum(measure(with_setting(plan, path, value), changed, costs).values())
+        if before - after >= before / 20:
+            shown = "strategy.kind=lora" if path == "strategy" else f"{path}={str(value).lower()}"
+            found.append(Remedy(shown, before - after, after <= ROOM * free))
+    return found
+
+
+def with_setting(plan: RunPlan, path: str, value: Any) -> RunPlan:
+    """``plan`` with one setting changed."""
+    tree = plan.model_dump(mode="json")
+    apply_override(tree, path.split("."), value)
+    return plan_from(tree, "the plan")

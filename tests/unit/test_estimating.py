@@ -1,0 +1,116 @@
+"""Estimates of a plan: made of counted parts, and remedies that remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from boothlab.api import estimating
+from boothlab.api.estimating import Counts, disk_of, estimate, memory_of, step_flops, with_setting
+from boothlab.home import cache
+from boothlab.models import speed as rates_room
+from boothlab.models.costs import SD15, costs_of
+from boothlab.models.speed import Speed, interpolate
+from boothlab.plan import RunPlan, plan_from
+
+RATES = Speed({8: 1e10, 320: 1e11}, {8: 1e10, 320: 1e11}, {8: 1e10, 320: 1e10}, 1e9, 1e-4, 1e10)
+COUNTS = Counts(photos=10, classes=100, steps=1000, snapshots=3, pictures=40)
+SD = costs_of(SD15, 512)
+
+
+def plan(**nodes: Any) -> RunPlan:
+    tree = {"subjects": [{"name": "ada", "photos": "photos"}], "photos": {"size": 512}, "base": {"device": "cpu"}}
+    return plan_from({**tree, **nodes}, "test")
+
+
+def test_memory_of_full_training_of_sd15() -> None:
+    found = memory_of(plan(), COUNTS, SD)
+    assert found["weights"] == 4 * 1_066_235_307
+    assert found["gradients"] == 4 * 859_520_964
+    assert found["optimizer"] == 8 * 859_520_964
+    # photo and class image, 467.1 million numbers each
+    assert found["activations"] == pytest.approx(2 * 4 * 467.1e6, rel=1e-3)
+
+
+def test_what_the_settings_save() -> None:
+    whole = memory_of(plan(), COUNTS, SD)
+    for path, value, item in [
+        ("training.compute.gradient_checkpointing", True, "activations"),
+        ("objective.prior_preservation", False, "activations"),
+        ("training.optimizer.kind", "adamw8bit", "optimizer"),
+        ("strategy", {"kind": "lora"}, "gradients"),
+    ]:
+        assert memory_of(with_setting(plan(), path, value), COUNTS, SD).get(item, 0) < 0.6 * whole[item]
+
+
+def test_counted_flops_of_a_step_follow_batch_and_accumulation() -> None:
+    one = step_flops(plan(), SD)
+    assert one == pytest.approx(2 * 3 * 803.3e9, rel=0.03)
+    assert step_flops(plan(training={"batch_size": 2, "accumulate": 3}), SD) == pytest.approx(6 * one)
+    assert step_flops(plan(strategy={"kind": "lora"}), SD) < 0.75 * one
+    assert step_flops(plan(training={"compute": {"gradient_checkpointing": True}}), SD) > 1.2 * one
+
+
+def test_disk_counts_the_checkpoint_that_is_written_beside_the_old_ones() -> None:
+    found = disk_of(plan(), COUNTS, SD)
+    assert found["checkpoints"] == 3 * 12 * 859_520_964
+    assert found["snapshots"] == 3 * 2 * 859_520_964
+
+
+@pytest.fixture
+def small_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(estimating, "part_configs", lambda base: SD15)
+    monkeypatch.setattr(estimating, "free_bytes", lambda device: 16e9)
+    monkeypatch.setattr(estimating.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 20e9}))
+
+
+@pytest.mark.usefixtures("small_machine")
+def test_a_plan_too_large_is_told_what_would_make_it_fit(tmp_path: Path) -> None:
+    found = estimate(plan(), COUNTS, RATES, tmp_path / "runs")
+    assert not found.fits
+    advised = {remedy.setting: remedy for what, remedy in found.remedies if what == "memory"}
+    assert advised["strategy.kind=lora"].fits
+    assert advised["training.compute.gradient_checkpointing=true"].saves > 2e9
+    assert "training.batch_size=1" not in advised, "it is 1 already"
+    disks = {remedy.setting for what, remedy in found.remedies if what == "disk"}
+    assert "training.keep_checkpoints=1" in disks
+    settings = plan(strategy={"kind": "lora"})
+    assert estimate(settings, COUNTS, RATES, tmp_path / "runs").fits
+
+
+def test_a_single_file_is_taken_for_sd15_and_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(estimating, "part_configs", lambda base: None)
+    found = estimate(plan(), COUNTS, RATES, tmp_path)
+    assert found.parameters == SD.parameters
+    assert any("Stable Diffusion v1.5" in text for text in found.assumed)
+
+
+def test_rates_between_measured_widths() -> None:
+    points = {8: 1e9, 32: 4e9}
+    assert interpolate(points, 16) == pytest.approx(2e9)
+    assert interpolate(points, 4) == 1e9
+    assert interpolate(points, 999) == 4e9
+
+
+def test_the_machine_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = []
+    monkeypatch.setattr(rates_room, "measure", lambda device, threads: measured.append(device) or RATES)
+    first, again = rates_room.speed("cpu", 1), rates_room.speed("cpu", 1)
+    assert first == again == RATES
+    assert measured == ["cpu"]
+    (kept,) = cache("speed").iterdir()
+    kept.write_text("{")
+    assert rates_room.speed("cpu", 1) == RATES
+    assert measured == ["cpu", "cpu"]
+
+
+def test_a_real_measurement_gives_rates() -> None:
+    import torch
+
+    threads = torch.get_num_threads()
+    found = rates_room.measure("cpu", 1)
+    assert torch.get_num_threads() == threads
+    assert all(rate > 1e6 for table in (found.conv, found.linear, found.attention) for rate in table.values())
+    assert 0 < found.layer < 0.1
