@@ -107,7 +107,7 @@ def snr_weight(schedule: Schedule, timestep_B: Tensor, gamma: float | None) -> T
         return torch.ones(len(timestep_B), device=timestep_B.device)
     ratio_B = snr(schedule, timestep_B)
     if schedule.prediction == "epsilon":
-        return (gamma / ratio_B).clamp(max=1.0)
+        return (torch.full_like(ratio_B, gamma) / ratio_B).clamp(max=1.0)  # scalar / tensor would round twice
     return ratio_B.clamp(max=gamma) * picture_factor(schedule, timestep_B)
 
 

@@ -1,0 +1,273 @@
+"""With its draws replayed, boothlab's training equals diffusers' own script: losses, norms, rates, weights.
+
+The recordings in ``reference/`` were made by ``scripts/record_reference.py``; ``index.json`` names the versions.
+What the script drew (order of the pictures, posterior noise, noise, offset, timesteps) is put in place of
+boothlab's draws; everything else is the code that trains.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from boothlab.diffusion.config import Objective
+from boothlab.models.config import Base
+from boothlab.models.load import load
+from boothlab.models.model import Model, Posterior
+from boothlab.models.sampling import from_uint8
+from boothlab.photos.photo import Photo
+from boothlab.photos.read import read_photo
+from boothlab.runs.events import Stepped
+from boothlab.strategies.dreambooth.config import DreamBooth
+from boothlab.subjects import Subject
+from boothlab.training.assemble import TrainingSet, build_job, build_pool
+from boothlab.training.batches import Dealt, Draw, Draws, Pool
+from boothlab.training.config import Optimizer, Rate, Training
+from boothlab.training.job import Job
+from boothlab.training.loop import train
+from reference_made import (
+    CASES,
+    CLASS_NUMBERS,
+    LEARNING_RATE,
+    STEPS,
+    TOKEN_TABLE,
+    Case,
+    build_reference_model,
+    class_paths,
+    made_picture,
+    model_digest,
+    photo_paths,
+    recorded_rows,
+)
+
+FOLDER = Path(__file__).parent / "reference"
+LOSS_TOLERANCE = 1e-6
+"""Relative. From docs/precision.md."""
+
+WEIGHT_TOLERANCE = 1e-6
+"""Absolute; the weights move by up to STEPS · LEARNING_RATE = 2e-3. From docs/precision.md."""
+
+WITHOUT_GRADIENT = "k_proj.bias"
+"""One number added to the scores of all keys changes no attention weight: the gradient of this tensor of the text
+encoder is nothing but rounding, which Adam turns into steps of any size up to the learning rate."""
+
+INDEX = json.loads((FOLDER / "index.json").read_text())
+SAME_MACHINE = (
+    INDEX["versions"]["torch"] == torch.__version__ and INDEX["cpu"] == torch.backends.cpu.get_cpu_capability()
+)
+"""Whether sums are rounded here as where the recordings were made."""
+
+SUBJECT = Subject(name="ada", photos=Path("photos"), class_noun="person", identifier="rinn")
+KINDS = {"constant": "constant", "constant_with_warmup": "constant", "cosine": "cosine"}
+"""The script's name of a schedule → boothlab's."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What one run of the script drew and gave. ``passes`` are the row ranges of its micro-steps."""
+
+    tensors: dict[str, Tensor]
+    steps: tuple[tuple[range, ...], ...]
+    """Row ranges of the micro-steps of each optimizer step."""
+
+    def loss(self, step: int) -> Tensor:
+        """Losses of the micro-steps of ``step``."""
+        ends = [0, *self.tensors["window"].tolist()]
+        return self.tensors["loss"][ends[step] : ends[step + 1]]
+
+
+@cache
+def recording(name: str) -> Recording:
+    """The recording of a case."""
+    tensors = load_file(FOLDER / f"{name}.safetensors")
+    ends = torch.cumsum(tensors["batch"], 0).tolist()
+    rows = [range(first, last) for first, last in zip([0, *ends], ends, strict=False)]
+    windows = tensors["window"].tolist()
+    steps = tuple(tuple(rows[a:b]) for a, b in zip([0, *windows], windows, strict=False))
+    return Recording(tensors, steps)
+
+
+def replayed(found: Recording, pool: Pool, model: Model, offset_strength: float) -> Draws:
+    """The script's draws in place of boothlab's. A slot is a row of the recording.
+
+    The script encodes the pictures of a batch together; so do these draws, because convolutions round differently
+    for other batch sizes. (boothlab encodes each picture once, alone; see :func:`test_cached_latents`.)
+    """
+    (classes,) = pool.classes.values() or ((),)
+    drawn = found.tensors
+
+    def deal(step: int) -> list[list[Dealt]]:
+        return [together(rows) for rows in found.steps[step]]
+
+    def together(rows: range) -> list[Dealt]:
+        numbers = drawn["picture"][rows.start : rows.stop].tolist()
+        pixels = from_uint8(np.stack([made_picture(number) for number in numbers]))
+        whole = model.encode_image(pixels.contiguous())
+        batch = []
+        for index, (row, number) in enumerate(zip(rows, numbers, strict=True)):
+            is_class = number >= CLASS_NUMBERS
+            cached = classes[number - CLASS_NUMBERS] if is_class else pool.instances[number]
+            one = slice(index, index + 1)
+            posterior = Posterior(whole.mean_BCHW[one], whole.std_BCHW[one])
+            batch.append(Dealt(replace(cached, posterior=posterior), "class" if is_class else "instance", row))
+        return batch
+
+    def draw(step: int, slot: Dealt) -> Draw:
+        noise = drawn["noise"][slot.slot]
+        if offset_strength:
+            noise = noise + offset_strength * drawn["offset"][slot.slot]
+        return Draw(drawn["posterior"][slot.slot], noise, int(drawn["timestep"][slot.slot]))
+
+    return Draws(deal, draw)
+
+
+def objective_of(case: Case) -> Objective:
+    """The case in boothlab's words."""
+    return Objective(
+        prior_preservation=case.class_images > 0,
+        prior_weight=case.prior_weight,
+        snr_gamma=case.snr_gamma,
+        offset_noise=0.1 if case.offset_noise else 0.0,
+    )
+
+
+def settings_of(case: Case) -> Training:
+    return Training(
+        steps=STEPS,
+        threads=1,
+        batch_size=case.batch_size,
+        accumulate=case.accumulate,
+        rate=Rate(kind=KINDS[case.rate], warmup=case.warmup),
+        optimizer=Optimizer(),
+        compat="diffusers",
+    )
+
+
+def photo(path: Path) -> Photo:
+    found = read_photo(path)
+    assert isinstance(found, Photo)
+    return found
+
+
+def job_of(case: Case, folder: Path) -> Job:
+    """The job that boothlab makes of the case, with its own draws."""
+    model: Model = load(Base(model=str(build_reference_model(folder / "model", case.prediction)), device="cpu"))
+    photos = tuple(photo(path) for path in photo_paths(case, folder))
+    classes = {"person": class_paths(case, folder)} if case.class_images else {}
+    objective = objective_of(case)
+    pool = build_pool(model, objective, [TrainingSet(SUBJECT, photos)], classes)
+    strategy = DreamBooth(learning_rate=LEARNING_RATE, text_encoder=case.text_encoder)
+    return build_job(model, strategy, [SUBJECT], objective, settings_of(case), pool, None)
+
+
+def differences(job: Job, found: Recording) -> dict[str, float]:
+    """Largest absolute difference of each recorded tensor from the one that was trained here."""
+    now = {name: p.detach() for group in job.attached.groups for name, p in group.parameters.items()}
+    then = {k.removeprefix("final/"): v for k, v in found.tensors.items() if k.startswith("final/")}
+    assert then.keys() == now.keys()
+    for name, tensor in now.items():
+        if name.endswith(TOKEN_TABLE):
+            ids = job.model.tokenizers()["text_encoder"](
+                sorted({e.prompt for e in [*job.pool.instances, *job.pool.classes["person"]]}), padding="max_length"
+            )
+            now[name] = tensor[recorded_rows(torch.tensor(ids.input_ids), len(tensor))]
+    return {name: float((now[name] - then[name]).abs().max()) for name in then}
+
+
+def trained(case: Case, folder: Path, *, fused: bool) -> tuple[Job, list[Stepped], dict[str, Tensor]]:
+    """The case trained with the recorded draws; also its events, and the weights before."""
+    job = job_of(case, folder)
+    before = {name: p.detach().clone() for group in job.attached.groups for name, p in group.parameters.items()}
+    job.draws = replayed(recording(case.name), job.pool, job.model, job.objective.offset_noise)
+    if not fused:
+        for group in job.optimizer._inner.param_groups:
+            group["fused"] = False
+    return job, [event for event in train(job) if isinstance(event, Stepped)], before
+
+
+each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+
+
+@each_case
+def test_replay_equals_the_script(case: Case, tmp_path: Path) -> None:
+    found = recording(case.name)
+    job, stepped, before = trained(case, tmp_path, fused=True)
+    assert len(stepped) == len(found.steps) == STEPS
+    for step, event in enumerate(stepped):
+        assert event.loss == pytest.approx(float(found.loss(step)[-1]), rel=LOSS_TOLERANCE, abs=0)
+        assert event.norm == pytest.approx(float(found.tensors["norm"][step]), rel=10 * LOSS_TOLERANCE, abs=0)
+        assert event.lr == pytest.approx(float(found.tensors["lr"][step]), rel=1e-12, abs=1e-20)
+    apart = {name: d for name, d in differences(job, found).items() if not name.endswith(WITHOUT_GRADIENT)}
+    limit = WEIGHT_TOLERANCE if SAME_MACHINE else 10 * WEIGHT_TOLERANCE
+    assert {name: d for name, d in apart.items() if d > limit} == {}
+    now = {name: p.detach() for group in job.attached.groups for name, p in group.parameters.items()}
+    assert max(float((now[name] - before[name]).abs().max()) for name in now) > 300 * WEIGHT_TOLERANCE
+
+
+@pytest.mark.skipif(not SAME_MACHINE, reason="sums are rounded differently here")
+@each_case
+def test_replay_is_bit_identical_with_the_same_order_of_operations(case: Case, tmp_path: Path) -> None:
+    """With AdamW in the script's unfused form, nothing is left but the rounding of the min-SNR weight for v."""
+    job, stepped, _ = trained(case, tmp_path, fused=False)
+    found = recording(case.name)
+    if case.snr_gamma is not None and case.prediction == "v_prediction":
+        assert max(differences(job, found).values()) <= WEIGHT_TOLERANCE
+        return
+    assert [event.norm for event in stepped] == found.tensors["norm"].tolist()
+    assert {name: d for name, d in differences(job, found).items() if d > 0} == {}
+
+
+def test_cached_latents(tmp_path: Path) -> None:
+    """boothlab's own latents, each picture encoded alone, are those of the script's batches up to rounding."""
+    case = next(case for case in CASES if case.batch_size > 1 and case.class_images)
+    job = job_of(case, tmp_path)
+    draws = replayed(recording(case.name), job.pool, job.model, 0.0)
+    cached = {e.id: e.posterior for e in [*job.pool.instances, *job.pool.classes["person"]]}
+    for dealt in [slot for step in range(STEPS) for batch in draws.deal(step) for slot in batch]:
+        torch.testing.assert_close(
+            cached[dealt.example.id].mean_BCHW, dealt.example.posterior.mean_BCHW, rtol=1e-5, atol=1e-6
+        )
+        torch.testing.assert_close(
+            cached[dealt.example.id].std_BCHW, dealt.example.posterior.std_BCHW, rtol=1e-5, atol=1e-6
+        )
+
+
+@each_case
+def test_compat_deals_windows_like_the_script(case: Case, tmp_path: Path) -> None:
+    """Epoch by epoch the same batches and windows in size, and in each epoch the same pictures as often."""
+    found = recording(case.name)
+    job = job_of(case, tmp_path)
+    epoch = max(case.photos, case.class_images)
+    ours, theirs = [], []
+    for step in range(STEPS):
+        passes = job.draws.deal(step)
+        assert [len(batch) for batch in passes] == [len(rows) for rows in found.steps[step]]
+        ours += [dealt.example.id for batch in passes for dealt in batch if dealt.role == "instance"]
+        numbers = [found.tensors["picture"][row].item() for rows in found.steps[step] for row in rows]
+        theirs += [number for number in numbers if number < CLASS_NUMBERS]
+    for first in range(0, len(ours) - epoch + 1, epoch):
+        window = slice(first, first + epoch)
+        assert sorted(Counter(ours[window]).values()) == sorted(Counter(theirs[window]).values())
+
+
+def test_the_model_and_the_versions_are_those_of_the_recording(tmp_path: Path) -> None:
+    assert set(INDEX["versions"]) == {"diffusers", "torch", "transformers", "accelerate"}
+    assert set(INDEX["cases"]) == {case.name for case in CASES}
+    for prediction in ("epsilon", "v_prediction"):
+        digest = model_digest(build_reference_model(tmp_path / prediction, prediction))
+        told = {INDEX["cases"][case.name]["model"] for case in CASES if case.prediction == prediction}
+        assert told == {digest}
+    assert all(INDEX["cases"][case.name]["given"] == asdict(case) for case in CASES)
+
+
+def test_the_recordings_are_small() -> None:
+    assert sum(path.stat().st_size for path in FOLDER.iterdir()) <= 2_000_000
