@@ -1,0 +1,180 @@
+"""SIGKILL to the real ``boothlab train`` process: the same command, given again, ends with the same bits.
+
+The moments are drawn from the whole life of the process, from its first import to its last write; some are aimed:
+the process is stopped the instant an unfinished file is seen, and killed only if it is still unfinished then.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from boothlab import api
+from boothlab.files import is_temporary
+from boothlab.plan import load_plan
+from boothlab.runs.run import Run
+from command_line import command, environment
+from training_made import Place, make_place, result
+
+STEPS = 24
+POLL_SECONDS = 0.0005
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tiny_sd: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    """What the training leaves when nobody disturbs it; made in this process, with a home of its own."""
+    place = make_place(tmp_path_factory.mktemp("undisturbed"), tiny_sd, steps=STEPS, prior=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BOOTHLAB_HOME", str(place.home))
+        run = api.train(load_plan(place.path / "ada.toml"), place.path / "runs")
+    left = result(run)
+    assert len(left["losses"]) == STEPS  # type: ignore[arg-type]
+    assert run.snapshot_steps() == [STEPS // 2, STEPS]
+    return left
+
+
+@dataclass
+class Victim:
+    """A training that is killed again and again, and what happened to it."""
+
+    place: Place
+    kills: int = 0
+    unfinished: list[str] = field(default_factory=list)
+    """Names of what was half-written at the moment of a kill."""
+
+    def start(self) -> subprocess.Popen[bytes]:
+        with (self.place.path / "stderr.txt").open("wb") as said:
+            return subprocess.Popen(
+                command("train", "ada.toml"),
+                env=environment(self.place.home),
+                cwd=self.place.path,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+            )
+
+    def kill_when(self, due: Callable[[], bool]) -> bool:
+        """Start it and kill it as soon as ``due``; False when it came to its end before."""
+        process = self.start()
+        while process.poll() is None:
+            if due():
+                os.kill(process.pid, signal.SIGSTOP)
+                if due():
+                    self.unfinished += [path.name for path in temporaries(self.place.path)]
+                    process.kill()
+                    assert process.wait() == -signal.SIGKILL
+                    self.kills += 1
+                    return True
+                os.kill(process.pid, signal.SIGCONT)
+            time.sleep(POLL_SECONDS)
+        assert process.returncode == 0, (self.place.path / "stderr.txt").read_text()
+        return False
+
+    def finish(self) -> Run:
+        """Let it come to its end."""
+        assert self.kill_when(lambda: False) is False
+        return self.place.run()
+
+
+def temporaries(folder: Path) -> Iterator[Path]:
+    """Everything unfinished below ``folder``, that a writer may be working on right now."""
+    for root, folders, files in os.walk(folder):
+        yield from (Path(root) / name for name in [*folders, *files] if is_temporary(Path(name)))
+
+
+def after(seconds: float) -> Callable[[], bool]:
+    end = time.monotonic() + seconds
+    return lambda: time.monotonic() >= end
+
+
+def inside_writes_of(place: Place, name: str) -> Callable[[], bool]:
+    """While something unfinished lies in a folder called ``name``."""
+
+    def due() -> bool:
+        for folder in (*place.path.glob(f"runs/*/{name}"), *place.path.glob(f"home/cache/{name}/*")):
+            try:
+                if any(is_temporary(Path(entry)) for entry in os.listdir(folder)):
+                    return True
+            except FileNotFoundError:
+                continue
+        return False
+
+    return due
+
+
+def after_steps(place: Place, lines: int) -> Callable[[], bool]:
+    """Once the event log has so many lines."""
+
+    def due() -> bool:
+        found = list(place.path.glob("runs/*/events.jsonl"))
+        return bool(found) and found[0].read_bytes().count(b"\n") >= lines
+
+    return due
+
+
+def check_clean(run: Run) -> None:
+    """Nothing half-written is left where the run's readers look."""
+    left = [path for path in temporaries(run.path) if path.parent in (run.path, run.checkpoints, run.snapshots)]
+    assert left == []
+    steps = [event.step for event in run.events() if event.kind == "stepped"]
+    assert steps == list(range(1, STEPS + 1))
+
+
+def test_killed_three_times(tiny_sd: Path, tmp_path: Path, undisturbed: dict[str, object]) -> None:
+    place = make_place(tmp_path, tiny_sd, steps=STEPS, prior=True)
+    victim = Victim(place)
+    assert victim.kill_when(inside_writes_of(place, "class-images"))
+    assert victim.kill_when(inside_writes_of(place, "checkpoints"))
+    assert any(name.startswith("step-") for name in victim.unfinished), "the kill missed the checkpoint's write"
+    assert victim.kill_when(after_steps(place, random.Random().randint(8, STEPS)))
+    run = victim.finish()
+    assert victim.kills == 3
+    assert result(run) == undisturbed
+    check_clean(run)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_killed_twenty_times_over_its_whole_life(
+    tiny_sd: Path, tmp_path: Path, undisturbed: dict[str, object]
+) -> None:
+    seed = int.from_bytes(os.urandom(4), "big")
+    print(f"moments drawn from seed {seed}")
+    moments = random.Random(seed)
+    place = make_place(tmp_path, tiny_sd, steps=STEPS, prior=True)
+    started = time.monotonic()
+    Victim(place).finish()
+    life = time.monotonic() - started
+    wipe(place)
+    victim, completed = Victim(place), 0
+    while victim.kills < 20:
+        aim = victim.kills % 4
+        if aim == 3:
+            where = ("checkpoints", "snapshots", "photos", "class-images")[victim.kills // 4 % 4]
+            due = inside_writes_of(place, where)
+        else:
+            due = after(moments.uniform(0, life))
+        if not victim.kill_when(due):
+            assert result(place.run()) == undisturbed
+            check_clean(place.run())
+            completed += 1
+            wipe(place)
+    run = victim.finish()
+    print(f"{completed + 1} runs came to their end; half-written at a kill: {victim.unfinished}")
+    assert result(run) == undisturbed
+    check_clean(run)
+    assert any(name.startswith("step-") for name in victim.unfinished), "no kill fell inside a checkpoint's write"
+
+
+def wipe(place: Place) -> None:
+    """Forget everything, so that the next life is a whole one."""
+    for folder in ("runs", "home"):
+        shutil.rmtree(place.path / folder, ignore_errors=True)
