@@ -127,4 +127,9 @@ def disk_errors(path: Path, doing: str) -> Iterator[None]:
                 f"Cannot {doing}: {path} may not be written ({error.strerror}).",
                 "Choose another folder, or change its permissions.",
             ) from error
+        if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
+            raise NoAccess(
+                f"Cannot {doing}: a file is where a folder should be, or the other way round ({error.filename}).",
+                "Move it away, or choose another folder.",
+            ) from error
         raise
