@@ -48,6 +48,18 @@ class RunPlan(Config):
     """What is drawn and compared."""
 
     @model_validator(mode="after")
+    def _compat_is_well_defined(self) -> RunPlan:
+        objective = self.objective
+        if self.training.compat == "diffusers" and objective.prior_preservation and objective.snr_gamma is not None:
+            raise ValueError(
+                "training.compat is 'diffusers' with objective.snr_gamma and prior preservation: with a batch of one "
+                "that script mixes the weights of photo and class image, and with larger ones it stops with an error. "
+                "Leave out objective.snr_gamma, or set training.compat or objective.prior_preservation off "
+                "(--set training.compat=none)"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _subjects_differ(self) -> RunPlan:
         names = [subject.name for subject in self.subjects]
         if len(set(names)) < len(names):

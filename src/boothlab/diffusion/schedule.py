@@ -8,6 +8,7 @@ Shape suffixes: B batch, T timesteps, C channels, H height, W width.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -70,6 +71,17 @@ def straight_path(steps: int, shift: float = 1.0) -> Schedule:
     sigma_T = torch.arange(1, steps + 1, dtype=torch.float32) / steps
     sigma_T = shift * sigma_T / (1.0 + (shift - 1.0) * sigma_T)
     return Schedule(1.0 - sigma_T, sigma_T, "flow")
+
+
+def resolution_shift(latent_height: int, latent_width: int, patch: int = 2) -> float:
+    """The ``shift`` of :func:`straight_path` for pictures of so many latents, ≥ 1.
+
+    More tokens need more noise to hide as much. ln(shift) goes in a line from 0.5 at 256 tokens (a picture of 256
+    pixels) to 1.15 at 4096 (1024 pixels); a token is ``patch`` × ``patch`` latents. Source: Esser et al. 2024
+    (arXiv:2403.03206), sec. 5.3.2, with the constants of the Flux models; parity: diffusers ``calculate_shift``.
+    """
+    tokens = (latent_height // patch) * (latent_width // patch)
+    return math.exp(0.5 + (1.15 - 0.5) * (tokens - 256) / (4096 - 256))
 
 
 def at(table_T: Tensor, timestep_B: Tensor, like_BCHW: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ def factor(rate: Rate, step: int, total: int, compat: Literal["none", "diffusers
     schedules would reach ``rate.floor`` at ``total``.
 
     Parity: diffusers ``optimization`` (constant_with_warmup, linear, cosine, polynomial with lr_end = floor·lr) and
-    transformers ``get_wsd_schedule`` with a linear decay, exact up to float64 rounding.
+    transformers ``get_wsd_schedule`` with a linear decay (after the warm-up), up to float64 rounding.
     """
     if step < rate.warmup:
         return (step + (compat == "none")) / rate.warmup
