@@ -29,7 +29,7 @@ def plan_of(run: Run) -> RunPlan:
 
 def snapshot_model(run: Run, plan: RunPlan, snapshot: str) -> Model:
     """The base model, or the base model with a snapshot in it."""
-    model = load(plan.base)
+    model = load(plan.base, plan.photos.size)
     if snapshot != BASE:
         plan.strategy.restore(model, run.snapshots / snapshot)
         for module in model.parts().values():

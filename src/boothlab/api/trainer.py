@@ -88,14 +88,11 @@ def _record_failure(run: Run, step: int, reason: str) -> None:
 
 def _events(run: Run, job: Job, resolved: Resolved) -> Iterator[Event]:
     skipped: list[Path] = []
-    found = checkpoint.newest(run.checkpoints, skipped.append)
-    if found is None:
+    if _restore(run, job, skipped):
+        yield Resumed(job.step)
+    else:
         yield Started(0, steps=job.steps, parameters=job.attached.num_parameters)
         yield from (Warned(0, "identifier", text) for text in resolved.warnings)
-    else:
-        job.restore(found)
-        job.looks = [e for e in run.events() if isinstance(e, Validated) and e.step <= found.step]
-        yield Resumed(found.step)
     for path in skipped:
         yield Warned(job.step, "damaged-checkpoint", f"{path.name} is damaged and was passed over.")
     events = train(job)
@@ -105,10 +102,20 @@ def _events(run: Run, job: Job, resolved: Resolved) -> Iterator[Event]:
         events.close()  # type: ignore[attr-defined]
 
 
+def _restore(run: Run, job: Job, skipped: list[Path]) -> bool:
+    """Go on from the newest whole checkpoint, if there is one. What was read is free again on return."""
+    found = checkpoint.newest(run.checkpoints, skipped.append)
+    if found is None:
+        return False
+    job.restore(found)
+    job.looks = [e for e in run.events() if isinstance(e, Validated) and e.step <= found.step]
+    return True
+
+
 def make_job(run: Run, resolved: Resolved, progress: Progress = silent) -> Job:
     """Everything the loop needs: class images, encoded pictures, the strategy attached to the base model."""
     plan = resolved.plan
-    base = memo(lambda: load(plan.base))
+    base = memo(lambda: load(plan.base, plan.photos.size))
     torch.set_num_threads(plan.training.num_threads())
     classes = class_paths(plan, resolved.inputs["base"], base, progress)
     pool = build_pool(
@@ -124,6 +131,7 @@ def make_job(run: Run, resolved: Resolved, progress: Progress = silent) -> Job:
         held_out = encode_held_out(base(), plan.objective, kept)
     job = build_job(base(), plan.strategy, plan.subjects, plan.objective, plan.training, pool, run.path)
     job.held_out = held_out
+    job.settle()
     return job
 
 

@@ -20,14 +20,18 @@ def choose_device(wanted: str) -> torch.device:
     return torch.device(device_kind(wanted))
 
 
-def load(base: Base) -> Model:
-    """The base model, frozen, in float32, on its device. Raises PlanError, NoWeights, NoMemory."""
+def load(base: Base, size: int | None = None) -> Model:
+    """The base model, frozen, in float32, on its device, for pictures of ``size`` pixels (left out, its own size).
+
+    Raises PlanError, NoWeights, NoMemory.
+    """
     path = locate(base)
     device = choose_device(base.device)
     _hush()
     try:
         model = _load_file(path, base) if path.is_file() else _load_folder(path, base)
         model.device = device
+        model.size = size or model.size
         for module in model.parts().values():
             module.to(device)
     except (MemoryError, torch.OutOfMemoryError) as error:

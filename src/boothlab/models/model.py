@@ -85,6 +85,9 @@ class Model(Protocol):
     def adapter_targets(self) -> dict[str, tuple[str, ...]]:
         """Role → names (suffixes) of the linear layers that adapters customarily change there."""
 
+    def release(self, role: str) -> None:
+        """Give the memory of a part back that is not needed any more; using it afterwards fails."""
+
     def checkpoint_gradients(self) -> None:
         """Save memory in training: compute activations again in the backward pass instead of keeping them."""
 

@@ -98,6 +98,12 @@ class StableDiffusion:
             "text_encoder": ("q_proj", "k_proj", "v_proj", "out_proj"),
         }
 
+    def release(self, role: str) -> None:
+        """Put an empty module in the place of the autoencoder or the text encoder."""
+        if role not in ("autoencoder", "text_encoder"):
+            raise ValueError(f"cannot release {role!r}")
+        setattr(self, role, nn.Module())
+
     def checkpoint_gradients(self) -> None:
         """Switch gradient checkpointing on in the UNet, and in the text encoder where it is trained."""
         cast(Any, self.unet).enable_gradient_checkpointing()
