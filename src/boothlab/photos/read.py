@@ -94,8 +94,7 @@ def _decode(name: str, data: bytes, digest: str, orientation: Orientation, alpha
         opened.seek(0)
         tag = _orientation(opened)
         opened.load()
-        image = _turned(opened, tag, orientation)
-    pixels, mask, profile = _to_srgb(image)
+        pixels, mask, profile = _to_srgb(_turned(opened, tag, orientation))
     numbers = {
         "format": kind,
         "orientation": tag,
@@ -126,8 +125,8 @@ def _turned(opened: Image.Image, tag: int, orientation: Orientation) -> Image.Im
     left = opened.getexif().get(ORIENTATION_TAG, 1)
     already = tag != 1 and left not in UNDO
     if orientation == "exif":
-        return opened.copy() if already else ImageOps.exif_transpose(opened)
-    return opened.transpose(UNDO[tag]) if already else opened.copy()
+        return opened if already or tag == 1 else ImageOps.exif_transpose(opened)
+    return opened.transpose(UNDO[tag]) if already else opened
 
 
 def _to_srgb(image: Image.Image) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None, str]:
@@ -152,7 +151,7 @@ def _to_srgb(image: Image.Image) -> tuple[NDArray[np.uint8], NDArray[np.uint8] |
     fate = "none"
     if profile:
         image, fate = _apply_profile(image, profile)
-    return np.array(image.convert("RGB"), dtype=np.uint8), alpha, fate
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB")), alpha, fate
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

@@ -20,7 +20,7 @@ from boothlab.photos.read import read_photo
 from boothlab.photos.screening import fault
 from boothlab.photos.steps import Head, Smart, Step
 from boothlab.preparing.earlier import Done, Earlier
-from boothlab.preparing.look import look
+from boothlab.preparing.look import look, smaller
 
 VERSION = 2
 """Raised whenever the same photo and settings would give another outcome."""
@@ -140,9 +140,9 @@ def _room_for(path: Path) -> Iterator[None]:
 
 
 def _thumbnail(photo: Photo) -> bytes:
-    image = Image.fromarray(photo.pixels)
+    image = Image.fromarray(smaller(photo)[0])
     scale = min(1.0, THUMBNAIL_PX / max(image.size))
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     buffer = io.BytesIO()
-    image.resize(size, Image.Resampling.BOX, reducing_gap=2.0).save(buffer, "JPEG", quality=82)
+    image.resize(size, Image.Resampling.BOX).save(buffer, "JPEG", quality=82)
     return buffer.getvalue()
