@@ -124,6 +124,7 @@ def make_job(run: Run, resolved: Resolved, progress: Progress = silent) -> Job:
         [TrainingSet(subject, resolved.sets[subject.name].train) for subject in plan.subjects],
         classes,
         within(progress, "encoding"),
+        resolved.inputs["base"],
     )
     held_out: tuple[Example, ...] = ()
     if plan.training.validation.every is not None:

@@ -14,7 +14,6 @@ from torch import Tensor
 from boothlab.diffusion.config import Objective
 from boothlab.errors import PhotoError
 from boothlab.models.model import Model
-from boothlab.models.sampling import from_uint8
 from boothlab.photos.photo import Photo
 from boothlab.strategies.config import Strategy
 from boothlab.subjects import Subject, fill
@@ -23,6 +22,7 @@ from boothlab.training.class_images import read_class_image
 from boothlab.training.config import Training
 from boothlab.training.ema import Ema
 from boothlab.training.job import Job
+from boothlab.training.latents import encode, encode_shared
 from boothlab.training.optim import Optimizer
 from boothlab.training.prior import FrozenPrior
 
@@ -43,8 +43,12 @@ def build_pool(
     sets: Sequence[TrainingSet],
     class_paths: Mapping[str, Sequence[Path]],
     progress: Progress | None = None,
+    base_fingerprint: str | None = None,
 ) -> Pool:
-    """Encode every photo and class image once; each step still draws its own sample from the posterior."""
+    """Encode every photo and class image once; each step still draws its own sample from the posterior.
+
+    With the base model's fingerprint, latents of class images are shared with other runs.
+    """
     total = sum(len(s.photos) for s in sets) + sum(len(paths) for paths in class_paths.values())
     done = 0
 
@@ -68,7 +72,11 @@ def build_pool(
             pixels = read_class_image(path, model.size)
             if pixels is not None:
                 prompt = fill(objective.class_prompt, None, noun)
-                posterior = model.encode_image(from_uint8(pixels[None]))
+                posterior = (
+                    encode(model, pixels)
+                    if base_fingerprint is None
+                    else encode_shared(model, base_fingerprint, pixels)
+                )
                 examples.append(Example(f"{noun}/{path.name}", posterior, prompt, noun))
             tick()
         if not examples:
@@ -97,7 +105,7 @@ def _instance(model: Model, objective: Objective, subject: Subject, photo: Photo
     mask = None if photo.mask is None else latent_mask(photo.mask, model.latent_shape[1:])
     return Example(
         id=f"{subject.name}/{photo.name}",
-        posterior=model.encode_image(from_uint8(photo.pixels[None])),
+        posterior=encode(model, photo.pixels),
         prompt=prompt,
         class_noun=subject.class_noun,
         weight=subject.weight,
