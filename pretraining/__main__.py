@@ -42,6 +42,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--shards", type=int, help="draw and encode only so many shards (default: the size's)")
     parser.add_argument("--until", type=int, help="stop a training stage at this step (default: the size's)")
     parser.add_argument("--each", type=int, default=100, help="pictures per attribute in `gates`")
+    parser.add_argument("--only", default=",".join(gates.GROUPS), help="groups of `gates`, with commas")
     parser.add_argument("--threads", type=int, default=1, help="torch threads of this process")
     return parser
 
@@ -70,7 +71,7 @@ def stages(size: Size, options: argparse.Namespace) -> dict[str, Callable[[], No
 
     def measure() -> None:
         folder = options.out or work / "package" / "toon"
-        figures = gates.run(size, work, folder, options.each)
+        figures = gates.run(size, work, folder, options.each, options.only.split(","))
         card.note_curve(work, package.pictures_seen(folder, "diffusion"), figures)
         package.note_gates(work, folder)
         diffusion.write_sheet(gates.load_pipeline(folder), diffusion.SHEET_PROMPTS, work / "sheets" / "card.png")

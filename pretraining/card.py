@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from pretraining import atomic, captions, styles, vocabulary
-from pretraining.gates import Figure, Figures
+from pretraining.gates import Figures
 from pretraining.prompts import GATED
 from pretraining.sizes import Size
 
@@ -96,17 +96,11 @@ def _curve(work: Path) -> str:
 
 
 def note_curve(work: Path, pictures: int, figures: Figures) -> None:
-    """Append this measurement's text figures to ``curve.jsonl``, once per number of pictures."""
+    """Append this measurement's text figures, if they were measured, to ``curve.jsonl``; the same row only once."""
+    if not all(f"text/{name}" in figures for name in GATED):
+        return
     path = work / "curve.jsonl"
     known = path.read_text("utf-8") if path.exists() else ""
     row = {"pictures": pictures} | {name: figures[f"text/{name}"].value for name in GATED}
     if json.dumps(row) not in known:
         atomic.write_text(path, known + json.dumps(row) + "\n")
-
-
-def read_figures(work: Path) -> Figures:
-    """The figures that ``gates`` wrote."""
-    raw = json.loads((work / "gates.json").read_text("utf-8"))
-    return {
-        name: Figure(**{key: value for key, value in one.items() if key != "reached"}) for name, one in raw.items()
-    }

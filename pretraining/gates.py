@@ -29,6 +29,7 @@ from pretraining import (
     identity,
     judge,
     labels,
+    package,
     prompts,
     vocabulary,
 )
@@ -239,22 +240,42 @@ def load_pipeline(folder: Path) -> StableDiffusionPipeline:
     return pipeline
 
 
-def run(size: Size, work: Path, folder: Path, each: int) -> Figures:
-    """All gates; ``each`` pictures per attribute. Writes ``gates.json`` after every group."""
+GROUPS = ("judge", "autoencoder", "clip", "identity", "heads", "text", "rare", "class")
+OF_THE_UNET = ("text/", "class/")
+
+
+def run(size: Size, work: Path, folder: Path, each: int, only: Sequence[str] = GROUPS) -> Figures:
+    """The gates named in ``only``, ``each`` pictures per attribute; ``gates.json`` is written after every group.
+
+    Figures of other groups that were measured before are kept, unless the UNet has seen more pictures since.
+    """
     model, pipeline = judge.load(size, work), load_pipeline(folder)
-    figures: Figures = {}
-    groups: tuple[Callable[[], Figures], ...] = (
-        lambda: judge_figures(model, size, 8 * each),
-        lambda: autoencoder_figures(pipeline, model, size, 4 * each),
-        lambda: clip_figures(folder, size, max(1, each // 10)),
-        lambda: identity_figures(folder, size, 4 * each),
-        lambda: detector_figures(folder, size, 6 * each),
-        lambda: text_figures(pipeline, model, each),
-        lambda: text_figures(pipeline, model, each, plain=figures),
-        lambda: class_figures(pipeline, model, size, 20 * each),
-    )
-    for group in groups:
-        figures |= group()
-        saved = {name: asdict(one) | {"reached": one.reached} for name, one in figures.items()}
-        atomic.write_text(work / "gates.json", json.dumps(saved, indent=1) + "\n")
+    seen = package.pictures_seen(folder, "diffusion")
+    figures = _measured_before(work, seen)
+    measures: dict[str, Callable[[], Figures]] = {
+        "judge": lambda: judge_figures(model, size, 8 * each),
+        "autoencoder": lambda: autoencoder_figures(pipeline, model, size, 4 * each),
+        "clip": lambda: clip_figures(folder, size, max(1, each // 10)),
+        "identity": lambda: identity_figures(folder, size, 4 * each),
+        "heads": lambda: detector_figures(folder, size, 6 * each),
+        "text": lambda: text_figures(pipeline, model, each),
+        "rare": lambda: text_figures(pipeline, model, each, plain=figures),
+        "class": lambda: class_figures(pipeline, model, size, 20 * each),
+    }
+    for name in (group for group in GROUPS if group in only):
+        figures |= measures[name]()
+        saved = {key: asdict(one) | {"reached": one.reached} for key, one in figures.items()}
+        atomic.write_text(work / "gates.json", json.dumps({"unet_pictures": seen, "figures": saved}, indent=1) + "\n")
     return figures
+
+
+def _measured_before(work: Path, seen: int) -> Figures:
+    path = work / "gates.json"
+    if not path.exists():
+        return {}
+    saved = json.loads(path.read_text("utf-8"))
+    return {
+        name: Figure(**{key: value for key, value in one.items() if key != "reached"})
+        for name, one in saved["figures"].items()
+        if saved["unet_pictures"] == seen or not name.startswith(OF_THE_UNET)
+    }

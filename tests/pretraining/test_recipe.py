@@ -162,3 +162,18 @@ def test_a_non_finite_gradient_stops_before_any_weight_is_written(tmp_path: Path
     with pytest.raises(FloatingPointError, match="step 0"):
         training.run()
     assert torch.equal(module.weight, before)
+
+
+def test_gates_measure_the_packaged_folder_and_write_its_card(
+    packaged: Path, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(monkeypatch, "gates", "--work", str(work), "--each", "3", "--only", "judge,heads,text")
+    saved = json.loads((work / "gates.json").read_text("utf-8"))
+    assert saved["unet_pictures"] == TINY.unet_steps * TINY.unet_batch
+    assert {name.split("/")[0] for name in saved["figures"]} == {"judge", "heads", "text"}
+    text = (packaged / "card.md").read_text("utf-8")
+    assert "| text/background |" in text
+    assert "CC BY 4.0" in text
+    assert json.loads((packaged / "version.json").read_text("utf-8"))["gates"] == saved
+    run(monkeypatch, "gates", "--work", str(work), "--each", "3", "--only", "judge")
+    assert json.loads((work / "gates.json").read_text("utf-8"))["figures"].keys() == saved["figures"].keys()
