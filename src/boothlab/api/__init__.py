@@ -18,10 +18,13 @@ from boothlab.runs.events import Event
 from boothlab.runs.run import Run, open_run
 
 if TYPE_CHECKING:
+    from boothlab.api.exporting import Exported, Format
+    from boothlab.api.forgetting import Forgotten, Found
     from boothlab.api.inspecting import Checked, Finding, Shown
     from boothlab.api.scoring import Evaluated
     from boothlab.generation.generate import Picture
     from boothlab.models.tokens import TokenReport
+    from boothlab.models.weights import Precision
     from boothlab.photos.photoset import PhotoSet
 
 __all__ = [
@@ -29,6 +32,8 @@ __all__ = [
     "demo",
     "doctor",
     "evaluate",
+    "export",
+    "forget",
     "generate",
     "prepare",
     "report",
@@ -100,6 +105,32 @@ def report(run: Path, progress: Progress = silent) -> Path:
     from boothlab.api.reporting import report_run
 
     return report_run(open_run(run), progress)
+
+
+def export(
+    run: Path,
+    to: Path,
+    snapshot: str | None = None,
+    format_: Format | None = None,
+    precision: Precision | None = None,
+    progress: Progress = silent,
+) -> Exported:
+    """Write a snapshot of ``run`` to the folder ``to``: a whole diffusers model, or its adapter alone."""
+    from boothlab.api.exporting import export_run
+
+    return export_run(open_run(run), to, snapshot, format_, precision, progress)
+
+
+def forget(
+    subject: str,
+    root: Path = RUNS,
+    photos: Path | None = None,
+    confirm: Callable[[Found], bool] = lambda found: True,
+) -> Forgotten:
+    """Remove everything of ``subject`` below ``root`` and in the shared cache, and search for what remains."""
+    from boothlab.api.forgetting import forget_subject
+
+    return forget_subject(subject, root, photos, confirm)
 
 
 def demo(out: Path, progress: Progress = silent, listen: Callable[[Event], None] = lambda event: None) -> Path:

@@ -30,8 +30,11 @@ from boothlab.models.locate import part_configs
 from boothlab.models.speed import Speed
 from boothlab.plan import RunPlan, plan_from
 
-LIBRARIES = 0.75e9
+LIBRARIES = 0.9e9
 """Bytes of a process that has loaded PyTorch, diffusers and transformers and nothing else (measured)."""
+
+WORKSPACES = 4
+"""Copies of the largest layer's weights that convolutions make on the way; 4.1 were measured (docs/benchmarks.md)."""
 
 STATES = {"adamw": 8.0, "adamw8bit": 2.1, "prodigy": 16.0}
 """Bytes of optimizer state per trained number, by kind."""
@@ -224,6 +227,7 @@ def memory_of(plan: RunPlan, counts: Counts, costs: Costs) -> dict[str, float]:
         "optimizer": STATES[optimizer.kind] * trained,
         "running mean": FLOAT * trained if optimizer.ema_decay is not None else 0.0,
         "weights in half precision": 2.0 * unet if half else 0.0,
+        "working space": FLOAT * WORKSPACES * max(layer.parameters for layer in costs.unet),
         "activations": FLOAT * kept * samples_per_pass(plan) * (HALF_SHARE if half else 1.0),
     }
     drawing = FLOAT * plan.generation.batch_size * largest_step(costs.decoder)

@@ -12,6 +12,8 @@ from boothlab.cli import (
     demo,
     doctor,
     evaluate,
+    export,
+    forget,
     generate,
     prepare,
     report,
@@ -32,7 +34,7 @@ app = typer.Typer(
     epilog="First try: boothlab demo",
 )
 
-for module in (demo, prepare, train, generate, evaluate, report, check, show, tokens, doctor):
+for module in (demo, prepare, train, generate, evaluate, report, export, check, show, tokens, doctor, forget):
     name = module.__name__.rpartition(".")[2]
     app.command(name)(getattr(module, name))
 

@@ -12,7 +12,7 @@ from peft import LoraConfig, inject_adapter_in_model
 from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 from torch import Tensor, nn
 
-from boothlab.errors import RunDamaged, disk_errors
+from boothlab.errors import RunDamaged, TrainingError, disk_errors
 from boothlab.models.weights import load_tensors
 
 FILE = "pytorch_lora_weights.safetensors"
@@ -91,3 +91,19 @@ def load_adapters(folder: Path, modules: dict[str, nn.Module]) -> None:
 def adapter_bytes(modules: Sequence[nn.Module]) -> int:
     """Bytes of the adapters' tensors."""
     return sum(t.numel() * t.element_size() for module in modules for t in adapter_state(module).values())
+
+
+def merge_adapters(module: nn.Module) -> None:
+    """Add every adapter to the weights beside it and take it out, so that ``module`` is a plain one again.
+
+    Raises TrainingError where the sum is not finite.
+    """
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    for name, layer in list(module.named_modules()):
+        if isinstance(layer, BaseTunerLayer):
+            try:
+                layer.merge(safe_merge=True)
+            except ValueError as error:
+                raise TrainingError(f"The adapter of {name} cannot be merged: {error}") from error
+            module.set_submodule(name, layer.get_base_layer())

@@ -1,0 +1,168 @@
+"""`export`: a run's weights in the form that other programs load."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from boothlab.api.pictures import BASE, choose_snapshot, plan_of, snapshot_model
+from boothlab.assets import asset
+from boothlab.errors import BoothlabError, PlanError, RunDamaged
+from boothlab.files import new_folder, read_json, write_json, write_text
+from boothlab.models.adapters import FILE as ADAPTER_FILE
+from boothlab.models.adapters import merge_adapters
+from boothlab.models.locate import fingerprint, locate
+from boothlab.models.pipeline_folder import write_pipeline
+from boothlab.models.weights import Precision
+from boothlab.plan import RunPlan
+from boothlab.progress import Progress, silent
+from boothlab.runs.run import Run
+from boothlab.subjects import fill
+
+Format = Literal["diffusers", "adapter"]
+
+MARK = "export.json"
+"""Says that a folder was made by `export`, so that it may be replaced by another export."""
+
+NOTE = "README.txt"
+
+PLACES = "exports.json"
+"""File of a run folder: where exports went."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written where, and the Python that loads it."""
+
+    path: Path
+    format: Format
+    snapshot: str
+    size: int
+    snippet: str
+
+
+def export_run(
+    run: Run,
+    to: Path,
+    snapshot: str | None = None,
+    format_: Format | None = None,
+    precision: Precision | None = None,
+    progress: Progress = silent,
+) -> Exported:
+    """Write a snapshot (the last one if left out) to the folder ``to``, which appears whole or not at all.
+
+    Left out, ``format_`` is "adapter" where only adapters were trained, else "diffusers"; ``precision`` is that of
+    the snapshots. The run remembers the place, so that `forget` finds it. Raises PlanError for a folder that holds
+    something else, RunDamaged when the base model has changed.
+    """
+    plan, name = plan_of(run), choose_snapshot(run, snapshot)
+    if name == BASE:
+        raise PlanError("The base model needs no export: it is there already.", f"Snapshots: {run.snapshot_steps()}.")
+    adapters = (run.snapshots / name / ADAPTER_FILE).is_file()
+    format_ = format_ or ("adapter" if adapters else "diffusers")
+    if format_ == "adapter" and not adapters:
+        raise PlanError(
+            f"{run.path} was trained with {plan.strategy.kind}, which moves whole weights: there is no adapter.",
+            "Use --format diffusers.",
+        )
+    _require_replaceable(to, run)
+    _require_same_base(run, plan)
+    precision = precision or plan.training.snapshot_precision
+    progress("export", 0, 1)
+    remember(run, to)
+    with new_folder(to) as folder:
+        if format_ == "adapter":
+            shutil.copyfile(run.snapshots / name / ADAPTER_FILE, folder / ADAPTER_FILE)
+        else:
+            _write_whole(run, plan, name, folder, precision)
+        code = snippet(plan, to, format_, precision)
+        write_text(folder / NOTE, note(run, name, code))
+        write_json(folder / MARK, {"format": 1, "run": run.name, "snapshot": name, "kind": format_})
+    progress("export", 1, 1)
+    size = sum(file.stat().st_size for file in to.rglob("*") if file.is_file())
+    return Exported(to, format_, name, size, code)
+
+
+def remember(run: Run, to: Path) -> None:
+    """Note in the run folder where an export of it went."""
+    places = exports_of(run)
+    if to.resolve() not in places:
+        write_json(run.path / PLACES, {"format": 1, "places": [str(path) for path in (*places, to.resolve())]})
+
+
+def exports_of(run: Run) -> list[Path]:
+    """Where exports of this run went, whether they are still there or not."""
+    path = run.path / PLACES
+    return [Path(place) for place in read_json(path)["places"]] if path.is_file() else []
+
+
+def is_export_of(path: Path, run: Run) -> bool:
+    """Whether ``path`` holds an export of ``run`` and not something else by now."""
+    try:
+        return bool(read_json(path / MARK)["run"] == run.name)
+    except (BoothlabError, KeyError, TypeError):
+        return False
+
+
+def _write_whole(run: Run, plan: RunPlan, name: str, folder: Path, precision: Precision) -> None:
+    model = snapshot_model(run, plan, name)
+    for module in model.parts().values():
+        merge_adapters(module)
+    base = locate(plan.base)
+    write_pipeline(model, folder, precision, base / "tokenizer" if base.is_dir() else asset("tokenizer"))
+
+
+def _require_replaceable(to: Path, run: Run) -> None:
+    if not to.exists():
+        return
+    if not to.is_dir() or (any(to.iterdir()) and not (to / MARK).is_file()):
+        raise PlanError(f"{to} holds something that is no export; it is left alone.", "Name a new folder with --to.")
+    if to.resolve() == run.path.resolve() or run.path.resolve().is_relative_to(to.resolve()):
+        raise PlanError(f"{to} holds the run itself.", "Name a new folder with --to.")
+
+
+def _require_same_base(run: Run, plan: RunPlan) -> None:
+    trained_on = read_json(run.path / "provenance.json").get("inputs", {}).get("base")
+    found = fingerprint(plan.base)
+    if trained_on is not None and trained_on != found:
+        raise RunDamaged(
+            f"The base model {plan.base.model} is not the one that {run.name} was trained on any more "
+            f"(hash {found[:12]}, then {trained_on[:12]}).",
+            "Put the old one back; its weights are part of the result.",
+        )
+
+
+def snippet(plan: RunPlan, to: Path, format_: Format, precision: Precision) -> str:
+    """The exact Python that loads the export with stock diffusers and draws one picture as boothlab does."""
+    subject, generation = plan.subjects[0], plan.generation
+    prompt = fill("a photo of {it}", subject.identifier, subject.class_noun)
+    dtype = f"torch.{'float16' if precision == 'fp16' else 'float32'}"
+    place = str(to.resolve())
+    loaded = place if format_ == "diffusers" else str(locate(plan.base))
+    single = loaded.endswith(".safetensors")
+    load = "from_single_file" if single else "from_pretrained"
+    sampler = "DDIMScheduler" if generation.sampler == "ddim" else "DPMSolverMultistepScheduler"
+    more = ", clip_sample=False" if generation.sampler == "ddim" else ""
+    lines = [
+        "import torch",
+        f"from diffusers import {sampler}, StableDiffusionPipeline",
+        "",
+        f"pipe = StableDiffusionPipeline.{load}({loaded!r}, torch_dtype={dtype})",
+        *([f"pipe.load_lora_weights({place!r})"] if format_ == "adapter" else []),
+        f"pipe.scheduler = {sampler}.from_config(pipe.scheduler.config{more})",
+        f"pipe.to({plan.base.device!r})",
+        f"image = pipe({prompt!r}, num_inference_steps={generation.steps}, guidance_scale={generation.guidance})",
+        "image.images[0].save('picture.png')",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def note(run: Run, name: str, code: str) -> str:
+    """The text beside the weights."""
+    return (
+        f"Made by boothlab from the run {run.name}, {name}.\n"
+        "These weights can draw the person they were trained on; treat them as you would treat the photos.\n\n"
+        f"{code}"
+    )

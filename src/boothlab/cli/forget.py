@@ -1,0 +1,53 @@
+"""``boothlab forget``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from boothlab.api.forgetting import Found
+
+
+def forget(
+    subject: Annotated[str, typer.Argument(help="Name of the subject, as plans call it.")],
+    runs: Annotated[Path, typer.Option(help="Folder whose run folders are looked through, at any depth.")] = Path(
+        "runs"
+    ),
+    photos: Annotated[
+        Path | None, typer.Option(help="The subject's photos, if no run knows them; they are only read.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove everything of a person: prepared photos, weights, pictures, scores, reports; and prove it.
+
+    Your own folder of photos is never touched. A run with several subjects is removed as a whole.
+
+    Example: boothlab forget ada
+    """
+    from boothlab import api
+    from boothlab.cli.screen import say
+
+    def confirm(found: Found) -> bool:
+        for path in found.folders:
+            others = found.also.get(str(path), ())
+            say(f"remove    {path}" + (f"  (with {', '.join(others)}, trained together)" if others else ""))
+        for path in found.own:
+            say(f"keep      {path}  (your own photos)")
+        return yes or typer.confirm("Remove all of this for good?")
+
+    done = api.forget(subject, runs, photos, confirm)
+    for item in done.removed:
+        contents = ", ".join(f"{count} {kind}" for kind, count in sorted(item.contents.items()))
+        say(f"removed   {item.path}: {item.size / 1e6:.1f} MB; files: {contents}")
+    for text in done.remaining:
+        say(f"remains   {text}")
+    result = "nothing" if not done.remaining else f"{len(done.remaining)} places, listed above"
+    say(
+        f"searched  {done.searched} files below {runs} and in the shared cache for the name {subject!r} "
+        f"and {len(done.found.hashes)} hashes of photos: found {result}"
+    )
+    if done.remaining:
+        raise typer.Exit(1)

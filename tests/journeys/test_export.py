@@ -1,0 +1,138 @@
+"""What is exported loads in stock diffusers and draws what we draw."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from boothlab import api
+from boothlab.api.pictures import snapshot_model
+from boothlab.errors import PlanError, RunDamaged
+from boothlab.models.sampling import initial_latents, sample
+from boothlab.plan import RunPlan, plan_from
+from boothlab.runs.run import Run
+from command_line import boothlab
+from photos_made import photo_folder
+
+STRATEGIES: dict[str, dict[str, Any]] = {
+    "dreambooth": {"kind": "dreambooth", "learning_rate": 1e-3, "text_encoder": True},
+    "lora": {"kind": "lora", "learning_rate": 1e-2, "rank": 4, "text_encoder": True},
+    "dora": {"kind": "lora", "learning_rate": 1e-2, "rank": 2, "dora": True},
+}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("export")
+
+
+def plan(kind: str, base: Path, place: Path) -> RunPlan:
+    return plan_from(
+        {
+            "name": kind,
+            "subjects": [{"name": "ada", "photos": str(photo_folder(place / "photos", 3)), "identifier": "nlwx"}],
+            "base": {"model": str(base), "device": "cpu"},
+            "strategy": STRATEGIES[kind],
+            "objective": {"prior_preservation": False},
+            "training": {"steps": 3, "snapshots": [1], "threads": 1, "snapshot_precision": "fp32"},
+            "generation": {"steps": 3},
+        },
+        "test",
+    )
+
+
+@pytest.fixture(scope="module", params=sorted(STRATEGIES))
+def run(request: pytest.FixtureRequest, tiny_sd: Path, place: Path) -> Run:
+    """A short training of one strategy."""
+    return api.train(plan(request.param, tiny_sd, place), place / "runs")
+
+
+def ours(run: Run, prompt: str) -> np.ndarray[Any, Any]:
+    model = snapshot_model(run, plan_from(run.plan(), "run"), "step-000003")
+    return sample(model, [prompt], [7], "dpm++", 3, 7.5)[0].astype(int)
+
+
+def stock(pipe: Any, run: Run, prompt: str) -> np.ndarray[Any, Any]:
+    model = snapshot_model(run, plan_from(run.plan(), "run"), "step-000003")
+    pipe.set_progress_bar_config(disable=True)
+    found = pipe(prompt, latents=initial_latents(model, [7]), num_inference_steps=3, output_type="np")
+    return np.round(found.images[0] * 255).astype(int)
+
+
+def namespace(snippet: str) -> dict[str, Any]:
+    """What the snippet's loading lines define: all but the drawing."""
+    lines = [line for line in snippet.splitlines() if not line.startswith("image")]
+    names: dict[str, Any] = {}
+    exec("\n".join(lines), names)
+    return names
+
+
+PROMPT = "a photo of nlwx person"
+
+
+def test_a_whole_folder_loads_in_stock_diffusers_and_draws_the_same(run: Run, tmp_path: Path) -> None:
+    made = api.export(run.path, tmp_path / "out", format_="diffusers", precision="fp32")
+    names = namespace(made.snippet)
+    assert type(names["pipe"]).__name__ == "StableDiffusionPipeline"
+    assert not any("lora" in name for name in names["pipe"].unet.state_dict())
+    difference = np.abs(stock(names["pipe"], run, PROMPT) - ours(run, PROMPT))
+    assert difference.max() <= 1
+    assert made.snippet in (tmp_path / "out" / "README.txt").read_text()
+
+
+def test_the_adapter_alone_loads_beside_the_base_model(run: Run, tmp_path: Path) -> None:
+    if run.name.startswith("dreambooth"):
+        with pytest.raises(PlanError, match="moves whole weights: there is no adapter"):
+            api.export(run.path, tmp_path / "out", format_="adapter")
+        return
+    made = api.export(run.path, tmp_path / "out", precision="fp32")
+    assert made.format == "adapter"
+    names = namespace(made.snippet)
+    assert np.abs(stock(names["pipe"], run, PROMPT) - ours(run, PROMPT)).max() <= 1
+
+
+def test_half_precision_is_half_as_large(run: Run, tmp_path: Path) -> None:
+    sizes = [
+        api.export(run.path, tmp_path / kind, "1", "diffusers", kind).path.joinpath("text_encoder/model.safetensors")
+        for kind in ("fp32", "fp16")
+    ]
+    full, half = (path.stat().st_size for path in sizes)
+    assert half == pytest.approx(full / 2, rel=0.01)
+    from safetensors.torch import load_file
+
+    assert {tensor.dtype for tensor in load_file(sizes[1]).values()} == {torch.float16}
+
+
+def test_nothing_of_the_users_is_overwritten_but_an_export_is(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "diary.txt").write_text("dear diary")
+    with pytest.raises(PlanError, match="holds something that is no export"):
+        api.export(run.path, tmp_path / "mine")
+    assert (tmp_path / "mine" / "diary.txt").read_text() == "dear diary"
+    api.export(run.path, tmp_path / "out", snapshot="1")
+    api.export(run.path, tmp_path / "out", snapshot="3")
+    assert json.loads((tmp_path / "out" / "export.json").read_text())["snapshot"] == "step-000003"
+    assert [path.name for path in tmp_path.iterdir() if ".partial-" in path.name] == []
+
+
+def test_a_changed_base_model_is_refused(tiny_sd: Path, place: Path, tmp_path: Path) -> None:
+    base = shutil.copytree(tiny_sd, tmp_path / "base")
+    made = api.train(plan("lora", base, place), tmp_path / "runs")
+    with (base / "unet" / "config.json").open("a") as file:
+        file.write(" ")
+    with pytest.raises(RunDamaged, match="is not the one that lora-"):
+        api.export(made.path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_command_says_how_to_load_it(run: Run, tmp_path: Path) -> None:
+    done = boothlab("export", run.path, "--to", "out", "--snapshot", "1", home=tmp_path / "home", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "step-000001 as " in done.stdout
+    assert "StableDiffusionPipeline.from_pretrained(" in done.stdout

@@ -1,0 +1,168 @@
+"""Forgetting a subject: everything goes, others stay, the user's photos are not touched, a search proves it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+
+from boothlab import api
+from boothlab.errors import Cancelled, PlanError, RunBusy
+from boothlab.files import sha256_file
+from boothlab.home import cache, home
+from boothlab.plan import plan_from
+from boothlab.runs.run import Run
+from photos_made import made_photo, photo_folder
+
+CANARY = "Xanthippe"
+
+
+def trained(base: Path, place: Path, *subjects: str, **training: Any) -> Run:
+    """A short training of the named subjects; the canary's photos differ from everybody else's."""
+    nodes = []
+    for index, name in enumerate(subjects):
+        folder = place / "photos" / f"of-{name}"
+        if not folder.exists():
+            photo_folder(folder, 0)
+            for k in range(3):
+                made_photo(100 * (sum(map(ord, name)) % 97) + k).save(folder / f"{k}.png")
+        word = ["nlwx", "bsgo"][index]
+        nodes.append({"name": name, "photos": str(folder), "identifier": word})
+    tree = {
+        "name": "-".join(subjects).lower(),
+        "subjects": nodes,
+        "base": {"model": str(base), "device": "cpu"},
+        "objective": {"class_images": 2},
+        "training": {"steps": 2, "threads": 1, **training},
+        "generation": {"steps": 1},
+        "evaluation": {"prompts": ["a photo of {it}"], "seeds_per_prompt": 1},
+    }
+    return api.train(plan_from(tree, "test"), place / "runs")
+
+
+def everything(*places: Path) -> dict[str, str]:
+    """Path → hash of every file below the places."""
+    return {str(p): sha256_file(p) for place in places for p in place.rglob("*") if p.is_file()}
+
+
+def traces(name: str, photos: Path, *places: Path) -> list[str]:
+    """An independent search: the name in paths and bytes, the photos' bytes and hashes."""
+    needles = [name.lower().encode()]
+    needles += [sha256_file(path).encode() for path in photos.iterdir()]
+    whole = {sha256_file(path) for path in photos.iterdir()}
+    found = []
+    for path, digest in everything(*places).items():
+        data = Path(path).read_bytes().lower()
+        if name.lower() in path.lower() or digest in whole or any(needle in data for needle in needles):
+            found.append(path)
+    return found
+
+
+def test_the_canary_is_found_nowhere_and_everybody_else_is_untouched(tiny_sd: Path, tmp_path: Path) -> None:
+    other = trained(tiny_sd, tmp_path, "Bob")
+    classes = everything(cache("class-images"))
+    bobs = everything(other.path, *cache("photo-sets").iterdir())
+    run = trained(tiny_sd, tmp_path, CANARY)
+    api.evaluate(run.path)
+    api.export(run.path, tmp_path / "elsewhere")
+    own = tmp_path / "photos" / f"of-{CANARY}"
+    photos = everything(own)
+    places = (tmp_path / "runs", home())
+    assert traces(CANARY, own, *places)
+
+    done = api.forget(CANARY, tmp_path / "runs")
+
+    assert traces(CANARY, own, *places) == []
+    assert done.remaining == ()
+    assert done.searched == len(everything(*places))
+    assert not run.path.exists()
+    assert not (tmp_path / "elsewhere").exists()
+    assert everything(own) == photos
+    after = everything(*places)
+    assert bobs.items() <= after.items()
+    assert everything(cache("class-images")).keys() >= classes.keys() != set()
+    contents = next(item.contents for item in done.removed if item.path == run.path)
+    assert {"photos", "checkpoints", "snapshots", "images", "scores"} <= contents.keys()
+
+
+def test_a_run_with_several_subjects_goes_as_a_whole_and_is_announced(tiny_sd: Path, tmp_path: Path) -> None:
+    run = trained(tiny_sd, tmp_path, CANARY, "Bob")
+    asked = []
+    api.forget(CANARY, tmp_path / "runs", confirm=lambda found: asked.append(found) or True)
+    assert asked[0].also == {str(run.path): ("Bob",)}
+    assert not run.path.exists()
+
+
+def test_the_same_photos_under_another_name_go_too(tiny_sd: Path, tmp_path: Path) -> None:
+    trained(tiny_sd, tmp_path, CANARY)
+    shutil.copytree(tmp_path / "photos" / f"of-{CANARY}", tmp_path / "photos" / "of-Alias")
+    alias = trained(tiny_sd, tmp_path, "Alias")
+    assert api.forget(CANARY, tmp_path / "runs").remaining == ()
+    assert not alias.path.exists()
+
+
+def test_no_means_no_and_a_busy_run_is_refused_before_anything_goes(tiny_sd: Path, tmp_path: Path) -> None:
+    run = trained(tiny_sd, tmp_path, CANARY)
+    before = everything(tmp_path, home())
+    with pytest.raises(Cancelled, match="Nothing was removed"):
+        api.forget(CANARY, tmp_path / "runs", confirm=lambda found: False)
+    with FileLock(run.path / ".lock"), pytest.raises(RunBusy, match="nothing was removed"):
+        api.forget(CANARY, tmp_path / "runs")
+    assert everything(tmp_path, home()) == before
+
+
+def test_a_misspelt_name_is_no_success(tiny_sd: Path, tmp_path: Path) -> None:
+    trained(tiny_sd, tmp_path, CANARY)
+    with pytest.raises(PlanError, match=f"(?s)nothing of 'Xantippe'.*Subjects there: {CANARY}"):
+        api.forget("Xantippe", tmp_path / "runs")
+
+
+def test_prepared_photos_that_no_run_knows_are_found_by_their_hashes(tiny_sd: Path, tmp_path: Path) -> None:
+    run = trained(tiny_sd, tmp_path, CANARY)
+    shutil.rmtree(run.path)
+    own = tmp_path / "photos" / f"of-{CANARY}"
+    assert list(cache("photo-sets").iterdir())
+    done = api.forget(CANARY, tmp_path / "runs", photos=own)
+    assert done.remaining == ()
+    assert traces(CANARY, own, home()) == []
+
+
+def test_a_run_whose_making_was_interrupted_is_found(tiny_sd: Path, tmp_path: Path) -> None:
+    run = trained(tiny_sd, tmp_path, CANARY)
+    (run.path / "plan.json").unlink()
+    assert api.forget(CANARY, tmp_path / "runs").remaining == ()
+    assert not run.path.exists()
+
+
+def test_what_others_say_about_the_subject_is_reported_not_removed(tiny_sd: Path, tmp_path: Path) -> None:
+    trained(tiny_sd, tmp_path, CANARY)
+    (tmp_path / "runs" / "table.csv").write_text(f"run,subject\n1,{CANARY.lower()}\n")
+    (tmp_path / "runs" / "other.csv").write_text(f"{CANARY}ine\n")
+    assert api.forget(CANARY, tmp_path / "runs").remaining == (f"{tmp_path / 'runs' / 'table.csv'}: says the name",)
+
+
+def test_an_export_place_that_holds_something_else_by_now_is_left_alone(tiny_sd: Path, tmp_path: Path) -> None:
+    run = trained(tiny_sd, tmp_path, CANARY)
+    api.export(run.path, tmp_path / "out")
+    (tmp_path / "out" / "export.json").write_text(json.dumps({"run": "another-00000000"}))
+    api.forget(CANARY, tmp_path / "runs")
+    assert (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("answer", "code", "gone"), [("n\n", 130, False), ("y\n", 0, True)])
+def test_the_command_asks(answer: str, code: int, gone: bool, tiny_sd: Path, tmp_path: Path) -> None:
+    run = trained(tiny_sd, tmp_path, CANARY)
+    command = [sys.executable, "-m", "boothlab", "forget", CANARY]
+    done = subprocess.run(command, cwd=tmp_path, env=dict(os.environ), input=answer, capture_output=True, text=True)
+    assert done.returncode == code, done.stderr
+    assert run.path.exists() != gone
+    if gone:
+        assert "found nothing" in done.stdout
+        assert "(your own photos)" in done.stdout
