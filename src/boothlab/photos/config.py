@@ -31,7 +31,7 @@ class Screen(Config):
     faces: Literal["auto", "required", "ignored"] = "auto"
     """Whether every photo must show a face: "auto" asks for it when at least half of the photos do."""
     sharpness: float | None = Field(None, ge=0.0, le=1.0)
-    """Least sharpness of the face (0–1); left out, 0.28 for photographs and 0.35 for drawings."""
+    """Least sharpness of the face (0–1); left out, 0.3 for photographs and 0.5 for drawings."""
     darkest: float = Field(45.0, ge=0.0, le=255.0)
     """Least luma (0–255) that the brightest twentieth of the face must reach, whatever the colour of the skin."""
     clipped: float = Field(0.25, ge=0.0, le=1.0)
@@ -39,7 +39,7 @@ class Screen(Config):
     yaw: float | None = Field(None, ge=0.0, le=90.0)
     """Largest turn of the head in degrees; left out, 40 for photographs and 60 for drawings."""
     duplicate: float | None = Field(None, ge=-1.0, le=1.0)
-    """Correlation from which two photos are one; left out, 0.97 for photographs and 0.985 for drawings."""
+    """Correlation from which two photos are one; left out, 0.97 for photographs and 0.975 for drawings."""
     same_person: float | None = Field(None, ge=0.0)
     """Largest identity distance to the rest of the photos; left out, that of the identity encoder."""
     enabled: bool = True

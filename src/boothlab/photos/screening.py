@@ -27,8 +27,8 @@ class Limits:
 
 
 DOMAINS = {
-    "photographs": Limits(sharpness=0.28, yaw=40.0, duplicate=0.97),
-    "drawings": Limits(sharpness=0.35, yaw=60.0, duplicate=0.985),
+    "photographs": Limits(sharpness=0.3, yaw=40.0, duplicate=0.97),
+    "drawings": Limits(sharpness=0.5, yaw=60.0, duplicate=0.975),
 }
 
 
@@ -143,7 +143,7 @@ def duplicates(photos: Sequence[Photo], limit: float, protected: frozenset[str])
     """Near-duplicates but one of each group. ``protected`` names are never set aside.
 
     Of a pair the better is kept: protected first, then the larger face (or picture), then the sharper, then the
-    name. Alike are photos whose heads correlate by ``limit``, or, without faces, whose pictures do.
+    name. Alike are photos that correlate by ``limit`` (see :func:`likeness`).
     """
     order = sorted(photos, key=lambda photo: (photo.name not in protected, *_merit(photo), photo.name))
     kept: list[Photo] = []
@@ -163,15 +163,15 @@ def duplicates(photos: Sequence[Photo], limit: float, protected: frozenset[str])
 
 
 def likeness(a: Photo, b: Photo) -> float:
-    """Correlation of two photos: of their heads where both have one, else of the whole pictures."""
+    """Correlation of two photos: of the whole pictures or, where both have one, of their heads; the larger.
+
+    Heads find crops of one photo; whole pictures do not care how exactly a head was found.
+    """
     if a.source_hash == b.source_hash:
         return 1.0
+    whole = alikeness(a.seen["patch"], b.seen["patch"])
     first, second = a.subject, b.subject
-    if first is not None and second is not None:
-        return alikeness(first["patch"], second["patch"])
-    if first is None and second is None:
-        return alikeness(a.seen["patch"], b.seen["patch"])
-    return -1.0
+    return whole if first is None or second is None else max(whole, alikeness(first["patch"], second["patch"]))
 
 
 def _merit(photo: Photo) -> tuple[float, float]:
