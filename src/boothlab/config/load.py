@@ -29,9 +29,9 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         hint = ""
-        # "\U" of C:\Users reads as the beginning of a hexadecimal number.
+        # A backslash before a capital U, as in the path of a home folder, begins a hexadecimal number.
         if "\\" in text and any(word in str(error) for word in ("escape", "hex value")):
-            hint = "Write Windows paths in single quotes: photos = 'C:\\Users\\me\\photos'."
+            hint = "Write Windows paths in single quotes: photos = 'my\\photos'."
         raise PlanError(f"{path} is not valid TOML: {error}.", hint) from error
 
 
