@@ -7,6 +7,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 from boothlab.files import folder_listing
+from boothlab.photos.photoset import read_set
 from boothlab.runs.events import Stepped
 from boothlab.runs.run import Run
 from command_line import boothlab
@@ -79,7 +80,7 @@ def result(run: Run) -> dict[str, object]:
         "weights": folder_listing(run.snapshots),
         "losses": [(event.step, event.loss, event.norm) for event in run.events() if isinstance(event, Stepped)],
         "status": run.status(),
-        "photos": folder_listing(run.path / "photos"),
+        "photos": {path.name: read_set(path).content_hash for path in sorted((run.path / "photos").iterdir())},
     }
 
 

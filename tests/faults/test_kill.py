@@ -167,6 +167,7 @@ def test_killed_twenty_times_over_its_whole_life(
             check_clean(place.run())
             completed += 1
             wipe(place)
+        print(f"{victim.kills} kills, {completed} ends, {time.monotonic() - started:.0f} s", flush=True)
     run = victim.finish()
     print(f"{completed + 1} runs came to their end; half-written at a kill: {victim.unfinished}")
     assert result(run) == undisturbed
