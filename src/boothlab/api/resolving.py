@@ -13,7 +13,7 @@ from boothlab.files import folder_listing, new_folder, sha256_json
 from boothlab.home import cache
 from boothlab.models.config import Base
 from boothlab.models.locate import base_size, device_kind, fingerprint, locate
-from boothlab.models.tokens import inspect_word, load_tokenizer, suggest
+from boothlab.models.tokens import MOST_TOKENS, cut_off, inspect_word, load_tokenizer, suggest
 from boothlab.photos.config import Photos
 from boothlab.photos.folder import list_folder
 from boothlab.photos.photoset import PhotoSet, is_photo_set, read_set
@@ -23,7 +23,7 @@ from boothlab.preparing.prepare import prepare
 from boothlab.progress import Progress, silent, within
 from boothlab.runs.provenance import provenance
 from boothlab.runs.run import Run, create_run
-from boothlab.subjects import Subject
+from boothlab.subjects import Subject, fill
 
 PREPARATION = 2
 """Version of the preparation code: part of the address of prepared sets, so that new code never finds old ones."""
@@ -66,14 +66,33 @@ def resolve(plan: RunPlan, progress: Progress = silent) -> Resolved:
     own = plan.objective.class_folder
     if own is not None:
         inputs["class_folder"] = sha256_json(folder_listing(own, [path.name for path in find_photos(own)[0]]))
-    return Resolved(filled, sets, inputs, warnings)
+    return Resolved(filled, sets, inputs, (*warnings, *long_prompts(filled, sets)))
+
+
+def long_prompts(plan: RunPlan, sets: dict[str, PhotoSet]) -> list[str]:
+    """What the model would never see of the plan's prompts and the photos' captions, because they are too long."""
+    tokenizer = load_tokenizer(plan.base)
+    warnings = []
+    for subject in plan.subjects:
+        captions = [photo.caption for photo in sets[subject.name].photos if photo.caption]
+        templates = [plan.objective.instance_prompt, plan.objective.class_prompt, *plan.evaluation.prompts, *captions]
+        for template in dict.fromkeys(templates):
+            prompt = fill(template, subject.identifier, subject.class_noun)
+            lost = cut_off(tokenizer, prompt)
+            if lost:
+                warnings.append(
+                    f"The prompt {prompt[:60]!r}… is longer than the {MOST_TOKENS} tokens that the model reads; "
+                    f"it never sees {lost!r}."
+                )
+    return warnings
 
 
 def name_subjects(plan: RunPlan) -> tuple[tuple[Subject, ...], tuple[str, ...]]:
     """The subjects with an identifier each, and what speaks against the given ones."""
     tokenizer = load_tokenizer(plan.base)
     taken = [subject.identifier for subject in plan.subjects if subject.identifier]
-    free = iter(suggest(tokenizer, len(plan.subjects), taken))
+    missing = len(plan.subjects) - len(taken)
+    free = iter(suggest(tokenizer, missing, taken) if missing else [])
     subjects, warnings = [], []
     for subject in plan.subjects:
         if subject.identifier is None:

@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from boothlab.assets import asset
 from boothlab.errors import NoWeights, PlanError
 from boothlab.models.config import Base
 from boothlab.models.locate import locate
@@ -36,6 +37,9 @@ COMMON_FROM = 2.0
 
 EVERYDAY_FROM = 4.0
 """Zipf frequency of words that everybody uses daily; a suggestion must not contain one."""
+
+MOST_TOKENS = 75
+"""CLIP reads 77 tokens, and two of them are the start and the end."""
 
 KNOWN_MEANINGS = {
     "sks": "a rifle (SKS), which base models draw when the class noun leaves room for it",
@@ -75,8 +79,8 @@ def load_tokenizer(base: Base) -> Tokenizer:
     """
     path = locate(base)
     if path.is_file():
-        # A single-file checkpoint holds no vocabulary; every SD 1.x/2.x model uses CLIP's, as toon does.
-        path = locate(Base(model="toon"))
+        # A single-file checkpoint holds no vocabulary; every SD 1.x/2.x model uses CLIP's.
+        return read_tokenizer(asset("tokenizer"))
     return read_tokenizer(path / "tokenizer")
 
 
@@ -126,6 +130,12 @@ def split(tokenizer: Tokenizer, word: str) -> tuple[Piece, ...]:
     """The tokens of ``word`` without start and end."""
     found = tokenizer.encode(word, add_special_tokens=False)
     return tuple(Piece(text, rank) for text, rank in zip(found.tokens, found.ids, strict=True))
+
+
+def cut_off(tokenizer: Tokenizer, prompt: str) -> str:
+    """The end of ``prompt`` that the model never sees, because it reads :data:`MOST_TOKENS` tokens; mostly empty."""
+    lost = split(tokenizer, prompt)[MOST_TOKENS:]
+    return "".join(piece.text.replace(WORD_END, " ") for piece in lost).strip()
 
 
 def inspect_word(tokenizer: Tokenizer, word: str) -> TokenReport:
