@@ -54,7 +54,7 @@ class Head(Step):
         width, height = photo.size
         head = visible_head(photo)
         head_w, head_h = head[2] - head[0], head[3] - head[1]
-        least = max(head_w, head_h)
+        least = float(np.ceil(max(head_w, head_h))) + 1  # a pixel for rounding the corner down
         wanted = max(head_h * (1 + self.above + self.below), head_w * 1.2)
         side = max(min(wanted, min(width, height)), least)
         if not self.alone or not photo.others:
@@ -80,7 +80,7 @@ class Head(Step):
         share = self.above / (self.above + self.below) if self.above + self.below > 0 else 0.5
         top = head[1] - slack_y * share
         width, height = photo.size
-        return inside(left, top, np.ceil(side), width, height)
+        return inside(np.floor(left), np.floor(top), np.ceil(side), width, height)
 
 
 def visible_head(photo: Photo) -> Box:

@@ -31,10 +31,10 @@ class Smart(Step):
         if photo.subject is not None:
             head = visible_head(photo)
             low, high = (head[0], head[2]) if along_x else (head[1], head[3])
-            side = max(side, high - low)
+            side = max(side, float(np.ceil(high - low)) + 1)
             start = min(max(start, high - side), low)
         left, top = (start, 0.0) if along_x else (0.0, start)
-        return cut(photo, self.kind, inside(left, top, np.ceil(side), width, height))
+        return cut(photo, self.kind, inside(np.floor(left), np.floor(top), np.ceil(side), width, height))
 
 
 def _most_salient_start(pixels: NDArray[np.uint8], along_x: bool) -> float:

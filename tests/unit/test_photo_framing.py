@@ -1,0 +1,123 @@
+"""Framing: the head stays inside (trap D9), nothing is guessed (D7), one right resize (D8)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from boothlab.photos.photo import Photo, Rejected, moved_seen
+from boothlab.photos.steps import Head, Letterbox, Resize, Smart, Step
+
+SHAPES = {"3:4": (600, 800), "9:16": (450, 800), "16:9": (800, 450), "1:1": (500, 500)}
+
+
+def face(x: float, y: float, tall: float) -> dict[str, object]:
+    """A face whose head box is centred at (x, y), ``tall`` high."""
+    head = [x - 0.38 * tall, y - tall / 2, x + 0.38 * tall, y + tall / 2]
+    box = [x - 0.28 * tall, y - 0.2 * tall, x + 0.28 * tall, y + 0.4 * tall]
+    points = [[x - 0.14 * tall, y], [x + 0.14 * tall, y], [x, y + 0.15 * tall]]
+    points += [[x - 0.1 * tall, y + 0.3 * tall], [x + 0.1 * tall, y + 0.3 * tall]]
+    return {"head": head, "box": box, "points": points, "roll": 0.0, "yaw": 0.0, "pitch": 0.0}
+
+
+def photo(size: tuple[int, int], *faces: dict[str, object]) -> Photo:
+    width, height = size
+    pixels = np.zeros((height, width, 3), np.uint8)
+    for item in faces:
+        x0, y0, x1, y1 = (max(0, int(v)) for v in item["head"])  # type: ignore[attr-defined]
+        pixels[y0:y1, x0:x1] = 200
+    seen = {"faces": list(faces), "subject": 0 if faces else None}
+    return Photo("ada.jpg", pixels, "0" * 64, seen=seen)
+
+
+def framed(step: Step, given: Photo) -> Photo:
+    result = step.apply(given, 512)
+    assert isinstance(result, Photo), result
+    return result
+
+
+@pytest.mark.parametrize("step", [Head(), Head(above=0.0, below=0.0), Smart()], ids=["head", "tight", "smart"])
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("where", [(0.5, 0.4), (0.05, 0.1), (0.97, 0.95), (0.5, 0.02)])
+@pytest.mark.parametrize("tall", [0.15, 0.5, 0.95, 1.6])
+def test_the_whole_head_stays_inside(step: Step, shape: str, where: tuple[float, float], tall: float) -> None:
+    width, height = SHAPES[shape]
+    given = photo((width, height), face(where[0] * width, where[1] * height, tall * min(width, height)))
+    result = framed(step, given)
+    assert result.size[0] == result.size[1]
+    counted = np.ones(result.pixels.shape[:2], bool) if result.mask is None else result.mask > 0
+    visible = int((given.pixels[..., 0] == 200).sum())
+    assert int(((result.pixels[..., 0] == 200) & counted).sum()) == visible
+
+
+def test_boxes_follow_the_pixels_through_all_steps() -> None:
+    given = photo((900, 600), face(700, 200, 180))
+    result = framed(Resize(), framed(Head(), given))
+    x0, y0, x1, y1 = (round(v) for v in result.seen["faces"][0]["head"])
+    assert (result.pixels[y0 + 2 : y1 - 2, x0 + 2 : x1 - 2] > 150).all()
+    assert result.size == (512, 512)
+
+
+def test_mirrored_and_turned_photos_are_framed_alike() -> None:
+    left = framed(Head(), photo((900, 600), face(250, 300, 180)))
+    right = framed(Head(), photo((900, 600), face(650, 300, 180)))
+    a, b = left.trail[-1].numbers["box"], right.trail[-1].numbers["box"]
+    assert abs((900 - b[2]) - a[0]) <= 1
+    assert a[1] == b[1]
+
+
+def test_without_a_face_head_says_so_and_never_guesses() -> None:
+    result = Head().apply(photo((300, 300)), 64)
+    assert isinstance(result, Rejected)
+    assert result.code == "no-face"
+    assert "--keep" in result.hint
+
+
+def test_second_person_is_left_outside_or_the_photo_set_aside() -> None:
+    apart = framed(Head(), photo((1000, 600), face(300, 250, 200), face(560, 250, 180)))
+    x0, _, x1, _ = apart.trail[-1].numbers["box"]
+    other = photo((1000, 600), face(560, 250, 180)).seen["faces"][0]["box"]
+    assert max(0.0, min(x1, other[2]) - max(x0, other[0])) < 0.1 * (other[2] - other[0]) + 1
+    close = Head().apply(photo((1000, 600), face(300, 250, 200), face(390, 250, 190)), 512)
+    assert isinstance(close, Rejected)
+    assert close.code == "second-person"
+    assert isinstance(
+        Head(alone=False).apply(photo((1000, 600), face(300, 250, 200), face(390, 250, 190)), 512), Photo
+    )
+
+
+def test_level_turns_the_eyes_to_one_height() -> None:
+    given = photo((800, 800), face(400, 400, 250))
+    angle = np.radians(20)
+    turn = (np.cos(angle), -np.sin(angle), 0.0, np.sin(angle), np.cos(angle), 0.0)
+    middle = np.array(
+        [400 - 400 * np.cos(angle) + 400 * np.sin(angle), 400 - 400 * np.sin(angle) - 400 * np.cos(angle)]
+    )
+    affine = (turn[0], turn[1], float(middle[0]), turn[3], turn[4], float(middle[1]))
+    seen = moved_seen(given.seen, affine)
+    seen["faces"][0]["roll"] = 20.0
+    result = framed(Head(level=True), Photo("a", given.pixels, "0", seen=seen))
+    points = result.seen["faces"][0]["points"]
+    assert abs(points[0][1] - points[1][1]) < 1
+    assert points[0][0] < points[1][0]
+
+
+def test_shrinking_does_not_alias_and_enlarging_has_a_limit() -> None:
+    stripes = np.zeros((512, 512, 3), np.uint8)
+    stripes[:, ::2] = 255
+    small = framed(Resize(), Photo("a", stripes, "0")).pixels
+    assert small.shape == (512, 512, 3)
+    tiny = Resize().apply(Photo("a", stripes, "0"), 64)
+    assert isinstance(tiny, Photo)
+    assert np.abs(tiny.pixels.astype(int) - 127).max() <= 12
+    refused = Resize().apply(Photo("a", stripes[:50, :50], "0"), 512)
+    assert isinstance(refused, Rejected)
+    assert "10.2 times" in refused.reason
+
+
+def test_letterbox_borders_do_not_count() -> None:
+    result = framed(Letterbox(), photo((300, 200), face(150, 100, 100)))
+    assert result.mask is not None
+    assert (result.mask[:50] == 0).all()
+    assert (result.mask[50:250] == 255).all()
+    assert result.seen["faces"][0]["head"][1] == 100.0
