@@ -139,8 +139,10 @@ def strangers(photos: Sequence[Photo], limit: float) -> list[Rejected]:
     return found
 
 
-def duplicates(photos: Sequence[Photo], limit: float, protected: frozenset[str]) -> list[Rejected]:
-    """Near-duplicates but one of each group. ``protected`` names are never set aside.
+def duplicates(
+    photos: Sequence[Photo], limit: float, protected: frozenset[str], wanted: frozenset[str] = frozenset()
+) -> list[Rejected]:
+    """Near-duplicates but one of each group. ``protected`` (held out) and ``wanted`` names are never set aside.
 
     Of a pair the better is kept: protected first, then the larger face (or picture), then the sharper, then the
     name. Alike are photos that correlate by ``limit`` (see :func:`likeness`).
@@ -150,7 +152,7 @@ def duplicates(photos: Sequence[Photo], limit: float, protected: frozenset[str])
     found = []
     for photo in order:
         twin = next(((other, value) for other in kept if (value := likeness(photo, other)) >= limit), None)
-        if twin is None or photo.name in protected:
+        if twin is None or photo.name in protected | wanted:
             kept.append(photo)
             continue
         other, value = twin
@@ -184,7 +186,7 @@ def _merit(photo: Photo) -> tuple[float, float]:
 
 def _advantage(better: Photo, worse: Photo, protected: frozenset[str]) -> str:
     if better.name in protected:
-        return "held out or asked for by name"
+        return "held out"
     size, sharp = (b - w for b, w in zip(_merit(better), _merit(worse), strict=True))
     if size < 0:
         return f"larger ({-_merit(better)[0]:.0f} against {-_merit(worse)[0]:.0f} px)"

@@ -150,8 +150,8 @@ def _compared(
         aside += [no_face(photo) for photo in photos if photo.subject is None]
         aside += strangers(photos, _same_person(settings, reader))
     photos, aside = _without(photos, aside, wanted)
-    held = frozenset(photo.name for photo in photos if photo.name.startswith(REFERENCES)) | wanted
-    twins = duplicates(photos, limits(settings.screen, domain).duplicate, held)
+    held = frozenset(photo.name for photo in photos if photo.name.startswith(REFERENCES))
+    twins = duplicates(photos, limits(settings.screen, domain).duplicate, held, wanted)
     photos, more = _without(photos, twins, wanted)
     return photos, [*rejected, *aside, *more]
 
