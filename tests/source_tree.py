@@ -29,6 +29,7 @@ FLOORS: dict[str, int] = {
     "metrics": 3,
     "preparing": 4,
     "training": 4,
+    "tracking": 4,
     "generation": 4,
     "evaluation": 4,
     "plan": 5,

@@ -69,15 +69,23 @@ def train(
     root: Path = RUNS,
     progress: Progress = silent,
     listen: Callable[[Event], None] = lambda event: None,
+    track: Sequence[str] = (),
 ) -> Run:
-    """Train what ``plan`` says; a run that was interrupted goes on exactly where its last checkpoint is."""
-    from boothlab.api.resolving import resolve
+    """Train what ``plan`` says; a run that was interrupted goes on exactly where its last checkpoint is.
 
+    ``track`` names dashboards that hear it too ("tensorboard", "mlflow", "wandb"), all on this machine.
+    """
+    from boothlab.api.resolving import resolve
+    from boothlab.api.tracked import tracked
+    from boothlab.tracking.tracker import require_known
+
+    require_known(track)
     resolved = resolve(plan, progress)
     # Only now, because it loads torch: whatever is wrong with a plan has been said by then, in a second.
     from boothlab.api.trainer import train_run
 
-    return train_run(resolved, root, progress, listen)
+    with tracked(resolved, root, track, listen) as heard:
+        return train_run(resolved, root, progress, heard)
 
 
 def generate(

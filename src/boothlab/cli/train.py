@@ -14,6 +14,9 @@ def train(
         list[str] | None, typer.Option("--set", help="Change a setting of the plan: path=value. May be repeated.")
     ] = None,
     runs: Annotated[Path, typer.Option(help="Folder for run folders.")] = Path("runs"),
+    track: Annotated[
+        list[str] | None, typer.Option(help="A dashboard that hears it: tensorboard, mlflow, wandb. May be repeated.")
+    ] = None,
 ) -> None:
     """Train what a plan says. The same command finds the same run and goes on where it stopped.
 
@@ -24,5 +27,5 @@ def train(
 
     loaded = load_plan(plan, set_ or [])
     with progress_screen() as progress:
-        run = api.train(loaded, runs, progress)
+        run = api.train(loaded, runs, progress, track=track or [])
     say(str(run.path))

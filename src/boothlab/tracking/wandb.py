@@ -1,0 +1,49 @@
+"""Weights & Biases, offline: nothing is sent; ``wandb sync`` sends it if its owner wants to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from boothlab.files import sha256_bytes
+from boothlab.tracking.tracker import Tracker, import_library
+
+
+def require() -> Any:
+    """The library. Raises PlanError where it is missing."""
+    return import_library("wandb", "wandb")
+
+
+def open_tracker(folder: Path, run: str, plan: Mapping[str, Any], step: int) -> Tracker:
+    """An offline run; after a resume one with the same id, so that a sync makes one curve of them."""
+    return WeightsAndBiases(folder, run, plan)
+
+
+class WeightsAndBiases:
+    """Metrics by their own step, the plan as config, previews as images."""
+
+    def __init__(self, folder: Path, run: str, plan: Mapping[str, Any]) -> None:
+        self._library = require()
+        self._run = self._library.init(
+            project="boothlab",
+            name=run,
+            id=sha256_bytes(run.encode())[:16],
+            resume="allow",
+            mode="offline",
+            dir=str(folder),
+            config=dict(plan),
+            settings=self._library.Settings(disable_git=True, save_code=False, console="off"),
+        )
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """One point per curve."""
+        self._run.log(dict(values), step=step)
+
+    def picture(self, step: int, name: str, path: Path) -> None:
+        """One image."""
+        self._run.log({name: self._library.Image(str(path))}, step=step)
+
+    def end(self, state: str) -> None:
+        """Close the run."""
+        self._run.finish(exit_code=0 if state == "finished" else 1)

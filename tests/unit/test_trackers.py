@@ -1,0 +1,192 @@
+"""Trackers: TensorBoard for real, the others against stand-ins that know only the documented calls."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from boothlab import api
+from boothlab.errors import PlanError
+from boothlab.photos.photoset import png_bytes
+from boothlab.plan import RunPlan, plan_from
+from boothlab.runs.events import Finished, SnapshotSaved, Stepped, Validated, Warned
+from boothlab.tracking.tracker import TRACKERS, Tracking, open_trackers, values_of
+from photos_made import photo_folder
+
+STEP = Stepped(3, loss=0.5, instance_loss=0.4, class_loss=None, norm=1.5, lr=1e-4, seconds=0.1)
+PLAN = {"name": "ada", "training.steps": 4}
+
+
+def test_every_tracker_answers_the_same_calls() -> None:
+    for module in TRACKERS.values():
+        room = importlib.import_module(module)
+        assert callable(room.open_tracker)
+        assert callable(room.require)
+
+
+def test_values_are_those_that_exist() -> None:
+    assert values_of(STEP)["train/loss"] == 0.5
+    assert "train/class_loss" not in values_of(STEP)
+    assert values_of(Validated(3, train_loss=1.0, held_out_loss=2.0))["fixed_noise/held_out_loss"] == 2.0
+    assert values_of(Finished(3)) == {}
+
+
+def test_an_unknown_tracker_and_a_missing_library_are_one_sentence_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(PlanError, match=r"(?s)no tracker 'tensorbord'.*tensorboard, mlflow, wandb"):
+        open_trackers(["tensorbord"], Path(), "run", PLAN)
+    for name in TRACKERS:
+        monkeypatch.setitem(sys.modules, name, None)
+        with pytest.raises(PlanError, match=rf"(?s){name} is not installed.*boothlab\[track\]"):
+            open_trackers([name], Path(), "run", PLAN)
+
+
+class Broken:
+    """A tracker whose disk, server or patience ends."""
+
+    def log(self, step: int, values: object) -> None:
+        raise RuntimeError("out of quota")
+
+
+def test_a_tracker_that_fails_is_left_out_and_said_once(tmp_path: Path) -> None:
+    said: list[Warned] = []
+    tracking = Tracking([Broken()], tmp_path, said.append)  # type: ignore[list-item]
+    tracking.hear(STEP)
+    tracking.hear(STEP)
+    tracking.end()
+    assert [event.message for event in said] == ["Broken failed and is left out: RuntimeError: out of quota"]
+
+
+def picture(folder: Path) -> Path:
+    import numpy as np
+
+    (folder / "step-000003").mkdir(parents=True)
+    path = folder / "step-000003" / "a.png"
+    path.write_bytes(png_bytes(np.full((8, 8, 3), 200, np.uint8)))
+    return path
+
+
+def hear_all(tracking: Tracking, previews: Path) -> None:
+    tracking.hear(STEP)
+    picture(previews)
+    tracking.hear(SnapshotSaved(3, name="step-000003", size=1))
+    tracking.hear(Finished(4))
+    tracking.end()
+
+
+class FakeClient:
+    """MLflow's documented client calls."""
+
+    def __init__(self, tracking_uri: str) -> None:
+        assert tracking_uri.startswith("file:///")
+        self.calls: list[tuple[Any, ...]] = []
+        MADE.append(self)
+
+    def create_experiment(self, name: str, artifact_location: str) -> str:
+        assert artifact_location.startswith("file:///")
+        return "1"
+
+    def create_run(self, experiment_id: str, run_name: str) -> Any:
+        return SimpleNamespace(info=SimpleNamespace(run_id=f"id-of-{run_name}"))
+
+    def log_param(self, run_id: str, key: str, value: str) -> None:
+        self.calls.append(("param", key, value))
+
+    def log_metric(self, run_id: str, key: str, value: float, step: int) -> None:
+        self.calls.append(("metric", key, value, step))
+
+    def log_artifact(self, run_id: str, local_path: str, artifact_path: str) -> None:
+        self.calls.append(("artifact", Path(local_path).name, artifact_path))
+
+    def set_terminated(self, run_id: str, status: str) -> None:
+        self.calls.append(("state", run_id, status))
+
+
+MADE: list[FakeClient] = []
+
+
+def test_mlflow_writes_to_files_and_a_resume_finds_its_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake: Any = ModuleType("mlflow")
+    fake.tracking = SimpleNamespace(MlflowClient=FakeClient)
+    monkeypatch.setitem(sys.modules, "mlflow", fake)
+    MADE.clear()
+    previews = tmp_path / "previews"
+    hear_all(Tracking(open_trackers(["mlflow"], tmp_path, "run", PLAN), previews, print), previews)
+    calls = MADE[0].calls
+    assert ("param", "training.steps", "4") in calls
+    assert ("metric", "train/loss", 0.5, 3) in calls
+    assert ("artifact", "a.png", "previews/step-000003") in calls
+    assert calls[-1] == ("state", "id-of-run", "FINISHED")
+    Tracking(open_trackers(["mlflow"], tmp_path, "run", PLAN, 3), previews, print).end()
+    assert MADE[1].calls == [("state", "id-of-run", "RUNNING"), ("state", "id-of-run", "KILLED")]
+
+
+def test_wandb_is_offline_and_keeps_its_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[dict[str, Any]] = []
+    logged: list[tuple[dict[str, Any], int]] = []
+    ended: list[int] = []
+
+    def init(**options: Any) -> Any:
+        begun.append(options)
+        return SimpleNamespace(
+            log=lambda values, step: logged.append((values, step)), finish=lambda exit_code: ended.append(exit_code)
+        )
+
+    fake: Any = ModuleType("wandb")
+    fake.init, fake.Image, fake.Settings = init, lambda path: Path(path).name, lambda **options: options
+    monkeypatch.setitem(sys.modules, "wandb", fake)
+    previews = tmp_path / "previews"
+    hear_all(Tracking(open_trackers(["wandb"], tmp_path, "run", PLAN), previews, print), previews)
+    open_trackers(["wandb"], tmp_path, "run", PLAN, 3)
+    assert [options["mode"] for options in begun] == ["offline", "offline"]
+    assert begun[0]["id"] == begun[1]["id"]
+    assert begun[0]["settings"]["disable_git"] is True
+    assert begun[0]["dir"] == str(tmp_path / "wandb")
+    assert logged[0][0]["train/loss"] == 0.5
+    assert ({"step-000003/a": "a.png"}, 3) in logged
+    assert ended == [0]
+
+
+def plan(base: Path, place: Path) -> RunPlan:
+    tree = {
+        "name": "ada",
+        "subjects": [{"name": "ada", "photos": str(photo_folder(place / "photos", 2)), "identifier": "nlwx"}],
+        "base": {"model": str(base), "device": "cpu"},
+        "objective": {"prior_preservation": False},
+        "training": {"steps": 4, "threads": 1},
+    }
+    return plan_from(tree, "test")
+
+
+def test_tensorboard_holds_every_step_and_the_training_is_the_same(tiny_sd: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    tracked = api.train(plan(tiny_sd, tmp_path), tmp_path / "a", track=["tensorboard"])
+    plain = api.train(plan(tiny_sd, tmp_path), tmp_path / "b")
+    told = EventAccumulator(str(tracked.path / "tracking" / "tensorboard"))
+    told.Reload()
+    losses = [event.loss for event in plain.events() if isinstance(event, Stepped)]
+    curve = told.Scalars("train/loss")
+    assert [point.step for point in curve] == [1, 2, 3, 4]
+    assert [point.value for point in curve] == pytest.approx(losses, rel=1e-6)
+    weights = [
+        (run.path / "snapshots" / "step-000004" / "unet" / "diffusion_pytorch_model.safetensors").read_bytes()
+        for run in (tracked, plain)
+    ]
+    assert weights[0] == weights[1]
+
+
+def test_tensorboard_shows_previews(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    previews = tmp_path / "previews"
+    hear_all(Tracking(open_trackers(["tensorboard"], tmp_path, "run", PLAN), previews, print), previews)
+    told = EventAccumulator(str(tmp_path / "tensorboard"))
+    told.Reload()
+    assert told.Images("step-000003/a")[0].step == 3
