@@ -39,6 +39,8 @@ def test_second_time_is_a_lookup_of_the_same_bits(tiny_base: Model, counted: lis
     assert counted == [1]
     assert equal(first, again)
     assert equal(first, encode(tiny_base, picture(0)))
+    # Equal numbers in another order of memory would still train to other last bits.
+    assert [p.mean_BCHW.stride() for p in (first, again)] == [first.mean_BCHW.contiguous().stride()] * 2
 
 
 def test_another_picture_or_model_is_another_entry(tiny_base: Model, counted: list[int]) -> None:

@@ -62,7 +62,8 @@ class StableDiffusion:
         vae = cast(Any, self.autoencoder)
         found = vae.encode(pixels_B3HW.to(self.device, vae.dtype)).latent_dist
         scale = vae.config.scaling_factor
-        return Posterior(found.mean.float() * scale, found.std.float() * scale)
+        # Rows in plain order: latents read from a cache are, and another order would change a sum's last bits.
+        return Posterior((found.mean.float() * scale).contiguous(), (found.std.float() * scale).contiguous())
 
     @torch.no_grad()
     def decode(self, latents_BCHW: Tensor) -> Tensor:
