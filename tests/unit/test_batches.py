@@ -1,0 +1,108 @@
+"""What is dealt at each step: every photo once per turn, partners of the same class, draws of their own."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+import torch
+
+from boothlab.diffusion.config import Objective
+from boothlab.training.batches import Pool, deal, draw, noised, pick, prompts
+from jobs_made import example, pool
+
+SHAPE = (4, 2, 2)
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_each_photo_once_per_turn(count: int, seed: int) -> None:
+    dealt = [pick(seed, "instance", k, count) for k in range(5 * count)]
+    turns = [dealt[k * count : (k + 1) * count] for k in range(5)]
+    assert all(sorted(turn) == list(range(count)) for turn in turns)
+    if count == 7:
+        assert len({tuple(turn) for turn in turns}) > 1, "each turn has an order of its own"
+        assert dealt != [pick(seed + 1, "instance", k, count) for k in range(5 * count)]
+
+
+@pytest.mark.parametrize(("batch_size", "accumulate"), [(1, 1), (2, 1), (1, 3), (2, 2), (5, 1)])
+def test_turns_run_through_steps_and_passes(batch_size: int, accumulate: int) -> None:
+    photos = pool(SHAPE, photos=4, class_images=3)
+    per_step, ids = batch_size * accumulate, []
+    for step in range(8):
+        passes = deal(photos, 0, step, batch_size, accumulate)
+        assert len(passes) == accumulate
+        for batch in passes:
+            assert [d.role for d in batch] == ["instance"] * batch_size + ["class"] * batch_size
+        slots = [d.slot for batch in passes for d in batch if d.role == "instance"]
+        assert slots == list(range(per_step))
+        ids += [d.example.id for batch in passes for d in batch if d.role == "instance"]
+    counts = Counter(ids[: len(ids) // 4 * 4])
+    assert set(counts.values()) == {len(ids) // 4}
+
+
+def test_accumulation_deals_the_big_batch() -> None:
+    photos = pool(SHAPE, photos=5, class_images=7)
+
+    def slots(batch_size: int, accumulate: int, step: int) -> set[tuple[str, str, int]]:
+        dealt = (d for batch in deal(photos, 3, step, batch_size, accumulate) for d in batch)
+        return {(d.role, d.example.id, d.slot) for d in dealt}
+
+    assert all(slots(1, 3, step) == slots(3, 1, step) for step in range(9))
+
+
+def test_partners_are_of_the_photos_class() -> None:
+    people = [example(f"p{k}", SHAPE, k, "a photo of rinn person") for k in range(2)]
+    dogs = [example(f"d{k}", SHAPE, 9 + k, "a photo of vexo dog", "dog") for k in range(3)]
+    classes = {
+        noun: tuple(example(f"{noun}-{k}", SHAPE, 50 + k, f"a {noun}", noun) for k in range(4))
+        for noun in ("person", "dog")
+    }
+    for step in range(12):
+        (batch,) = deal(Pool((*people, *dogs), classes), 0, step, 2, 1)
+        photos, partners = batch[:2], batch[2:]
+        assert [d.example.class_noun for d in partners] == [d.example.class_noun for d in photos]
+        assert [d.slot for d in partners] == [d.slot for d in photos]
+
+
+def test_every_number_goes_with_its_own_example() -> None:
+    photos = pool(SHAPE, photos=4, class_images=4)
+    (batch,) = deal(photos, 0, 2, 3, 1)
+    draws = [draw(d, 0, 2, Objective(), 1000) for d in batch]
+    sample = noised(batch, draws, 0.5, torch.device("cpu"))
+    for row, (dealt, drawn) in enumerate(zip(batch, draws, strict=True)):
+        expected = dealt.example.posterior.draw(drawn.posterior_CHW[None])[0]
+        torch.testing.assert_close(sample.clean_BCHW[row], expected, rtol=0, atol=0)
+        torch.testing.assert_close(sample.noise_BCHW[row], drawn.noise_CHW, rtol=0, atol=0)
+        assert int(sample.timestep_B[row]) == drawn.timestep
+    assert prompts(batch, draws) == [d.example.prompt for d in batch]
+    assert sample.weight_B.tolist() == [1.0] * 3 + [0.5] * 3
+    assert sample.num_instance == 3
+
+
+def test_both_ends_of_the_schedule_are_drawn() -> None:
+    (batch,) = deal(pool(SHAPE), 0, 0, 1, 1)
+    seen = Counter(draw(batch[0], 0, step, Objective(), 20).timestep for step in range(4000))
+    assert set(seen) == set(range(20))
+    assert all(130 < count < 280 for count in seen.values()), "about 200 each"
+
+
+def test_draws_are_their_own_functions() -> None:
+    photos = pool(SHAPE)
+    (batch,) = deal(photos, 0, 0, 1, 1)
+    plain = draw(batch[0], 0, 5, Objective(), 1000)
+    offset = draw(batch[0], 0, 5, Objective(offset_noise=0.1, caption_dropout=0.5), 1000)
+    assert plain.timestep == offset.timestep
+    assert torch.equal(plain.posterior_CHW, offset.posterior_CHW)
+    difference = offset.noise_CHW - plain.noise_CHW
+    assert float(difference.abs().max()) > 0
+    torch.testing.assert_close(difference, difference[:, :1, :1].expand_as(difference), rtol=0, atol=1e-6)
+    others = [draw(d, seed, step, Objective(), 1000) for d in batch for seed in (0, 1) for step in (5, 6)]
+    assert len({tuple(o.noise_CHW.flatten().tolist()) for o in others}) == len(others)
+
+
+def test_captions_are_dropped_as_often_as_asked() -> None:
+    (batch,) = deal(pool(SHAPE), 0, 0, 1, 1)
+    dropped = [draw(batch[0], 0, step, Objective(caption_dropout=0.3), 10).without_prompt for step in range(3000)]
+    assert sum(dropped) / 3000 == pytest.approx(0.3, abs=0.03)
+    assert prompts(batch[:1], [draw(batch[0], 0, dropped.index(True), Objective(caption_dropout=0.3), 10)]) == [""]

@@ -1,0 +1,102 @@
+"""Atomic files and folders, hashes, names."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from boothlab import files
+from boothlab.errors import RunDamaged
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.json"
+    files.write_json(path, {"a": 1})
+
+    def fail(*names: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", fail)
+        with pytest.raises(KeyboardInterrupt):
+            files.write_json(path, {"a": 2})
+    assert files.read_json(path) == {"a": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_folder_appears_at_once_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "set"
+    with files.new_folder(path) as temporary:
+        (temporary / "one").write_text("1")
+        assert not path.exists()
+        assert files.is_temporary(temporary)
+    assert [p.name for p in path.iterdir()] == ["one"]
+    with pytest.raises(FileNotFoundError), files.new_folder(path) as temporary:
+        (temporary / "nowhere" / "two").write_text("2")
+    assert [p.name for p in path.iterdir()] == ["one"]
+    with files.new_folder(path) as temporary:
+        (temporary / "three").write_text("3")
+    assert [p.name for p in path.iterdir()] == ["three"]
+    assert [p.name for p in path.parent.iterdir()] == ["set"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_killed_writer_leaves_only_what_is_swept(tmp_path: Path) -> None:
+    child = os.fork()
+    if child == 0:
+        with files.new_folder(tmp_path / "set") as temporary:
+            (temporary / "one").write_text("1")
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    (left,) = tmp_path.iterdir()
+    assert files.is_temporary(left)
+    (tmp_path / "keep").write_text("mine")
+    assert files.sweep_temporaries(tmp_path) == [left]
+    assert [p.name for p in tmp_path.iterdir()] == ["keep"]
+    assert files.sweep_temporaries(tmp_path / "nowhere") == []
+
+
+def test_json_refuses_what_is_none(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        files.write_json(tmp_path / "x.json", {"loss": float("nan")})
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "torn.json").write_text('{"a": ')
+    for name in ("torn.json", "absent.json"):
+        with pytest.raises(RunDamaged, match=name):
+            files.read_json(tmp_path / name)
+
+
+def test_hashes_are_canonical(tmp_path: Path) -> None:
+    assert files.sha256_bytes(b"abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    (tmp_path / "a").write_bytes(b"abc")
+    assert files.sha256_file(tmp_path / "a") == files.sha256_bytes(b"abc")
+    assert files.sha256_json({"b": 1, "a": [1.5, None]}) == files.sha256_json({"a": [1.5, None], "b": 1})
+    assert files.sha256_json({"a": 1}) != files.sha256_json({"a": "1"})
+
+
+def test_listing_is_of_content_and_leaves_litter_out(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "b").write_bytes(b"b")
+    (tmp_path / "a").write_bytes(b"a")
+    (tmp_path / f"c{files.TEMPORARY_MARK}1").write_bytes(b"c")
+    assert list(files.folder_listing(tmp_path)) == ["a", "sub/b"]
+    assert files.folder_listing(tmp_path, ["a"]) == {"a": files.sha256_bytes(b"a")}
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Ada & Bob: first/try", "Ada-Bob-first-try"),
+        ("../../etc", "etc"),
+        ("", "unnamed"),
+        ("...", "unnamed"),
+        ("Ünï", "Ünï"),
+        ("a" * 99, "a" * 48),
+        ("con/prn\\nul", "con-prn-nul"),
+    ],
+)
+def test_names_are_safe(text: str, name: str) -> None:
+    assert files.safe_name(text) == name

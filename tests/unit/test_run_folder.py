@@ -1,0 +1,128 @@
+"""The run folder: legal moves, the lock, what is mended after a kill, who may use a folder."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from boothlab.errors import PlanError, RunBusy, RunDamaged
+from boothlab.files import TEMPORARY_MARK, write_json
+from boothlab.runs.events import Stepped
+from boothlab.runs.run import Run, create_run, open_run, step_name
+from boothlab.runs.status import LEGAL_MOVES, STATES, State, require_legal
+
+DIGEST = "0123456789abcdef" * 4
+
+LEGAL: set[tuple[State, State]] = {
+    ("created", "running"), ("created", "failed"), ("created", "cancelled"),
+    ("running", "finished"), ("running", "failed"), ("running", "cancelled"), ("running", "lost"),
+    ("finished", "running"), ("failed", "running"), ("cancelled", "running"), ("lost", "running"),
+}  # fmt: skip
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return create_run(tmp_path, "ada", DIGEST, None, {"name": "ada"}, "name = 'ada'\n", {"format": 1})
+
+
+@pytest.mark.parametrize(("old", "new"), list(product(STATES, STATES)))
+def test_moves(old: State, new: State) -> None:
+    assert LEGAL_MOVES.keys() == set(STATES)
+    if (old, new) in LEGAL:
+        require_legal(old, new)
+    else:
+        with pytest.raises(ValueError, match=f"from '{old}' to '{new}'"):
+            require_legal(old, new)
+
+
+def test_a_new_run(run: Run) -> None:
+    assert run.name == "ada-01234567"
+    assert (run.status().state, run.status().step) == ("created", 0)
+    assert run.plan() == {"name": "ada"}
+    assert run.events() == []
+    assert run.snapshot_steps() == []
+    with pytest.raises(FrozenInstanceError):
+        run.path = Path()  # type: ignore[misc]
+
+
+def test_the_same_plan_finds_the_same_folder_and_another_is_refused(run: Run, tmp_path: Path) -> None:
+    run.move("running", 3)
+    again = create_run(tmp_path, "ada", DIGEST, None, {"name": "other"}, "", {})
+    assert again == run
+    assert again.status().state == "running"
+    assert again.plan() == {"name": "ada"}
+    with pytest.raises(RunDamaged, match="belongs to another plan"):
+        create_run(tmp_path, "ada", DIGEST[:-1] + "0", None, {}, "", {})
+
+
+def test_a_folder_whose_making_was_interrupted_is_made_again(run: Run, tmp_path: Path) -> None:
+    (run.path / "plan.json").unlink()
+    with pytest.raises(PlanError, match="no plan.json"):
+        open_run(run.path)
+    assert create_run(tmp_path, "ada", DIGEST, None, {"name": "ada"}, "", {}).plan() == {"name": "ada"}
+    assert open_run(run.path) == run
+
+
+def test_a_wrong_name_gets_a_suggestion(run: Run) -> None:
+    with pytest.raises(PlanError) as caught:
+        open_run(run.path.parent / "ada")
+    assert "Did you mean ada-01234567?" in caught.value.hint
+
+
+def test_moves_are_written_and_illegal_ones_refused(run: Run) -> None:
+    run.move("running", 5)
+    run.move("running", 6)
+    run.move("failed", 6, "no luck")
+    assert (run.status().state, run.status().step, run.status().reason) == ("failed", 6, "no luck")
+    with pytest.raises(ValueError, match="from 'failed' to 'finished'"):
+        run.move("finished", 6)
+    assert run.status().state == "failed"
+
+
+@pytest.mark.parametrize("tree", [{}, {"state": "flying", "step": 1, "reason": ""}, {"state": "running"}, [1]])
+def test_damaged_status_is_named(run: Run, tree: object) -> None:
+    write_json(run.path / "status.json", tree)
+    with pytest.raises(RunDamaged, match="status.json"):
+        run.status()
+
+
+def test_one_writer_at_a_time(run: Run) -> None:
+    with run.writing(), pytest.raises(RunBusy, match="Another process is working on"), Run(run.path).writing():
+        pass
+    with run.writing():
+        pass
+
+
+def test_what_a_killed_writer_left_is_cleaned_up(run: Run) -> None:
+    run.move("running", 7)
+    event = Stepped(1, 0.5, 0.5, None, 1.0, 1e-6, 0.1)
+    run.say(event)
+    with (run.path / "events.jsonl").open("ab") as file:
+        file.write(b'{"kind": "step')
+    for folder in (run.path, run.checkpoints, run.snapshots):
+        folder.mkdir(exist_ok=True)
+        (folder / f"step-000003{TEMPORARY_MARK}1-ab").mkdir()
+    with run.writing():
+        assert run.status().state == "lost"
+        assert run.status().step == 7
+        assert "is gone" in run.status().reason
+        assert (run.path / "events.jsonl").read_bytes().endswith(b"}\n")
+        assert [p for p in run.path.rglob("*") if TEMPORARY_MARK in p.name] == []
+    assert run.events() == [event]
+
+
+def test_other_states_are_left_alone(run: Run) -> None:
+    run.move("running", 7)
+    run.move("failed", 7, "why")
+    with run.writing():
+        assert (run.status().state, run.status().reason) == ("failed", "why")
+
+
+def test_snapshots_are_those_that_are_whole(run: Run) -> None:
+    for name in (step_name(30), step_name(5), "step-000007.partial-1-a", "other"):
+        (run.snapshots / name).mkdir(parents=True)
+    assert run.snapshot_steps() == [5, 30]
+    assert step_name(1234567) == "step-1234567"
