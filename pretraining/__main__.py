@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -24,6 +25,7 @@ from pretraining import (
     package,
     samples,
 )
+from pretraining.loop import Schedule
 from pretraining.sizes import SIZES, Size
 
 ORDER = ("draw", "autoencoder", "clip", "latents", "identity", "heads", "judge", "diffusion", "package")
@@ -41,6 +43,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--worker", default="0/1", help="i/n: this process draws or encodes every n-th shard from i")
     parser.add_argument("--shards", type=int, help="draw and encode only so many shards (default: the size's)")
     parser.add_argument("--until", type=int, help="stop a training stage at this step (default: the size's)")
+    parser.add_argument("--cooldown", type=int, default=0, help="`diffusion`: the rate falls over these last steps")
     parser.add_argument("--each", type=int, default=100, help="pictures per attribute in `gates`")
     parser.add_argument("--only", default=",".join(gates.GROUPS), help="groups of `gates`, with commas")
     parser.add_argument("--threads", type=int, default=1, help="torch threads of this process")
@@ -64,6 +67,12 @@ def stages(size: Size, options: argparse.Namespace) -> dict[str, Callable[[], No
     def train_identity() -> None:
         identity.prepare(size, work)
         identity.training(size, work).run(options.until)
+
+    def train_diffusion() -> None:
+        training = diffusion.training(size, work, pictures())
+        if options.cooldown:
+            training.schedule = cooled(training.schedule, options.until or size.unet_steps, options.cooldown)
+        training.run(options.until)
 
     def make_package() -> None:
         made = package.build(size, work, options.out or work / "package" / "toon", options.edition)
@@ -91,11 +100,19 @@ def stages(size: Size, options: argparse.Namespace) -> dict[str, Callable[[], No
         "identity": train_identity,
         "heads": lambda: heads.training(size, work, pictures()).run(options.until),
         "judge": lambda: judge.training(size, work, pictures()).run(options.until),
-        "diffusion": lambda: diffusion.training(size, work, pictures()).run(options.until),
+        "diffusion": train_diffusion,
         "package": make_package,
         "gates": measure,
         "samples": lambda: print(*samples.write(options.out or work / "samples"), sep="\n"),
     }
+
+
+def cooled(schedule: Schedule, until: int, steps: int) -> Schedule:
+    """The same schedule ending at ``until``, its rate falling along a half cosine over the last ``steps``.
+
+    For an edition: weights of a constant rate are noisy. The next edition starts over with a warm-up.
+    """
+    return replace(schedule, steps=until, decay=steps / until)
 
 
 def main() -> None:
