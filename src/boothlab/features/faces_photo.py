@@ -40,6 +40,9 @@ SAME_FACE = 0.5
 IDENTITY_SIDE = 150
 """Side of the aligned chip that the identity network sees."""
 
+AROUND = 0.7
+"""How far around a face its chip may reach, in sides of its box (a quarter, and room for leaning heads)."""
+
 
 class PhotoFaces:
     """The reader for photographs."""
@@ -71,18 +74,18 @@ class PhotoFaces:
         return distinct
 
     def identify(self, pixels: NDArray[np.uint8], face: Face) -> NDArray[np.float32]:
-        """(128,), not of unit length. The face's surroundings are scaled so that the chip is not upsampled twice."""
+        """(128,), not of unit length. Large faces are shrunk by a whole number first, so that nothing aliases."""
         import dlib
 
         x0, y0, x1, y1 = face.box
         side = max(x1 - x0, y1 - y0)
         height, width = pixels.shape[:2]
-        left, top = max(0, int(x0 - side)), max(0, int(y0 - side))
-        right, bottom = min(width, int(x1 + side) + 1), min(height, int(y1 + side) + 1)
-        around = Image.fromarray(pixels[top:bottom, left:right])
-        scale = min(1.0, 2 * IDENTITY_SIDE / max(side, 1.0))
-        size = (max(1, round(around.width * scale)), max(1, round(around.height * scale)))
-        small = np.asarray(around.resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.NEAREST))
+        reach = AROUND * side
+        left, top = max(0, int(x0 - reach)), max(0, int(y0 - reach))
+        right, bottom = min(width, int(x1 + reach) + 1), min(height, int(y1 + reach) + 1)
+        factor = max(1, int(side / (2 * IDENTITY_SIDE)))
+        small = np.asarray(Image.fromarray(pixels[top:bottom, left:right]).reduce(factor))
+        scale = 1 / factor
         corners = ((x0 - left) * scale, (y0 - top) * scale, (x1 - left) * scale, (y1 - top) * scale)
         middle_x, middle_y = (corners[0] + corners[2]) / 2, (corners[1] + corners[3]) / 2
         half = (corners[2] - corners[0] + corners[3] - corners[1]) / 4
