@@ -33,7 +33,7 @@ class WeightsAndBiases:
             mode="offline",
             dir=str(folder),
             config=dict(plan),
-            settings=self._library.Settings(disable_git=True, save_code=False, console="off"),
+            settings=self._library.Settings(disable_git=True, save_code=False, console="off", silent=True),
         )
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
