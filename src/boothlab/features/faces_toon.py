@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boothlab.assets import asset
-from boothlab.features.faces import Face
+from boothlab.features.faces import Box, Face
 from boothlab.features.pose import pose
 
 HEADS = ("toon", "heads.safetensors")
@@ -18,7 +18,7 @@ IDENTITY = ("toon", "identity.safetensors")
 class ToonFaces:
     """The reader for drawings."""
 
-    version = "toon-1"
+    version = "toon-1/hair-1"
     same_person = 0.9
 
     def missing(self) -> str | None:
@@ -29,7 +29,7 @@ class ToonFaces:
         return None
 
     def find(self, pixels: NDArray[np.uint8]) -> list[Face]:
-        """The detector's box is the head with its hair; the face is taken from the five points."""
+        """The detector's box is the head without most of its hair; the face is taken from the five points."""
         faces = []
         for head in _detector().detect(pixels):
             points = np.asarray(head.points, dtype=np.float32)
@@ -38,13 +38,31 @@ class ToonFaces:
             x, y = (float(value) for value in (eyes + mouth) / 2)
             half = 0.3 * (head.box[2] - head.box[0] + head.box[3] - head.box[1]) / 2
             box = (x - half, y - half, x + half, y + half)
-            faces.append(Face(box, head.box, points, roll, head.yaw_degrees, pitch, head.score, "toon-heads"))
+            faces.append(Face(box, _grown(head.box), points, roll, head.yaw_degrees, pitch, head.score, "toon-heads"))
         return sorted(faces, key=lambda face: face.head[0] - face.head[2])
 
     def identify(self, pixels: NDArray[np.uint8], face: Face) -> NDArray[np.float32]:
         """(128,) of unit length."""
-        embedded: NDArray[np.float32] = _encoder().embed([pixels], [face.head])[0]
+        embedded: NDArray[np.float32] = _encoder().embed([pixels], [_shrunk(face.head)])[0]
         return embedded
+
+
+HAIR = (0.15, 0.2)
+"""Room for hair beside and above the detector's box, in parts of its width and height."""
+
+
+def _grown(box: Box) -> Box:
+    """The whole head with hair, from the detector's box."""
+    x0, y0, x1, y1 = box
+    beside, above = HAIR[0] * (x1 - x0), HAIR[1] * (y1 - y0)
+    return x0 - beside, y0 - above, x1 + beside, y1
+
+
+def _shrunk(head: Box) -> Box:
+    """The detector's box again: the identity encoder was trained on it."""
+    x0, y0, x1, y1 = head
+    beside, above = (x1 - x0) * HAIR[0] / (1 + 2 * HAIR[0]), (y1 - y0) * HAIR[1] / (1 + HAIR[1])
+    return x0 + beside, y0 + above, x1 - beside, y1
 
 
 @lru_cache(maxsize=1)
