@@ -30,6 +30,10 @@ CALLS_PER_LAYER = 11
 """What a layer costs besides its arithmetic, in bare calls forward and backward: measured on a model so small that
 nothing else counts (docs/benchmarks.md). It is diffusers' Python around each layer."""
 
+WEIGHT_FETCHES = 25
+"""What bringing a layer's weights into its kernel's order costs per pass, in plain copies of them. Fitted to one
+case, SD v1.5's UNet at 256 px on one CPU thread (docs/benchmarks.md), where wide layers see few pixels."""
+
 SECONDS_EACH = 0.06
 """How long one kind of layer is timed at one width; all of it stays near a second."""
 
@@ -61,7 +65,7 @@ class Speed:
                 found += layer.kept * samples / self.pointwise / 3
             else:
                 found += layer.flops * samples / self.rate(layer.kind, min(layer.inputs, layer.outputs))
-            found += self.layer / 3
+            found += self.layer / 3 + WEIGHT_FETCHES * 4 * layer.parameters / self.copied * (layer.kind == "conv")
         return found
 
 
