@@ -34,7 +34,7 @@ LIBRARIES = 0.9e9
 """Bytes of a process that has loaded PyTorch, diffusers and transformers and nothing else (measured)."""
 
 WORKSPACES = 4
-"""Copies of the largest layer's weights that convolutions make on the way; 3.8 to 4.2 measured (docs/benchmarks.md)."""
+"""Copies of the largest layer's weights that convolutions make; 3.8 to 4.2 measured (docs/benchmarks.md)."""
 
 STATES = {"adamw": 8.0, "adamw8bit": 2.1, "prodigy": 16.0}
 """Bytes of optimizer state per trained number, by kind."""
