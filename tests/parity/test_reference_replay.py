@@ -12,6 +12,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -96,11 +97,20 @@ def recording(name: str) -> Recording:
     return Recording(tensors, steps)
 
 
+@torch.no_grad()
+def encoded_together(model: Model, pixels_B3HW: Tensor) -> Posterior:
+    """What ``model.encode_image`` gives, left in memory as the autoencoder leaves it."""
+    autoencoder: Any = model.parts()["autoencoder"]
+    found, scale = autoencoder.encode(pixels_B3HW).latent_dist, autoencoder.config.scaling_factor
+    return Posterior(found.mean * scale, found.std * scale)
+
+
 def replayed(found: Recording, pool: Pool, model: Model, offset_strength: float) -> Draws:
     """The script's draws in place of boothlab's. A slot is a row of the recording.
 
     The script encodes the pictures of a batch together; so do these draws, because convolutions round differently
-    for other batch sizes. (boothlab encodes each picture once, alone; see :func:`test_cached_latents`.)
+    for other batch sizes, and leaves them in memory as its autoencoder does, which decides what convolutions come
+    next. (boothlab encodes each picture once, alone, in plain order; see :func:`test_cached_latents`.)
     """
     (classes,) = pool.classes.values() or ((),)
     drawn = found.tensors
@@ -111,7 +121,7 @@ def replayed(found: Recording, pool: Pool, model: Model, offset_strength: float)
     def together(rows: range) -> list[Dealt]:
         numbers = drawn["picture"][rows.start : rows.stop].tolist()
         pixels = from_uint8(np.stack([made_picture(number) for number in numbers]))
-        whole = model.encode_image(pixels.contiguous())
+        whole = encoded_together(model, pixels.contiguous())
         batch = []
         for index, (row, number) in enumerate(zip(rows, numbers, strict=True)):
             is_class = number >= CLASS_NUMBERS
