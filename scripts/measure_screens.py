@@ -152,9 +152,7 @@ def _people(photos: list[Photo], reader: FaceReader, domain: Domain) -> None:
             foreign = [photo for photo, o in zip(known, owners, strict=True) if o != owner][:3]
             found = {item.name for item in strangers([*own, *foreign], reader.same_person)}
             right = len(found & {photo.name for photo in foreign})
-            print(
-                f"{len(foreign)} strangers among {len(own)} photos of {owner}: {right} found"
-            )
+            print(f"{len(foreign)} strangers among {len(own)} photos of {owner}: {right} found")
 
 
 if __name__ == "__main__":

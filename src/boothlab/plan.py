@@ -53,7 +53,7 @@ class RunPlan(Config):
         if self.training.compat == "diffusers" and objective.prior_preservation and objective.snr_gamma is not None:
             raise ValueError(
                 "training.compat is 'diffusers' with objective.snr_gamma and prior preservation: with a batch of one "
-                "that script mixes the weights of photo and class image, and with larger ones it stops with an error. "
+                "that script mixes the weights of photo and class image, with larger ones it stops with an error. "
                 "Leave out objective.snr_gamma, or set training.compat or objective.prior_preservation off "
                 "(--set training.compat=none)"
             )

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import Field, field_validator
 
 from boothlab.config.base import Config
+from boothlab.files import safe_name
 
 IT = "{it}"
 """Template word that stands for "identifier class", e.g. "rinn person"."""
@@ -29,6 +30,14 @@ class Subject(Config):
     """The rare word that will name the subject; left out, the first suggestion of `boothlab tokens`."""
     weight: float = Field(1.0, gt=0)
     """Weight of this subject's photos in the loss, relative to the other subjects."""
+
+    @field_validator("name")
+    @classmethod
+    def _file_name(cls, value: str) -> str:
+        # It names a folder inside the run folder, on every operating system.
+        if safe_name(value) != value.replace(" ", "-"):
+            raise ValueError(f"use letters, digits, spaces and - _ . only, for example {safe_name(value)!r}")
+        return value
 
     @field_validator("identifier")
     @classmethod

@@ -17,7 +17,7 @@ WRITERS = {"boothlab.files", "boothlab.models.weights", "boothlab.runs.events"}
 """The only modules that may open a file for writing: atomic files, safetensors, the append-only event log."""
 
 PATHS = re.compile(
-    r"""(?<![\w.{}/:<-])(?:/(?:home|root|work|tmp|Users|mnt|opt|usr|var)/|\b[A-Z]:\\(?!\\?Users\\\\?me))"""
+    r"""(?<![\w.{}/:<!-])(?:/(?:home|root|work|tmp|Users|mnt|opt|usr|var)/|\b[A-Z]:\\(?!\\?Users\\\\?me))"""
 )
 TODO = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b(?!\(#?\d+\))")
 ALL = modules()

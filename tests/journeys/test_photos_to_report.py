@@ -108,9 +108,8 @@ def test_scores_have_every_picture_and_read_back(journey: dict[str, object]) -> 
 
 def test_the_training_changed_the_pictures_and_the_seeds_are_shared(journey: dict[str, object]) -> None:
     images = journey["run"] / "images"
-    sidecars = {
-        name: json.loads((images / name / "ada" / "00-00.json").read_text()) for name in ("base", "step-000006")
-    }
+    names = ("base", "step-000006")
+    sidecars = {name: json.loads((images / name / "ada" / "00-00.json").read_text()) for name in names}
     assert sidecars["base"]["seed"] == sidecars["step-000006"]["seed"]
     assert sidecars["base"]["prompt"] == "a photo of person"
     assert re.fullmatch(r"a photo of \w+ person", sidecars["step-000006"]["prompt"])

@@ -126,3 +126,20 @@ def test_snapshots_are_those_that_are_whole(run: Run) -> None:
         (run.snapshots / name).mkdir(parents=True)
     assert run.snapshot_steps() == [5, 30]
     assert step_name(1234567) == "step-1234567"
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "a:b", "con\tx", ".hidden", "x."])
+def test_a_subject_s_name_cannot_lead_out_of_its_folder(name: str) -> None:
+    from pydantic import ValidationError
+
+    from boothlab.subjects import Subject
+
+    with pytest.raises(ValidationError, match="letters, digits, spaces"):
+        Subject(name=name, photos=Path("photos"))
+
+
+def test_a_subject_may_be_called_as_people_are() -> None:
+    from boothlab.subjects import Subject
+
+    for name in ("ada", "Ada Lovelace", "zoë-2", "J.Doe"):
+        assert Subject(name=name, photos=Path("photos")).name == name

@@ -24,7 +24,7 @@ from boothlab.models.tokens import TokenReport, inspect_word, load_tokenizer, su
 from boothlab.plan import RunPlan, digest, plan_from
 from boothlab.progress import Progress, silent
 from boothlab.runs.provenance import versions
-from boothlab.runs.run import Run
+from boothlab.runs.run import Run, folder_name
 from boothlab.runs.status import Status
 
 
@@ -62,7 +62,7 @@ def check_plan(plan: RunPlan, root: Path, progress: Progress = silent) -> Checke
     rates = speed(full.base.device, full.training.num_threads())
     return Checked(
         plan=full,
-        folder=str(root / f"{full.name}-{digest(full, resolved.inputs)[:8]}"),
+        folder=str(root / folder_name(full.name, digest(full, resolved.inputs))),
         training_photos=resolved.training_photos,
         held_out_photos=sum(len(found.held_out) for found in resolved.sets.values()),
         rejected_photos=sum(len(found.rejected) for found in resolved.sets.values()),

@@ -148,6 +148,11 @@ def runs_with_trunk(root: Path, trunk: str) -> list[Run]:
     return found
 
 
+def folder_name(name: str, digest: str) -> str:
+    """``NAME-HHHHHHHH``: the plan's name made safe, and the first 8 hex digits of its digest."""
+    return f"{safe_name(name)}-{digest[:8]}"
+
+
 def create_run(
     root: Path,
     name: str,
@@ -163,7 +168,7 @@ def create_run(
     share with it (None if nothing); a folder whose plan says otherwise is
     refused (two plans would have to agree in 32 bits of it).
     """
-    run = Run(root / f"{safe_name(name)}-{digest[:8]}")
+    run = Run(root / folder_name(name, digest))
     plan_path = run.path / "plan.json"
     if plan_path.is_file():
         found = read_json(plan_path).get("digest")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from boothlab.errors import PhotoError, TrainingError, disk_errors
-from boothlab.files import sha256_json, write_bytes, write_json
+from boothlab.files import sha256_json, sweep_temporaries, write_bytes, write_json
 from boothlab.home import cache
 from boothlab.models.model import Model
 from boothlab.models.sampling import Sampler, sample
@@ -74,6 +74,7 @@ def class_images(request: ClassRequest, model: Callable[[], Model], progress: Pr
     with disk_errors(folder, "make class images"):
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):
+            sweep_temporaries(folder)
             write_json(folder / "manifest.json", {"format": 1, **request.described()})
             return _fill(folder, request, model, progress)
 
