@@ -234,7 +234,7 @@ def detector_figures(folder: Path, size: Size, count: int) -> Figures:
 
 def load_pipeline(folder: Path) -> StableDiffusionPipeline:
     """The packaged pipeline in float32 with the gates' sampler."""
-    pipeline = StableDiffusionPipeline.from_pretrained(folder / "sd", torch_dtype=torch.float32)
+    pipeline = StableDiffusionPipeline.from_pretrained(folder / "sd", dtype=torch.float32)
     pipeline.scheduler = diffusion.sampler()
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
