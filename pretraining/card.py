@@ -41,8 +41,8 @@ out. Figures below their bar are printed as they are.
 4. text-to-image: epsilon, scaled-linear 0.00085-0.012, min-SNR (gamma 5), 10 % empty captions, Muon, EMA 0.999
 5. identity encoder: supervised contrast over twins; head detector: one prediction per 8 x 8 pixels
 
-All figures again, from the shipped weights: `python -m pretraining all --work DIR` draws and trains what the judge
-needs, then `python -m pretraining gates --work DIR --out src/boothlab/assets/toon`.
+All figures again, from the shipped weights: `python -m pretraining draw --work DIR`, the same with `judge` (which is
+not shipped), then `python -m pretraining gates --work DIR --out src/boothlab/assets/toon`.
 
 ## Data and licences
 
