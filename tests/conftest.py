@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import boothlab  # noqa: F401 - switches the libraries' telemetry off before any of them is imported
-from photos_made import photo_folder
-from tiny import build_tiny_sd
+# One thread, here and in every process that a test starts: sums of several threads differ in their last bits from
+# those of one, and tiny models are slower with two. It must be said before torch is imported.
+os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
+
+import boothlab  # noqa: E402, F401 - switches the libraries' telemetry off before any of them is imported
+from photos_made import photo_folder  # noqa: E402
+from tiny import build_tiny_sd  # noqa: E402
 
 if TYPE_CHECKING:
     from boothlab.models.model import Model

@@ -37,7 +37,7 @@ FLOORS: dict[str, int] = {
     "studies": 5,
     "api": 6,
     "cli": 7,
-    "__main__": 7,
+    "__main__": 8,
     "web": 7,
 }
 """Room → floor. A module imports its own room and lower floors."""
