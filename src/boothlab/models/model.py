@@ -62,7 +62,10 @@ class Model(Protocol):
         """Prompts as the backbone wants them; differentiable where a text encoder is being trained."""
 
     def encode_image(self, pixels_B3HW: Tensor) -> Posterior:
-        """Pictures in [−1, 1] → posterior of their latents. No gradient."""
+        """Pictures in [−1, 1] → posterior of their latents, contiguous. No gradient.
+
+        Contiguous, because latents read from a cache are, and kernels round differently on another memory order.
+        """
 
     def decode(self, latents_BCHW: Tensor) -> Tensor:
         """Latents → (B, 3, 8H, 8W) in [−1, 1], clamped. No gradient."""

@@ -115,7 +115,7 @@ class Run:
                     f"Another process is working on {self.path}.", "Wait for it to end, or stop it."
                 ) from None
         try:
-            for folder in (self.path, self.checkpoints, self.snapshots):
+            for folder in (self.path, self.checkpoints, self.snapshots, self.path / "photos"):
                 sweep_temporaries(folder)
             event_log.mend(self.path / "events.jsonl")
             status = self.status()

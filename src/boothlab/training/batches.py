@@ -183,8 +183,7 @@ def noised(batch: Sequence[Dealt], draws: Sequence[Draw], prior_weight: float, d
         clean.append(posterior.draw(drawn.posterior_CHW[None].to(posterior.mean_BCHW.device)))
     instances = sum(dealt.role == "instance" for dealt in batch)
     return Noised(
-        # Freshly encoded latents may lie in another memory order than cached ones; kernels round differently on them.
-        clean_BCHW=torch.cat([latents.contiguous() for latents in clean]).to(device),
+        clean_BCHW=torch.cat(clean).to(device),
         noise_BCHW=torch.stack([drawn.noise_CHW for drawn in draws]).to(device),
         timestep_B=torch.tensor([drawn.timestep for drawn in draws], device=device),
         weight_B=torch.tensor(_weights(batch, prior_weight, instances), device=device),
