@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 from collections.abc import Sequence
@@ -159,11 +158,6 @@ def _toon() -> Finding:
         return Finding("built-in model toon", False, error.message)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     return Finding("built-in model toon", True, f"{size / 1e6:.0f} MB")
-
-
-def has_package(name: str) -> bool:
-    """Whether an optional package is installed, without importing it."""
-    return importlib.util.find_spec(name) is not None
 
 
 def inspect_words(words: Sequence[str], base: Base, suggestions: int) -> tuple[list[TokenReport], list[str]]:

@@ -84,10 +84,6 @@ class Photos(Config):
             raise ValueError("photos.framing is short for the first of photos.steps; give one of the two")
         return self
 
-    def needs_size(self) -> bool:
-        """Whether the size has still to be taken from the base model."""
-        return self.size is None
-
     def steps_for(self, framing: str) -> tuple[Step, ...]:
         """The steps, when "auto" turned out to mean ``framing``."""
         if self.steps is not None:
