@@ -23,6 +23,7 @@ FLOORS: dict[str, int] = {
     "photos": 1,
     "diffusion": 1,
     "subjects": 1,
+    "statistics": 1,
     "models": 2,
     "features": 2,
     "strategies": 3,
