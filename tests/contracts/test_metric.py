@@ -1,63 +1,83 @@
-"""What every metric promises. A new line in ``metrics/__init__.py`` is all it takes to be tested here."""
+"""What every metric promises. A new line in ``metrics/__init__.py`` is all it takes to be tested here.
+
+Each metric is tried on photographs and on drawings. Vectors come from its feature where that can be computed here
+and finds something in made pictures; elsewhere random vectors stand for them, since a metric only sees vectors.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass
+from functools import cache
 from typing import cast
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFilter
 
-from boothlab.evaluation.evaluate import Unavailable, evaluate
-from boothlab.features.feature import Pictures, Vectors
-from boothlab.generation.generate import Picture
+from boothlab.errors import NoWeights
+from boothlab.features.feature import Feature, Vectors
 from boothlab.metrics import METRICS
-from boothlab.metrics.metric import AnyMetric, Metric, Reference, SetMetric
+from boothlab.metrics.metric import PAIRED, AnyMetric, Domain, Metric, Reference, Role, feature_of
 from photos_made import made_photo
 
 SIZE = (64, 64)
+PICTURES, PHOTOS = 8, 6
+ROLES: tuple[Role, ...] = ("context", "bare", "class", "unrelated")
+KNOWN: tuple[Reference, ...] = ("held_out", "train", "originals", "base", "prompt", "none")
+PROMPTS = [f"a photo of a person with a {c} background" for c in ("red", "blue", "green", "yellow") * 2]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A metric, the feature it works on, and vectors of pictures and of what they are compared with."""
+
+    metric: AnyMetric
+    feature: Feature
+    generated: Vectors
+    references: Vectors
+
+    @property
+    def paired(self) -> bool:
+        return set(self.metric.references) <= set(PAIRED)
+
+    @property
+    def alone(self) -> bool:
+        return self.metric.references == ("none",)
+
+    def score(self, generated: Vectors, references: Vectors | None = None) -> np.ndarray:
+        """(n,) values of a metric, or (1,) of a metric of sets."""
+        compared = self.references if references is None else references
+        if isinstance(self.metric, Metric):
+            return self.metric.values(generated, compared)
+        return np.array([self.metric.value(generated, compared)])
+
+
+@cache
+def vectors(feature: Feature, first: int, count: int) -> Vectors:
+    """Of made pictures, or of nothing but chance where the feature is not here or sees nothing in them."""
+    if feature.missing() is None:
+        found = feature.extract([np.asarray(made_photo(first + k, SIZE)) for k in range(count)])
+        if not np.isnan(found).any():
+            return found
+        return np.random.default_rng(first).normal(size=(count, found.shape[1])) / np.sqrt(found.shape[1])
+    return np.random.default_rng(first).normal(size=(count, 24)) / np.sqrt(24)
 
 
 @pytest.fixture(params=METRICS, ids=lambda metric: metric.name)
 def metric(request: pytest.FixtureRequest) -> AnyMetric:
-    """Every metric whose feature can be computed here."""
-    found = cast(AnyMetric, request.param)
-    reason = found.needs.missing()
-    if reason is not None:
-        pytest.skip(reason)
-    return found
+    return cast(AnyMetric, request.param)
 
 
-def pictures(first: int, count: int) -> list[np.ndarray]:
-    return [np.asarray(made_photo(first + k, SIZE)) for k in range(count)]
-
-
-def blurred(pixels: np.ndarray, radius: float) -> np.ndarray:
-    return np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(radius)))
-
-
-def noisy(pixels: np.ndarray, strength: float) -> np.ndarray:
-    noise = np.random.default_rng(3).normal(0, strength, pixels.shape)
-    return np.clip(pixels + noise, 0, 255).astype(np.uint8)
-
-
-def features(metric: AnyMetric, images: Pictures) -> Vectors:
-    return metric.needs.extract(images)
-
-
-def score(metric: AnyMetric, generated: Vectors, references: Vectors) -> np.ndarray:
-    """(n,) values of a metric, or (1,) of a metric of sets."""
-    if isinstance(metric, Metric):
-        return metric.values(generated, references)
-    return np.array([metric.value(generated, references)])
-
-
-def no_better(metric: AnyMetric, value: float, best: float) -> bool:
-    return value >= best - 1e-9 if metric.better == "lower" else value <= best + 1e-9
+@pytest.fixture(params=["photographs", "drawings"])
+def case(metric: AnyMetric, request: pytest.FixtureRequest) -> Case:
+    feature = feature_of(metric, cast(Domain, request.param))
+    generated = vectors(feature, 0, PICTURES)
+    if metric.references == ("none",):
+        return Case(metric, feature, generated, generated[:0])
+    if metric.references == ("prompt",) and feature.texts is not None and feature.missing() is None:
+        return Case(metric, feature, generated, feature.texts(PROMPTS))
+    paired = set(metric.references) <= set(PAIRED)
+    return Case(metric, feature, generated, vectors(feature, 20, PICTURES if paired else PHOTOS))
 
 
 def test_facts(metric: AnyMetric) -> None:
@@ -73,136 +93,127 @@ def test_facts(metric: AnyMetric) -> None:
     assert low < high
     assert not math.isnan(low + high) or (math.isinf(low) and math.isinf(high))
     assert metric.references
-    assert set(metric.references) <= {"held_out", "train", "none"}
-    assert metric.needs.name
-    assert metric.needs.version
+    assert set(metric.references) <= set(KNOWN)
+    assert len({reference in PAIRED for reference in metric.references}) == 1, "row by row or not, never both"
+    assert metric.on
+    assert set(metric.on) <= set(ROLES)
+    assert metric.minimum_references >= 1
+    assert isinstance(metric, Metric) or metric.minimum >= 1
     if metric.better == "neither":
         assert metric.caution, "a number without a direction needs a word on how to read it"
 
 
-def test_values_are_numbers_within_bounds(metric: AnyMetric) -> None:
-    rows = features(metric, pictures(0, 6))
-    values = score(metric, rows, features(metric, pictures(20, 4)))
-    assert values.shape == ((6,) if isinstance(metric, Metric) else (1,))
+def test_what_is_missing_is_said_and_never_replaced(case: Case) -> None:
+    assert case.feature.name
+    assert case.feature.version
+    assert case.feature.source
+    reason = case.feature.missing()
+    if reason is None:
+        found = case.feature.extract([np.asarray(made_photo(0, SIZE))])
+        assert found.ndim == 2
+        assert len(found) == 1
+        return
+    assert len(reason) > 30, "say what is not there and what to do"
+    with pytest.raises(NoWeights) as raised:
+        case.feature.extract([np.asarray(made_photo(0, SIZE))])
+    assert raised.value.message == reason
+
+
+def test_values_are_numbers_within_bounds(case: Case) -> None:
+    values = case.score(case.generated)
+    assert values.shape == ((PICTURES,) if isinstance(case.metric, Metric) else (1,))
     assert values.dtype == np.float64
     assert np.isfinite(values).all()
-    assert (values >= metric.bounds[0]).all()
-    assert (values <= metric.bounds[1]).all()
+    assert (values >= case.metric.bounds[0]).all()
+    assert (values <= case.metric.bounds[1]).all()
 
 
-def test_a_picture_of_the_reference_set_is_best(metric: AnyMetric) -> None:
-    rows = features(metric, pictures(0, 6))
-    if metric.references == ("none",):
-        alike = float(score(metric, np.repeat(rows[:1], 6, axis=0), rows[:0])[0])
-        assert alike == pytest.approx(metric.bounds[0] if metric.better == "higher" else metric.bounds[1], abs=1e-6)
-        return
-    if isinstance(metric, SetMetric):
-        best = metric.value(rows, rows)
-        others = [metric.value(features(metric, pictures(30 * k, 6)), rows) for k in (1, 2)]
+def test_copies_stand_at_one_end(case: Case) -> None:
+    copies, rows = case.metric.copies, case.generated
+    if copies is None:
+        pytest.skip("copies are not at an end of this scale")
+    if case.alone:
+        values = case.score(np.repeat(rows[:1], PICTURES, axis=0))
+    elif case.paired or not isinstance(case.metric, Metric):
+        values = case.score(rows, rows)
     else:
-        best = float(metric.values(rows[:1], rows[:1])[0])
-        others = [float(value) for value in metric.values(rows[1:], rows[:1])]
-    directed = metric if metric.better != "neither" else replace(metric, better="lower")
-    assert all(no_better(directed, value, best) for value in others)
-    assert max(abs(value - best) for value in others) > 1e-3
-    assert best == pytest.approx(directed.bounds[0] if directed.better == "lower" else directed.bounds[1], abs=1e-6)
+        values = np.concatenate([case.score(rows[k : k + 1], rows[k : k + 1]) for k in range(PICTURES)])
+    np.testing.assert_allclose(values, copies, rtol=0, atol=2e-6)
+    others = case.score(rows)
+    inside = others >= copies - 1e-9 if copies <= values_middle(case.metric) else others <= copies + 1e-9
+    assert inside.all()
 
 
-@pytest.mark.parametrize("damage", [blurred, noisy], ids=["blur", "noise"])
-def test_grows_worse_with_damage(metric: AnyMetric, damage: object) -> None:
-    originals = pictures(0, 4)
-    rows = features(metric, originals)
-    if metric.references == ("none",):
-        means = alike_series(metric, originals)
-    elif metric.better == "neither":
-        pytest.skip("has no direction")
+def values_middle(metric: AnyMetric) -> float:
+    """A number between the ends of the scale."""
+    low, high = metric.bounds
+    return 1.5 * low + 0.5 if math.isinf(high) and low > 0 else (low + high) / 2
+
+
+def test_the_nearer_pictures_are_the_better_ones(case: Case) -> None:
+    """Rows a little and a lot away from the references; spread widely or hardly, where there are none."""
+    noise = np.random.default_rng(1).normal(size=case.generated.shape)
+    scale = float(np.abs(case.generated).mean())
+    if case.alone and isinstance(case.metric, Metric):
+        better, worse = case.generated, np.full_like(case.generated, np.nan, dtype=np.float64)
+    elif case.alone:
+        better, worse = case.generated, case.generated[:1] + 0.01 * (case.generated - case.generated[:1])
     else:
-        means = []
-        for strength in (0, 2, 6, 20):
-            damaged = features(metric, [damage(image, strength) for image in originals])  # type: ignore[operator]
-            pairs = [score(metric, damaged[k : k + 1], rows[k : k + 1]) for k in range(4)]
-            means.append(float(np.mean(pairs)))
-    for better, worse in zip(means, means[1:], strict=False):
-        assert no_better(metric, worse, better)
-    assert abs(means[-1] - means[0]) > 1e-3
+        middle = np.resize(case.references, case.generated.shape)
+        better, worse = middle + 1e-4 * scale * noise, 4 * scale * noise
+    good, bad = (float(case.score(rows).mean()) for rows in (better, worse))
+    leaks = case.metric.on == ("class",) and not case.paired
+    if case.metric.better == "neither":
+        assert abs(good - bad) > 1e-6
+    elif (case.metric.better == "higher") != leaks:
+        assert good > bad
+    else:
+        assert good < bad
 
 
-def alike_series(metric: AnyMetric, originals: Sequence[np.ndarray]) -> list[float]:
-    """Values while all pictures move towards one of them."""
-    shares = (0.0, 0.3, 0.6, 1.0)
-    mixed = [[(1 - s) * image + s * originals[0] for image in originals] for s in shares]
-    rows = [features(metric, [image.astype(np.uint8) for image in images]) for images in mixed]
-    values = [float(score(metric, row, row[:0])[0]) for row in rows]
-    return values if metric.better == "higher" else values[::-1]
-
-
-def test_order_and_batches_do_not_matter(metric: AnyMetric) -> None:
-    images = pictures(0, 6)
-    generated, references = features(metric, images), features(metric, pictures(20, 5))
-    values = score(metric, generated, references)
-    order = np.array([3, 0, 5, 1, 4, 2])
-    shuffled = score(metric, generated[order], references[::-1])
-    expected = values[order] if isinstance(metric, Metric) else values
+def test_order_and_batches_do_not_matter(case: Case) -> None:
+    values = case.score(case.generated)
+    order = np.array([3, 0, 5, 1, 4, 2, 7, 6])
+    references = case.references[order] if case.paired else case.references[::-1]
+    shuffled = case.score(case.generated[order], references)
+    expected = values[order] if isinstance(case.metric, Metric) else values
     np.testing.assert_allclose(shuffled, expected, rtol=0, atol=1e-9)
-    one_by_one = np.concatenate([features(metric, [image]) for image in images])
-    np.testing.assert_allclose(one_by_one, generated, rtol=1e-5, atol=1e-6)
-    if isinstance(metric, Metric):
-        parts = [metric.values(generated[:2], references), metric.values(generated[2:], references)]
+    if isinstance(case.metric, Metric):
+        halves = [slice(0, 2), slice(2, None)]
+        parts = [case.score(case.generated[h], case.references[h] if case.paired else None) for h in halves]
         np.testing.assert_allclose(np.concatenate(parts), values, rtol=0, atol=1e-9)
 
 
-def test_inputs_are_not_written_to(metric: AnyMetric) -> None:
-    images = pictures(0, 3)
-    rows = features(metric, images)
-    for array in (*images, rows):
-        array.setflags(write=False)
-    features(metric, images)
-    score(metric, rows, rows)
+def test_the_same_vectors_give_the_same_bits_whatever_their_precision(case: Case) -> None:
+    single = case.generated.astype(np.float32), case.references.astype(np.float32)
+    first, second = case.score(*single), case.score(*single)
+    assert first.tobytes() == second.tobytes()
+    double = case.score(single[0].astype(np.float64), single[1].astype(np.float64))
+    np.testing.assert_allclose(first, double, rtol=0, atol=1e-9)
 
 
-def on_disk(folder: Path, images: Sequence[np.ndarray]) -> list[Picture]:
-    found = []
-    for index, image in enumerate(images):
-        Image.fromarray(image).save(folder / f"{index}.png")
-        found.append(Picture(folder / f"{index}.png", f"prompt {index}", index))
-    return found
-
-
-def test_scores_carry_what_they_belong_to(metric: AnyMetric, tmp_path: Path) -> None:
-    drawn = on_disk(tmp_path, pictures(0, 3))
-    photos: Mapping[Reference, Pictures] = {"held_out": pictures(20, 4), "train": pictures(40, 2)}
-    scores, missing = evaluate("run-1", {"step-000003": drawn}, photos, [metric])
-    assert missing == []
-    for reference in metric.references:
-        mine = [s for s in scores if s.reference == reference]
-        expected = score(
-            metric,
-            features(metric, [picture.pixels() for picture in drawn]),
-            features(metric, photos[reference]) if reference != "none" else np.zeros((0, 1)),
+def test_rows_of_nothing_count_as_absent(case: Case) -> None:
+    holes = np.full((1, case.generated.shape[1]), np.nan)
+    values = case.score(case.generated)
+    if case.paired:
+        with_hole = case.score(
+            np.concatenate([case.generated, case.generated[:1], holes]),
+            np.concatenate([case.references, holes, case.references[:1]]),
         )
-        assert [s.value for s in mine] == pytest.approx(list(expected), abs=1e-9)
-        assert {(s.run, s.snapshot, s.metric) for s in mine} == {("run-1", "step-000003", metric.name)}
-        if isinstance(metric, Metric):
-            assert [(s.prompt, s.seed) for s in mine] == [(f"prompt {k}", str(k)) for k in range(3)]
-        else:
-            assert [(s.prompt, s.seed) for s in mine] == [("", "")]
+        assert np.isnan(with_hole[PICTURES:]).all()
+    else:
+        references = case.references if case.alone else np.concatenate([holes, case.references])
+        with_hole = case.score(np.concatenate([case.generated, holes]), references)
+    if isinstance(case.metric, Metric):
+        np.testing.assert_allclose(with_hole[:PICTURES], values, rtol=0, atol=1e-9)
+        assert np.isnan(with_hole[PICTURES:]).all() or (case.alone and with_hole[PICTURES] == case.metric.bounds[0])
+    else:
+        np.testing.assert_allclose(with_hole, values, rtol=0, atol=1e-9)
 
 
-def test_what_cannot_be_known_is_said_not_guessed(metric: AnyMetric, tmp_path: Path) -> None:
-    drawn = on_disk(tmp_path, pictures(0, 3))
-    photos: Mapping[Reference, Pictures] = {"held_out": [], "train": []}
-    gone = replace(metric, needs=replace(metric.needs, missing=lambda: "the weights are not here"))
-    scores, missing = evaluate("r", {"s": drawn}, photos, [gone])
-    assert scores == []
-    assert {m.reason for m in missing} == {"the weights are not here"}
-    scores, missing = evaluate("r", {"s": drawn}, photos, [metric])
-    wanted = [reference for reference in metric.references if reference != "none"]
-    assert sorted(m.reference for m in missing) == sorted(wanted)
-    assert all(isinstance(m, Unavailable) and "photos" in m.reason for m in missing)
-    if isinstance(metric, SetMetric):
-        assert metric.minimum >= 1
-        some: Mapping[Reference, Pictures] = {"held_out": pictures(20, 2), "train": pictures(40, 2)}
-        scores, missing = evaluate("r", {"s": drawn[: metric.minimum - 1]}, some, [metric])
-        assert scores == []
-        assert {m.metric for m in missing} == {metric.name}
-        assert all(f"needs {metric.minimum}" in m.reason for m in missing)
+def test_inputs_are_not_written_to(case: Case) -> None:
+    generated, references = case.generated.copy(), case.references.copy()
+    for array in (generated, references):
+        array.setflags(write=False)
+    case.score(generated, references)
+    np.testing.assert_array_equal(generated, case.generated)

@@ -22,11 +22,13 @@ METRIC = '''
 import numpy as np
 
 from boothlab.features.lpips import LPIPS_ALEX
+from boothlab.metrics.distances import present
 from boothlab.metrics.metric import Metric
 
 
 def values(generated, references):
-    return np.sqrt(((generated.astype(float)[:, None] - references[None]) ** 2).sum(2)).mean(1){spoilt}
+    seen = present(references)
+    return np.sqrt(((generated.astype(float)[:, None] - seen[None]) ** 2).sum(2)).mean(1){spoilt}
 
 
 METRIC = Metric(

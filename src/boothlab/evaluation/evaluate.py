@@ -9,9 +9,10 @@ import numpy as np
 
 from boothlab.evaluation.config import Evaluation
 from boothlab.evaluation.scores import Score
+from boothlab.features.faces import Domain
 from boothlab.features.feature import Feature, Pictures, Vectors
 from boothlab.generation.generate import Order, Picture
-from boothlab.metrics.metric import AnyMetric, Metric, Reference
+from boothlab.metrics.metric import AnyMetric, Metric, Reference, feature_of
 from boothlab.progress import Progress, silent
 from boothlab.seeds import derive
 from boothlab.subjects import Subject, fill
@@ -46,9 +47,12 @@ def evaluate(
     references: Mapping[Reference, Pictures],
     metrics: Sequence[AnyMetric],
     progress: Progress = silent,
+    domain: Domain = "photographs",
 ) -> tuple[list[Score], list[Unavailable]]:
     """All scores of all snapshots. ``pictures`` maps a snapshot's name (or "base") to what it drew."""
-    features = {metric.needs.name: metric.needs for metric in metrics if metric.needs.missing() is None}
+    metrics = [metric for metric in metrics if "context" in metric.on]
+    needed = [feature_of(metric, domain) for metric in metrics if _references_of(metric)]
+    features = {feature.name: feature for feature in needed if feature.missing() is None}
     names = [*pictures, *references]
     vectors: dict[tuple[str, str], Vectors] = {}
     for feature in features.values():
@@ -64,13 +68,18 @@ def evaluate(
     missing: list[Unavailable] = []
     for snapshot, drawn in pictures.items():
         for metric in metrics:
-            for reference in metric.references:
-                found = _one(run, snapshot, metric, reference, drawn, vectors, references)
+            for reference in _references_of(metric):
+                feature = feature_of(metric, domain)
+                found = _one(run, snapshot, metric, feature, reference, drawn, vectors, references)
                 if isinstance(found, Unavailable):
                     missing.append(found)
                 else:
                     scores += found
     return scores, list(dict.fromkeys(missing))
+
+
+def _references_of(metric: AnyMetric) -> list[Reference]:
+    return [reference for reference in metric.references if reference in ("held_out", "train", "none")]
 
 
 def _as_reference(name: str) -> Reference:
@@ -87,21 +96,25 @@ def _one(
     run: str,
     snapshot: str,
     metric: AnyMetric,
+    feature: Feature,
     reference: Reference,
     drawn: Sequence[Picture],
     vectors: Mapping[tuple[str, str], Vectors],
     references: Mapping[Reference, Pictures],
 ) -> list[Score] | Unavailable:
-    reason = metric.needs.missing()
+    reason = feature.missing()
     if reason is not None:
         return Unavailable(metric.name, reference, reason)
-    generated = vectors[metric.needs.name, snapshot]
+    generated = vectors[feature.name, snapshot]
     if reference == "none":
         compared: Vectors = np.zeros((0, generated.shape[1]))
     elif len(references.get(reference, ())) == 0:
         return Unavailable(metric.name, reference, f"there are no {reference.replace('_', '-')} photos")
     else:
-        compared = vectors[metric.needs.name, reference]
+        compared = vectors[feature.name, reference]
+    if reference != "none" and len(compared) < metric.minimum_references:
+        reason = f"it needs {metric.minimum_references} photos; there are {len(compared)}"
+        return Unavailable(metric.name, reference, reason)
     if isinstance(metric, Metric):
         values = metric.values(generated, compared)
         return [

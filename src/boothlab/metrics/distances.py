@@ -11,6 +11,11 @@ CHUNK = 1 << 16
 """Columns taken at once: LPIPS vectors have up to millions, and float64 copies of all of them would not fit."""
 
 
+def present(rows: Vectors) -> Vectors:
+    """The rows without NaN: pictures that hold something to describe."""
+    return rows[~np.isnan(rows).any(axis=1)]
+
+
 def squared_distances(left: Vectors, right: Vectors) -> Values:
     """(n, D), (m, D) → (n, m) of ‖l − r‖², summed in float64, never negative.
 

@@ -6,13 +6,13 @@ import numpy as np
 
 from boothlab.features.feature import Vectors
 from boothlab.features.lpips import LPIPS_ALEX
-from boothlab.metrics.distances import squared_distances
+from boothlab.metrics.distances import present, squared_distances
 from boothlab.metrics.metric import Metric, Values
 
 
 def values(generated: Vectors, references: Vectors) -> Values:
     """For each picture the mean LPIPS to all reference photos, (n,)."""
-    return np.asarray(squared_distances(generated, references).mean(axis=1))
+    return np.asarray(squared_distances(generated, present(references)).mean(axis=1))
 
 
 METRIC = Metric(
@@ -22,8 +22,9 @@ METRIC = Metric(
     unit="LPIPS (AlexNet, v0.1)",
     bounds=(0.0, float("inf")),
     needs=LPIPS_ALEX,
-    references=("held_out", "train"),
+    references=("held_out", "train", "originals"),
     values=values,
     source="Zhang et al. 2018 (arXiv:1801.03924)",
     caution="Compares layout and texture, not identity; it also falls when the pictures become alike.",
+    copies=0.0,
 )

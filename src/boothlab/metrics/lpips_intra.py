@@ -6,14 +6,14 @@ import numpy as np
 
 from boothlab.features.feature import Vectors
 from boothlab.features.lpips import LPIPS_ALEX
-from boothlab.metrics.distances import squared_distances
+from boothlab.metrics.distances import present, squared_distances
 from boothlab.metrics.metric import SetMetric
 
 
 def value(generated: Vectors, references: Vectors) -> float:
     """Mean LPIPS over all pairs of different pictures."""
-    pairs = np.triu_indices(len(generated), k=1)
-    return float(squared_distances(generated, generated)[pairs].mean())
+    seen = present(generated)
+    return float(squared_distances(seen, seen)[np.triu_indices(len(seen), k=1)].mean())
 
 
 METRIC = SetMetric(
@@ -28,4 +28,6 @@ METRIC = SetMetric(
     minimum=2,
     source="Zhang et al. 2018 (arXiv:1801.03924); DIV of Ruiz et al. 2023 without its grouping by prompt",
     caution="Over all prompts: different prompts make different pictures.",
+    on=("context", "bare", "class"),
+    copies=0.0,
 )

@@ -6,13 +6,13 @@ import numpy as np
 
 from boothlab.features.feature import Vectors
 from boothlab.features.lpips import LPIPS_ALEX
-from boothlab.metrics.distances import squared_distances
+from boothlab.metrics.distances import present, squared_distances
 from boothlab.metrics.metric import Metric, Values
 
 
 def values(generated: Vectors, references: Vectors) -> Values:
     """For each picture the smallest LPIPS to any reference photo, (n,)."""
-    return np.asarray(squared_distances(generated, references).min(axis=1))
+    return np.asarray(squared_distances(generated, present(references)).min(axis=1))
 
 
 METRIC = Metric(
@@ -26,4 +26,6 @@ METRIC = Metric(
     values=values,
     source="Zhang et al. 2018 (arXiv:1801.03924)",
     caution="Much lower to training photos than to held-out photos is a sign of copying.",
+    on=("context", "bare"),
+    copies=0.0,
 )
