@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,8 @@ class Feature:
     """``extract`` maps N pictures to (N, D). ``version`` changes whenever the numbers would.
 
     ``missing`` returns None when the feature can be computed here, else one sentence: what is not there and how
-    to get it. ``texts``, where there is one, maps N prompts to (N, D) in the same space.
+    to get it. ``texts``, where there is one, maps N prompts to (N, D) in the same space. ``weights``, where there is
+    one, names the file that a user supplied and on whose content the numbers depend besides ``version``.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Feature:
     missing: Callable[[], str | None]
     source: str
     texts: Callable[[Sequence[str]], Vectors] | None = None
+    weights: Callable[[], Path] | None = None
 
 
 @dataclass(frozen=True, slots=True)

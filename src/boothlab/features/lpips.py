@@ -17,6 +17,8 @@ import numpy as np
 
 from boothlab.assets import asset
 from boothlab.features.feature import Feature, Pictures, Vectors
+from boothlab.features.supplied import demand
+from boothlab.features.transforms import resized, same_size
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,36 +53,76 @@ def embed(pixels_B3HW: Tensor) -> Tensor:
     side is shorter than 32 pixels.
     """
     import torch
-    from torch.nn import functional
+
+    if min(pixels_B3HW.shape[-2:]) < SMALLEST:
+        raise ValueError(f"LPIPS wants pictures of at least {SMALLEST} px, not {tuple(pixels_B3HW.shape[-2:])}")
+    weights = _weights()
+    with torch.no_grad():
+        layers = _trunk(pixels_B3HW)
+        return torch.cat([weighed(x, weights[f"head.{index}"]) for index, x in enumerate(layers)], dim=1)
+
+
+def weighed(layer_BCHW: Tensor, head_C: Tensor) -> Tensor:
+    """One layer's part of φ: sqrt(w / HW) · ŷ, flattened to (B, C·H·W). The home of the formula, for every trunk."""
+    unit = layer_BCHW / (layer_BCHW.square().sum(dim=1, keepdim=True).sqrt() + 1e-10)
+    area = layer_BCHW.shape[-1] * layer_BCHW.shape[-2]
+    return (unit * (head_C.reshape(1, -1, 1, 1) / area).sqrt()).flatten(1)
+
+
+def centred(pixels_B3HW: Tensor) -> Tensor:
+    """Pixels in [−1, 1] as the networks of LPIPS v0.1 (and torchvision's) want them. Raises ValueError outside it."""
+    import torch
 
     low, high = float(pixels_B3HW.min()), float(pixels_B3HW.max())
     if low < -1.0 or high > 1.0:
         raise ValueError(f"LPIPS wants pixels in [-1, 1]; these run from {low:.3f} to {high:.3f}")
-    if min(pixels_B3HW.shape[-2:]) < SMALLEST:
-        raise ValueError(f"LPIPS wants pictures of at least {SMALLEST} px, not {tuple(pixels_B3HW.shape[-2:])}")
+
+    return (pixels_B3HW - torch.tensor(SHIFT).reshape(1, 3, 1, 1)) / torch.tensor(SCALE).reshape(1, 3, 1, 1)
+
+
+def _trunk(pixels_B3HW: Tensor) -> list[Tensor]:
+    """The five layers of AlexNet after their ReLUs."""
+    from torch.nn import functional
+
     weights = _weights()
-    x = (pixels_B3HW - torch.tensor(SHIFT).reshape(1, 3, 1, 1)) / torch.tensor(SCALE).reshape(1, 3, 1, 1)
-    parts = []
-    with torch.no_grad():
-        for index, (_, stride, padding, pooled) in enumerate(LAYERS):
-            if pooled:
-                x = functional.max_pool2d(x, kernel_size=3, stride=2)
-            kernel, bias = weights[f"trunk.{index}.weight"], weights[f"trunk.{index}.bias"]
-            x = functional.relu(functional.conv2d(x, kernel, bias, stride, padding))
-            unit = x / (x.square().sum(dim=1, keepdim=True).sqrt() + 1e-10)
-            area = x.shape[-1] * x.shape[-2]
-            parts.append((unit * (weights[f"head.{index}"].reshape(1, -1, 1, 1) / area).sqrt()).flatten(1))
-    return torch.cat(parts, dim=1)
+    x = centred(pixels_B3HW)
+    layers = []
+    for index, (_, stride, padding, pooled) in enumerate(LAYERS):
+        if pooled:
+            x = functional.max_pool2d(x, kernel_size=3, stride=2)
+        kernel, bias = weights[f"trunk.{index}.weight"], weights[f"trunk.{index}.bias"]
+        x = functional.relu(functional.conv2d(x, kernel, bias, stride, padding))
+        layers.append(x)
+    return layers
 
 
 def extract(pictures: Pictures) -> Vectors:
     """(N, D) float32, one picture at a time (memory: 600 kB a picture at 128 px, 10 MB at 512 px)."""
     import torch
 
+    demand(missing())
+    same_size(pictures)
     rows = []
     for pixels in pictures:
         tensor = torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None].float() / 127.5 - 1.0
         rows.append(embed(tensor)[0].numpy())
+    return np.stack(rows)
+
+
+POOLED_SIDE = 224
+"""Pixels per side that AlexNet was trained at; pooled features of other sizes would not be comparable."""
+
+
+def extract_pooled(pictures: Pictures) -> Vectors:
+    """(N, 256) float32: AlexNet's fifth layer, averaged over the picture."""
+    import torch
+
+    demand(missing())
+    rows = []
+    with torch.no_grad():
+        for pixels in pictures:
+            small = torch.from_numpy(resized(pixels, POOLED_SIDE)).clamp(0, 255).permute(2, 0, 1)[None] / 127.5 - 1.0
+            rows.append(_trunk(small)[-1].mean(dim=(2, 3))[0].numpy())
     return np.stack(rows)
 
 
@@ -97,4 +139,12 @@ LPIPS_ALEX = Feature(
     extract=extract,
     missing=missing,
     source="Zhang et al. 2018; weights: torchvision AlexNet and LPIPS v0.1 linear heads",
+)
+
+ALEXNET_POOLED = Feature(
+    name="alexnet-conv5",
+    version="1",
+    extract=extract_pooled,
+    missing=missing,
+    source="Krizhevsky 2014 (arXiv:1404.5997); weights: torchvision AlexNet, as shipped for LPIPS",
 )

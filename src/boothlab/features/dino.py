@@ -1,0 +1,80 @@
+"""DINO ViT-S/16, the image similarity that DreamBooth prefers. The weights are supplied by the user.
+
+Vectors have unit length. Preprocessing as in Custom Diffusion's and DINO's evaluation code: shorter side 256
+bicubic, middle 224, ImageNet mean and deviation. Source: Caron et al. 2021 (arXiv:2104.14294).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from boothlab.errors import NoWeights
+from boothlab.features.feature import Feature, Pictures, Vectors
+from boothlab.features.supplied import configuration, demand, weights_folder
+from boothlab.features.transforms import cropped, standardised
+
+MEAN = (0.485, 0.456, 0.406)
+DEVIATION = (0.229, 0.224, 0.225)
+"""Per channel, of ImageNet in 0–1."""
+
+SHORTEST, SIDE = 256, 224
+
+VIT_S_16 = {"hidden_size": 384, "num_hidden_layers": 12, "patch_size": 16}
+
+
+def folder() -> Path:
+    """Where a user puts DINO ViT-S/16 in transformers' format."""
+    return weights_folder() / "dino"
+
+
+@lru_cache(maxsize=1)
+def _model(where: Path) -> Any:
+    from transformers import ViTModel
+
+    try:
+        model = ViTModel.from_pretrained(where, local_files_only=True, use_safetensors=True, add_pooling_layer=False)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise NoWeights(f"DINO in {where} cannot be read: {error}.", "Copy the folder again.") from error
+    return model.float().eval()
+
+
+def extract(pictures: Pictures) -> Vectors:
+    """(N, 384) float32 of unit length: the class token after the last normalisation, one picture at a time."""
+    import torch
+
+    demand(missing())
+    rows = []
+    with torch.no_grad():
+        for pixels in pictures:
+            batch = torch.from_numpy(standardised(cropped(pixels, SHORTEST, SIDE), MEAN, DEVIATION))[None]
+            token = _model(folder())(pixel_values=batch).last_hidden_state[:, 0]
+            rows.append(torch.nn.functional.normalize(token, dim=1)[0].numpy())
+    return np.stack(rows)
+
+
+def missing() -> str | None:
+    """One sentence until the folder holds DINO ViT-S/16."""
+    lacking = [name for name in ("config.json", "model.safetensors") if not (folder() / name).is_file()]
+    if lacking:
+        return (
+            f"DINO ViT-S/16 is not here: copy its transformers folder (facebook/dino-vits16) to {folder()}; "
+            f"lacking: {', '.join(lacking)}."
+        )
+    told = configuration(folder())
+    if any(told.get(name) != size for name, size in VIT_S_16.items()):
+        return f"The model in {folder()} is not DINO ViT-S/16; scores of other sizes are not comparable."
+    return None
+
+
+DINO = Feature(
+    name="dino-vit-s-16",
+    version="1",
+    extract=extract,
+    missing=missing,
+    source="Caron et al. 2021 (arXiv:2104.14294), facebook/dino-vits16",
+    weights=lambda: folder() / "model.safetensors",
+)

@@ -1,0 +1,43 @@
+"""Weights that do not ship: where a user puts them, and how their absence is said. (Torch-free.)
+
+Everything lies in one folder below boothlab's home, so that a metric that lacks its weights can name the place.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from boothlab.errors import NoWeights, RunDamaged
+from boothlab.features.feature import Feature, Pictures, Vectors
+from boothlab.files import read_json
+from boothlab.home import home
+
+
+def weights_folder() -> Path:
+    """Below :func:`boothlab.home.home`; it need not exist."""
+    return home() / "weights"
+
+
+def configuration(folder: Path) -> dict[str, Any]:
+    """``config.json`` of a folder in transformers' format; empty where it cannot be read."""
+    try:
+        told = read_json(folder / "config.json")
+    except RunDamaged:
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def demand(reason: str | None) -> None:
+    """Raise :class:`NoWeights` with ``reason``, unless it is None."""
+    if reason is not None:
+        raise NoWeights(reason)
+
+
+def unfit(name: str, reason: str) -> Feature:
+    """A feature that never exists, for the kind of pictures that a metric was not made for."""
+
+    def extract(pictures: Pictures) -> Vectors:
+        raise NoWeights(reason)
+
+    return Feature(name=name, version="0", extract=extract, missing=lambda: reason, source="none")
