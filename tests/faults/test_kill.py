@@ -25,8 +25,8 @@ from boothlab.runs.run import Run
 from command_line import command, environment
 from training_made import Place, make_place, result
 
-STEPS = 24
-POLL_SECONDS = 0.0005
+STEPS = 12
+POLL_SECONDS = 0.002
 
 
 @pytest.fixture(scope="module")
@@ -99,23 +99,16 @@ def inside_writes_of(place: Place, name: str) -> Callable[[], bool]:
     """While something unfinished lies in a folder called ``name``."""
 
     def due() -> bool:
-        for folder in (*place.path.glob(f"runs/*/{name}"), *place.path.glob(f"home/cache/{name}/*")):
+        folders = [*place.path.glob(f"runs/*/{name}"), *place.path.glob(f"home/cache/{name}/*")]
+        if not folders:
+            time.sleep(10 * POLL_SECONDS)  # long before the moment: leave the processor to the victim
+        for folder in folders:
             try:
                 if any(is_temporary(Path(entry)) for entry in os.listdir(folder)):
                     return True
             except FileNotFoundError:
                 continue
         return False
-
-    return due
-
-
-def after_steps(place: Place, lines: int) -> Callable[[], bool]:
-    """Once the event log has so many lines."""
-
-    def due() -> bool:
-        found = list(place.path.glob("runs/*/events.jsonl"))
-        return bool(found) and found[0].read_bytes().count(b"\n") >= lines
 
     return due
 
@@ -128,15 +121,14 @@ def check_clean(run: Run) -> None:
     assert steps == list(range(1, STEPS + 1))
 
 
-def test_killed_three_times(tiny_sd: Path, tmp_path: Path, undisturbed: dict[str, object]) -> None:
+def test_killed_where_it_hurts(tiny_sd: Path, tmp_path: Path, undisturbed: dict[str, object]) -> None:
     place = make_place(tmp_path, tiny_sd, steps=STEPS, prior=True)
     victim = Victim(place)
     assert victim.kill_when(inside_writes_of(place, "class-images"))
     assert victim.kill_when(inside_writes_of(place, "checkpoints"))
     assert any(name.startswith("step-") for name in victim.unfinished), "the kill missed the checkpoint's write"
-    assert victim.kill_when(after_steps(place, random.Random().randint(8, STEPS)))
     run = victim.finish()
-    assert victim.kills == 3
+    assert victim.kills == 2
     assert result(run) == undisturbed
     check_clean(run)
 

@@ -97,6 +97,7 @@ def test_the_adapter_alone_loads_beside_the_base_model(run: Run, tmp_path: Path)
     assert np.abs(stock(names["pipe"], run, PROMPT) - ours(run, PROMPT)).max() <= 1
 
 
+@pytest.mark.parametrize("run", ["dora"], indirect=True)
 def test_half_precision_is_half_as_large(run: Run, tmp_path: Path) -> None:
     sizes = [
         api.export(run.path, tmp_path / kind, "1", "diffusers", kind).path.joinpath("text_encoder/model.safetensors")
@@ -109,6 +110,7 @@ def test_half_precision_is_half_as_large(run: Run, tmp_path: Path) -> None:
     assert {tensor.dtype for tensor in load_file(sizes[1]).values()} == {torch.float16}
 
 
+@pytest.mark.parametrize("run", ["lora"], indirect=True)
 def test_nothing_of_the_users_is_overwritten_but_an_export_is(run: Run, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "diary.txt").write_text("dear diary")
@@ -131,8 +133,9 @@ def test_a_changed_base_model_is_refused(tiny_sd: Path, place: Path, tmp_path: P
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("run", ["lora"], indirect=True)
 def test_the_command_says_how_to_load_it(run: Run, tmp_path: Path) -> None:
     done = boothlab("export", run.path, "--to", "out", "--snapshot", "1", home=tmp_path / "home", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "step-000001 as " in done.stdout
+    assert "step-000001 as adapter" in done.stdout
     assert "StableDiffusionPipeline.from_pretrained(" in done.stdout

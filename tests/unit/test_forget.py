@@ -47,6 +47,25 @@ def trained(base: Path, place: Path, *subjects: str, **training: Any) -> Run:
     return api.train(plan_from(tree, "test"), place / "runs")
 
 
+@pytest.fixture(scope="module")
+def once(tiny_sd: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A place where the canary was trained: ``runs/``, ``home/`` and ``photos/``; read only."""
+    place = tmp_path_factory.mktemp("once")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BOOTHLAB_HOME", str(place / "home"))
+        trained(tiny_sd, place, CANARY)
+    return place
+
+
+@pytest.fixture
+def run(once: Path, tmp_path: Path, own_home: Path) -> Run:
+    """The canary's run, copied with everything it shares."""
+    shutil.copytree(once / "photos", tmp_path / "photos")
+    shutil.copytree(once / "home", own_home, dirs_exist_ok=True)
+    (path,) = (once / "runs").iterdir()
+    return Run(shutil.copytree(path, tmp_path / "runs" / path.name))
+
+
 def everything(*places: Path) -> dict[str, str]:
     """Path → hash of every file below the places."""
     return {str(p): sha256_file(p) for place in places for p in place.rglob("*") if p.is_file()}
@@ -100,16 +119,14 @@ def test_a_run_with_several_subjects_goes_as_a_whole_and_is_announced(tiny_sd: P
     assert not run.path.exists()
 
 
-def test_the_same_photos_under_another_name_go_too(tiny_sd: Path, tmp_path: Path) -> None:
-    trained(tiny_sd, tmp_path, CANARY)
+def test_the_same_photos_under_another_name_go_too(run: Run, tiny_sd: Path, tmp_path: Path) -> None:
     shutil.copytree(tmp_path / "photos" / f"of-{CANARY}", tmp_path / "photos" / "of-Alias")
     alias = trained(tiny_sd, tmp_path, "Alias")
     assert api.forget(CANARY, tmp_path / "runs").remaining == ()
     assert not alias.path.exists()
 
 
-def test_no_means_no_and_a_busy_run_is_refused_before_anything_goes(tiny_sd: Path, tmp_path: Path) -> None:
-    run = trained(tiny_sd, tmp_path, CANARY)
+def test_no_means_no_and_a_busy_run_is_refused_before_anything_goes(run: Run, tmp_path: Path) -> None:
     before = everything(tmp_path, home())
     with pytest.raises(Cancelled, match="Nothing was removed"):
         api.forget(CANARY, tmp_path / "runs", confirm=lambda found: False)
@@ -118,14 +135,12 @@ def test_no_means_no_and_a_busy_run_is_refused_before_anything_goes(tiny_sd: Pat
     assert everything(tmp_path, home()) == before
 
 
-def test_a_misspelt_name_is_no_success(tiny_sd: Path, tmp_path: Path) -> None:
-    trained(tiny_sd, tmp_path, CANARY)
+def test_a_misspelt_name_is_no_success(run: Run, tmp_path: Path) -> None:
     with pytest.raises(PlanError, match=f"(?s)nothing of 'Xantippe'.*Subjects there: {CANARY}"):
         api.forget("Xantippe", tmp_path / "runs")
 
 
-def test_prepared_photos_that_no_run_knows_are_found_by_their_hashes(tiny_sd: Path, tmp_path: Path) -> None:
-    run = trained(tiny_sd, tmp_path, CANARY)
+def test_prepared_photos_that_no_run_knows_are_found_by_their_hashes(run: Run, tmp_path: Path) -> None:
     shutil.rmtree(run.path)
     own = tmp_path / "photos" / f"of-{CANARY}"
     assert list(cache("photo-sets").iterdir())
@@ -134,22 +149,19 @@ def test_prepared_photos_that_no_run_knows_are_found_by_their_hashes(tiny_sd: Pa
     assert traces(CANARY, own, home()) == []
 
 
-def test_a_run_whose_making_was_interrupted_is_found(tiny_sd: Path, tmp_path: Path) -> None:
-    run = trained(tiny_sd, tmp_path, CANARY)
+def test_a_run_whose_making_was_interrupted_is_found(run: Run, tmp_path: Path) -> None:
     (run.path / "plan.json").unlink()
     assert api.forget(CANARY, tmp_path / "runs").remaining == ()
     assert not run.path.exists()
 
 
-def test_what_others_say_about_the_subject_is_reported_not_removed(tiny_sd: Path, tmp_path: Path) -> None:
-    trained(tiny_sd, tmp_path, CANARY)
+def test_what_others_say_about_the_subject_is_reported_not_removed(run: Run, tmp_path: Path) -> None:
     (tmp_path / "runs" / "table.csv").write_text(f"run,subject\n1,{CANARY.lower()}\n")
     (tmp_path / "runs" / "other.csv").write_text(f"{CANARY}ine\n")
     assert api.forget(CANARY, tmp_path / "runs").remaining == (f"{tmp_path / 'runs' / 'table.csv'}: says the name",)
 
 
-def test_an_export_place_that_holds_something_else_by_now_is_left_alone(tiny_sd: Path, tmp_path: Path) -> None:
-    run = trained(tiny_sd, tmp_path, CANARY)
+def test_an_export_place_that_holds_something_else_by_now_is_left_alone(run: Run, tmp_path: Path) -> None:
     api.export(run.path, tmp_path / "out")
     (tmp_path / "out" / "export.json").write_text(json.dumps({"run": "another-00000000"}))
     api.forget(CANARY, tmp_path / "runs")
@@ -157,8 +169,7 @@ def test_an_export_place_that_holds_something_else_by_now_is_left_alone(tiny_sd:
 
 
 @pytest.mark.parametrize(("answer", "code", "gone"), [("n\n", 130, False), ("y\n", 0, True)])
-def test_the_command_asks(answer: str, code: int, gone: bool, tiny_sd: Path, tmp_path: Path) -> None:
-    run = trained(tiny_sd, tmp_path, CANARY)
+def test_the_command_asks(answer: str, code: int, gone: bool, run: Run, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "boothlab", "forget", CANARY]
     done = subprocess.run(command, cwd=tmp_path, env=dict(os.environ), input=answer, capture_output=True, text=True)
     assert done.returncode == code, done.stderr

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from boothlab.api.export_places import MARK, remember
 from boothlab.api.pictures import BASE, choose_snapshot, plan_of, snapshot_model
 from boothlab.assets import asset
-from boothlab.errors import BoothlabError, PlanError, RunDamaged
+from boothlab.errors import PlanError, RunDamaged
 from boothlab.files import new_folder, read_json, write_json, write_text
 from boothlab.models.adapters import FILE as ADAPTER_FILE
 from boothlab.models.adapters import merge_adapters
@@ -23,13 +24,7 @@ from boothlab.subjects import fill
 
 Format = Literal["diffusers", "adapter"]
 
-MARK = "export.json"
-"""Says that a folder was made by `export`, so that it may be replaced by another export."""
-
 NOTE = "README.txt"
-
-PLACES = "exports.json"
-"""File of a run folder: where exports went."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,27 +78,6 @@ def export_run(
     progress("export", 1, 1)
     size = sum(file.stat().st_size for file in to.rglob("*") if file.is_file())
     return Exported(to, format_, name, size, code)
-
-
-def remember(run: Run, to: Path) -> None:
-    """Note in the run folder where an export of it went."""
-    places = exports_of(run)
-    if to.resolve() not in places:
-        write_json(run.path / PLACES, {"format": 1, "places": [str(path) for path in (*places, to.resolve())]})
-
-
-def exports_of(run: Run) -> list[Path]:
-    """Where exports of this run went, whether they are still there or not."""
-    path = run.path / PLACES
-    return [Path(place) for place in read_json(path)["places"]] if path.is_file() else []
-
-
-def is_export_of(path: Path, run: Run) -> bool:
-    """Whether ``path`` holds an export of ``run`` and not something else by now."""
-    try:
-        return bool(read_json(path / MARK)["run"] == run.name)
-    except (BoothlabError, KeyError, TypeError):
-        return False
 
 
 def _write_whole(run: Run, plan: RunPlan, name: str, folder: Path, precision: Precision) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from boothlab.api.exporting import exports_of, is_export_of
+from boothlab.api.export_places import exports_of, is_export_of
 from boothlab.errors import BoothlabError, Cancelled, PlanError, RunBusy, disk_errors
 from boothlab.files import read_json, sha256_file
 from boothlab.home import cache, home
