@@ -1,0 +1,211 @@
+"""Did the model learn the photos by heart? A permutation test over photo labels, and a flag per picture."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+ENUMERATED = 10_000
+"""Up to so many ways of choosing the held-out photos all are tried."""
+
+PERMUTATIONS = 9_999
+"""Random labelings where there are more."""
+
+CHUNK = 500
+"""Labelings scored at once: 500 × 20 pictures × 18 photos are 1.4 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memorisation:
+    """The train/held-out label-permutation test.
+
+    ``gap`` (unit of the distance): how much nearer pictures come to training photos than to held-out ones, compared
+    at equally many photos; positive = nearer to what was trained on. ``effect`` is the gap in SDs of the pictures'
+    own gaps, None where they have no spread. ``p`` is one-sided and raw; ``smallest_p`` the least it could have been.
+    ``nearest_train`` is the share of pictures whose nearest photo is a training photo, ``nearest_train_null`` the
+    share of training photos: what to expect of a model that treats all photos alike. ``exact``: all labelings were
+    tried.
+    """
+
+    p: float
+    smallest_p: float
+    gap: float
+    effect: float | None
+    nearest_train: float
+    nearest_train_null: float
+    pictures: int
+    train: int
+    held_out: int
+    exact: bool
+
+    def testable(self, level: float) -> bool:
+        """Whether p could have come below ``level`` at all. Where not, nothing was tested."""
+        return self.smallest_p < level
+
+
+def memorisation(
+    distances: ArrayLike,
+    train: Sequence[bool] | NDArray[np.bool_],
+    random: np.random.Generator,
+    permutations: int = PERMUTATIONS,
+) -> Memorisation:
+    """Distances (n pictures, |P| photos) and which photos were trained on (|P|,), the rest being held out.
+
+    statistic = mean over pictures of [E min over k held-out photos − E min over k training photos], with k the
+    smaller of the two numbers and the expectation over all k-subsets, by order statistics. p = share of labelings
+    with as large a statistic: of all up to ``ENUMERATED``, else of ``permutations`` random ones. Exact if the photos
+    were split at random and the model treats both kinds alike; a collapsed model is not taken for a copying one.
+    Raises ValueError for NaN, for no picture, and where one kind has no photo.
+    Source: evaluation notes, section 4.2 (its absolute ancestor: Meehan et al. 2020, arXiv:2004.05675).
+    """
+    matrix, mask = np.asarray(distances, dtype=np.float64), np.asarray(train, dtype=bool)
+    if matrix.ndim != 2 or len(matrix) == 0 or matrix.shape[1:] != mask.shape or np.isnan(matrix).any():
+        raise ValueError(f"distances of shape {matrix.shape} for {len(mask)} photos, each a number")
+    trained, held_out = int(mask.sum()), int((~mask).sum())
+    if trained == 0 or held_out == 0:
+        raise ValueError(f"{trained} training and {held_out} held-out photos: both are needed")
+    order = np.argsort(matrix, axis=1, kind="stable")
+    ranked = np.take_along_axis(matrix, order, axis=1)
+    observed = _gaps(ranked, order, mask[None])[:, 0]
+    gap = float(observed.mean())
+    ways = math.comb(len(mask), held_out)
+    exact = ways <= ENUMERATED
+    slack = 1e-9 * float(ranked.max(initial=0.0))
+    extreme = sum(
+        int((_gaps(ranked, order, labels).mean(axis=0) >= gap - slack).sum())
+        for labels in (_all_labels(len(mask), trained) if exact else _random_labels(mask, random, permutations))
+    )
+    spread = float(observed.std(ddof=1)) if len(observed) > 1 else 0.0
+    return Memorisation(
+        p=extreme / ways if exact else (1 + extreme) / (1 + permutations),
+        smallest_p=1 / ways if exact else 1 / (1 + permutations),
+        gap=gap,
+        effect=gap / spread if spread > 0 else None,
+        nearest_train=_nearest_train(matrix, mask),
+        nearest_train_null=trained / len(mask),
+        pictures=len(matrix),
+        train=trained,
+        held_out=held_out,
+        exact=exact,
+    )
+
+
+def expected_minimum_weights(count: int, k: int) -> NDArray[np.float64]:
+    """Weights (count,) with E[min of a random k-subset] = Σ wⱼ·x₍ⱼ₎, x ascending: wⱼ = C(count−j, k−1)/C(count, k).
+
+    >>> expected_minimum_weights(3, 2).round(3).tolist()
+    [0.667, 0.333, 0.0]
+    """
+    total = math.comb(count, k)
+    return np.array([math.comb(count - j, k - 1) / total for j in range(1, count + 1)])
+
+
+def _gaps(ranked: NDArray[np.float64], order: NDArray[np.intp], labels: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Gaps (n, B) of every picture under labelings (B, |P|); ``ranked`` (n, |P|) ascending, ``order`` its photos."""
+    trained = int(labels[0].sum())
+    held_out = labels.shape[1] - trained
+    k = min(trained, held_out)
+    # One table for both kinds: a training photo lowers the gap by its weight, a held-out photo raises it.
+    table = np.concatenate([-expected_minimum_weights(trained, k), expected_minimum_weights(held_out, k)])
+    gaps = np.empty((len(ranked), len(labels)))
+    for picture in range(len(ranked)):
+        seen = labels[:, order[picture]]
+        nth = np.cumsum(seen, axis=1, dtype=np.int16)
+        place = np.where(seen, nth - 1, trained + np.arange(labels.shape[1], dtype=np.int16) - nth)
+        gaps[picture] = table[place] @ ranked[picture]
+    return gaps
+
+
+def _all_labels(photos: int, trained: int) -> Iterator[NDArray[np.bool_]]:
+    """Every choice of ``trained`` photos, as masks (≤ CHUNK, photos)."""
+    choices = itertools.combinations(range(photos), trained)
+    while chunk := list(itertools.islice(choices, CHUNK)):
+        labels = np.zeros((len(chunk), photos), dtype=bool)
+        np.put_along_axis(labels, np.array(chunk), True, axis=1)
+        yield labels
+
+
+def _random_labels(
+    mask: NDArray[np.bool_], random: np.random.Generator, permutations: int
+) -> Iterator[NDArray[np.bool_]]:
+    for start in range(0, permutations, CHUNK):
+        yield random.permuted(np.tile(mask, (min(CHUNK, permutations - start), 1)), axis=1)
+
+
+def _nearest_train(matrix: NDArray[np.float64], mask: NDArray[np.bool_]) -> float:
+    """Ties count by the share of training photos among the tied: a photo given twice must not decide."""
+    tied = matrix <= matrix.min(axis=1, keepdims=True)
+    return float(((tied & mask).sum(axis=1) / tied.sum(axis=1)).mean())
+
+
+@dataclass(frozen=True, slots=True)
+class CopyFlag:
+    """The photo that a picture is nearest to: its column, the distance, whether it is the mirrored one, the alarm."""
+
+    photo: int
+    distance: float
+    mirrored: bool
+    flagged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """One flag per picture, in order, and the distance below which it is raised.
+
+    ``limit`` is None where there is none: fewer than two photos, or two equal ones. Nothing is flagged then, and
+    nothing was tested. ``by_chance`` is the share of pictures that a model as varied as the photos would have flagged
+    at a factor of 1 (2/(m + 1) for m photos): the reason for a smaller factor.
+    """
+
+    flags: tuple[CopyFlag, ...]
+    limit: float | None
+    by_chance: float
+
+    @property
+    def flagged(self) -> int:
+        """How many pictures are alarmingly near a photo."""
+        return sum(flag.flagged for flag in self.flags)
+
+
+def copies(
+    distances: ArrayLike,
+    between_photos: ArrayLike,
+    mirrored: ArrayLike | None = None,
+    between_mirrored: ArrayLike | None = None,
+    factor: float = 1.0,
+) -> Copies:
+    """Flags the pictures that come nearer to a photo than any two photos come to each other.
+
+    ``distances`` (n, m) to the training photos, ``between_photos`` (m, m) among them (its diagonal is not looked at);
+    ``mirrored`` and ``between_mirrored`` are the same to the photos mirrored left to right, and the smaller of both
+    counts. A picture is flagged below ``factor`` × the smallest distance between two photos. Exchangeable pictures
+    fall below the smallest one with probability 2/(m + 1) each, since the closest pair of m + 1 pictures then holds
+    any given one that often; copies lie far below it. Raises ValueError when shapes do not fit.
+    """
+    plain, among = np.asarray(distances, dtype=np.float64), np.asarray(between_photos, dtype=np.float64)
+    turned = None if mirrored is None else np.asarray(mirrored, dtype=np.float64)
+    among_turned = None if between_mirrored is None else np.asarray(between_mirrored, dtype=np.float64)
+    photos = plain.shape[1] if plain.ndim == 2 else 0
+    if (
+        photos == 0
+        or among.shape != (photos, photos)
+        or (turned is not None and turned.shape != plain.shape)
+        or (among_turned is not None and among_turned.shape != among.shape)
+    ):
+        raise ValueError(f"distances {plain.shape} and {among.shape}: it takes (pictures, photos), (photos, photos)")
+    nearest = plain if turned is None else np.minimum(plain, turned)
+    pairs = among if among_turned is None else np.minimum(among, among_turned)
+    off = ~np.eye(photos, dtype=bool)
+    smallest = float(pairs[off].min()) if photos > 1 else 0.0
+    limit = factor * smallest if smallest > 0 else None
+    flags = []
+    for row, photo in enumerate(nearest.argmin(axis=1).tolist()):
+        distance = float(nearest[row, photo])
+        is_turned = turned is not None and bool(turned[row, photo] < plain[row, photo])
+        flags.append(CopyFlag(photo, distance, is_turned, limit is not None and distance < limit))
+    return Copies(tuple(flags), limit, 2 / (photos + 1))

@@ -1,0 +1,306 @@
+"""The statistics keep what they promise: coverage, uniform p, known values."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from boothlab.statistics.comparisons import compare_paired, holm, minimum_detectable, sentence
+from boothlab.statistics.intervals import (
+    Interval,
+    cluster_bootstrap,
+    jackknife_se,
+    t_interval,
+    two_way_bootstrap,
+    wilson,
+)
+from boothlab.statistics.permutations import coordinates, paired_swap, smallest_p, two_sample_null
+from boothlab.statistics.variance import components
+
+
+def covered(interval: Interval, truth: float) -> bool:
+    assert interval.low is not None
+    assert interval.high is not None
+    return interval.low <= truth <= interval.high
+
+
+def uniform(p: list[float]) -> float:
+    """p of the KS test against the uniform distribution."""
+    return float(stats.kstest(p, "uniform").pvalue)
+
+
+# Intervals
+
+
+def test_t_interval_by_hand() -> None:
+    found = t_interval([1.0, 2.0, np.nan, 3.0])
+    assert (found.value, found.n) == (2.0, 3)
+    assert found.low == pytest.approx(2.0 - 4.302653 / np.sqrt(3), abs=1e-5)
+    assert t_interval([1.5]) == Interval(1.5, None, None, 1)
+    with pytest.raises(ValueError, match="no value"):
+        t_interval([np.nan])
+
+
+@pytest.mark.parametrize("skewed", [False, True])
+def test_t_interval_covers_at_twenty(skewed: bool) -> None:
+    random = np.random.default_rng(0)
+    draws = random.beta(2, 5, (1500, 20)) - 2 / 7 if skewed else random.normal(size=(1500, 20))
+    assert 0.92 <= np.mean([covered(t_interval(row), 0.0) for row in draws]) <= 0.97
+
+
+def test_wilson_is_honest_at_the_edges() -> None:
+    none = wilson(0, 20)
+    assert (none.value, none.low) == (0.0, 0.0)
+    assert none.high == pytest.approx(0.1611, abs=1e-4)
+    assert wilson(20, 20).low == pytest.approx(1 - 0.1611, abs=1e-4)
+    for hits, n in ((1, 0), (3, 2), (-1, 4)):
+        with pytest.raises(ValueError, match="is not a rate"):
+            wilson(hits, n)
+
+
+def test_wilson_covers_at_twenty() -> None:
+    random = np.random.default_rng(1)
+    for rate in (0.1, 0.3, 0.5):
+        hits = random.binomial(20, rate, 800)
+        assert 0.92 <= np.mean([covered(wilson(int(k), 20), rate) for k in hits]) <= 0.98
+
+
+@pytest.mark.parametrize("photo_effect", [0.3, 1.0])
+def test_two_way_bootstrap_covers_where_independent_pairs_do_not(photo_effect: float) -> None:
+    random = np.random.default_rng(2)
+    both, pairs = [], []
+    for _ in range(400):
+        matrix = random.normal(size=(20, 1)) + photo_effect * random.normal(size=(1, 18))
+        matrix = matrix + random.normal(size=(20, 18))
+        both.append(covered(two_way_bootstrap(matrix, random, draws=600), 0.0))
+        pairs.append(covered(t_interval(matrix), 0.0))
+    assert 0.92 <= np.mean(both) <= 0.97
+    assert np.mean(pairs) < 0.6
+
+
+def test_two_way_bootstrap_is_the_same_for_the_same_seed_and_leaves_out_what_has_no_face() -> None:
+    matrix = np.arange(12.0).reshape(4, 3)
+    one, two = (two_way_bootstrap(matrix, np.random.default_rng(5)) for _ in range(2))
+    assert one == two
+    holed = np.vstack([matrix, np.full((1, 3), np.nan)])
+    assert two_way_bootstrap(holed, np.random.default_rng(5)) == one
+    assert two_way_bootstrap(matrix[:1], np.random.default_rng(5)) == Interval(1.0, None, None, 1)
+    matrix[1, 1] = np.nan
+    with pytest.raises(ValueError, match="not measured"):
+        two_way_bootstrap(matrix, np.random.default_rng(5))
+
+
+@pytest.mark.parametrize(("prompts", "seeds"), [(10, 2), (10, 8), (25, 4)])
+def test_cluster_bootstrap_covers(prompts: int, seeds: int) -> None:
+    random = np.random.default_rng(3)
+    names = np.repeat(np.arange(prompts), seeds).tolist()
+    hits, naive = [], []
+    for _ in range(300):
+        values = (random.normal(size=(prompts, 1)) + 0.4 * random.normal(size=(prompts, seeds))).ravel()
+        hits.append(covered(cluster_bootstrap(values, names, random, draws=400), 0.0))
+        naive.append(covered(t_interval(values), 0.0))
+    assert 0.92 <= np.mean(hits) <= 0.99
+    assert np.mean(naive) < np.mean(hits) - 0.05
+
+
+def test_cluster_bootstrap_of_unequal_clusters() -> None:
+    random = np.random.default_rng(4)
+    found = cluster_bootstrap([1.0, 1.0, 1.0, 5.0, np.nan], ["a", "a", "a", "b", "b"], random)
+    assert (found.value, found.n) == (2.0, 2)
+    assert cluster_bootstrap([1.0, 2.0], ["a", "a"], random) == Interval(1.5, None, None, 1)
+
+
+def test_jackknife_of_a_mean_is_the_textbook_error() -> None:
+    random = np.random.default_rng(6)
+    values, others = random.normal(size=12), random.normal(size=9)
+    assert jackknife_se(lambda i: float(values[i].mean()), 12) == pytest.approx(stats.sem(values))
+    both = jackknife_se(lambda i, j: float(values[i].mean() - others[j].mean()), 12, 9)
+    assert both == pytest.approx(np.hypot(stats.sem(values), stats.sem(others)))
+    with pytest.raises(ValueError, match="needs two"):
+        jackknife_se(lambda i: 0.0, 1)
+
+
+# Comparisons
+
+
+def test_paired_by_hand() -> None:
+    found = compare_paired([0.0, 0.0, 0.0, 0.0, np.nan], [1.0, 2.0, 3.0, 0.0, 1.0], np.random.default_rng(0))
+    assert (found.n, found.dropped, found.difference, found.exact) == (4, 1, 1.5, True)
+    assert found.p == 4 / 16  # |±1 ±2 ±3| = 6 for two choices of signs, each with two of the zero's
+    assert found.improvement == (3 + 0.5) / 4
+    assert found.low == pytest.approx(1.5 - 3.182446 * np.sqrt(5 / 3) / 2, abs=1e-5)
+    same = compare_paired([1.0, 2.0], [1.0, 2.0], np.random.default_rng(0))
+    assert (same.p, same.difference, same.improvement) == (1.0, 0.0, 0.5)
+    with pytest.raises(ValueError, match="cannot be paired"):
+        compare_paired([1.0], [1.0, 2.0], np.random.default_rng(0))
+    with pytest.raises(ValueError, match="both sides"):
+        compare_paired([np.nan], [1.0], np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("n", [12, 20])
+def test_sign_flip_p_is_uniform_under_the_null(n: int) -> None:
+    random = np.random.default_rng(7)
+    p = [compare_paired(np.zeros(n), random.laplace(size=n), random).p for _ in range(250)]
+    assert uniform(p) > 0.05
+
+
+def test_holm_by_hand() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+def test_minimum_detectable_is_the_notes_table() -> None:
+    table = {20: (0.66, 0.78, 0.91, 1.07), 40: (0.45, 0.53, 0.61, 0.70), 80: (0.32, 0.37, 0.42, 0.47)}
+    table[100] = (0.28, 0.33, 0.37, 0.42)
+    for n, row in table.items():
+        found = [minimum_detectable(n, tests) for tests in (1, 3, 10, 45)]
+        # Twice a figure of the table is rounded the other way (0.485 and 0.325 lie on the edge).
+        assert found == pytest.approx(row, abs=0.0061)
+    with pytest.raises(ValueError, match="two pairs"):
+        minimum_detectable(1)
+
+
+def test_a_detectable_difference_is_detected_four_times_in_five() -> None:
+    random = np.random.default_rng(8)
+    data = random.normal(minimum_detectable(20), 1.0, (4000, 20))
+    assert np.mean(stats.ttest_1samp(data, 0.0, axis=1).pvalue < 0.05) == pytest.approx(0.8, abs=0.02)
+
+
+def test_sentences_never_say_equal() -> None:
+    random = np.random.default_rng(9)
+    a = random.normal(size=20)
+    near, far = (compare_paired(a, a + shift + 0.1 * random.normal(size=20), random) for shift in (0.0, 0.4))
+    said = sentence(near, ("step 100", "step 200"), "identity", "higher")
+    assert "no difference found" in said
+    assert f"20 pairs could only have shown ≥ {near.detectable:.2g}" in said
+    assert "equal" not in said
+    better = sentence(far, ("step 100", "step 200"), "identity", "higher", adjusted=0.02)
+    assert "step 200 is better than step 100" in better
+    assert "Holm p = 0.02" in better
+    assert "is worse than" in sentence(far, ("a", "b"), "drift", "lower")
+    assert "is higher than" in sentence(far, ("a", "b"), "yaw", "neither")
+    assert "no difference found" in sentence(far, ("a", "b"), "identity", "higher", adjusted=0.2)
+    one = compare_paired([1.0], [2.0], random)
+    assert "1 pair can show no difference" in sentence(one, ("a", "b"), "identity", "higher")
+
+
+# Permutations of set scores
+
+
+def frechet(rows: np.ndarray) -> Callable[[np.ndarray, np.ndarray], float]:
+    """The low-rank Fréchet distance between two choices of rows, for the tests."""
+
+    def score(first: np.ndarray, second: np.ndarray) -> float:
+        x, y = rows[first], rows[second]
+        a, b = x - x.mean(0), y - y.mean(0)
+        cross = np.linalg.svd(a @ b.T, compute_uv=False).sum() / np.sqrt((len(x) - 1) * (len(y) - 1))
+        spread = (a**2).sum() / (len(x) - 1) + (b**2).sum() / (len(y) - 1)
+        return float(((x.mean(0) - y.mean(0)) ** 2).sum() + spread - 2 * cross)
+
+    return score
+
+
+def test_coordinates_keep_the_frechet_distance_and_are_small() -> None:
+    rows = np.random.default_rng(10).normal(size=(38, 2048))
+    small = coordinates(rows)
+    assert small.shape == (38, 37)
+    first, second = np.arange(20), np.arange(20, 38)
+    assert frechet(small)(first, second) == pytest.approx(frechet(rows)(first, second), rel=1e-10)
+    assert coordinates(rows[:, :5]).shape == (38, 5)
+
+
+def test_relabelings_of_a_frechet_distance_take_a_second_at_most() -> None:
+    rows = np.random.default_rng(11).normal(size=(38, 2048))
+    started = time.process_time()
+    found = two_sample_null(frechet(coordinates(rows)), 20, 18, np.random.default_rng(0))
+    assert time.process_time() - started < 1.0
+    assert found.permutations == 999
+    assert found.low < found.mean < found.high
+
+
+def test_the_null_sees_a_collapsed_set_that_bare_frechet_prefers() -> None:
+    random = np.random.default_rng(12)
+    scale = 1 / np.sqrt(np.arange(1, 513))
+    photos, perfect = (random.normal(size=(k, 512)) * scale for k in (18, 20))
+    values = {}
+    for name, drawn in {"perfect": perfect, "collapsed": 0.5 * perfect}.items():
+        pool = coordinates(np.vstack([drawn, photos]))
+        values[name] = two_sample_null(frechet(pool), 20, 18, np.random.default_rng(0), 499)
+    assert values["collapsed"].value < values["perfect"].value
+    assert values["collapsed"].p_upper <= 0.01
+    assert 0.05 < values["perfect"].p_upper < 0.95
+    near = photos[random.integers(0, 18, 20)] + 0.1 * random.normal(size=(20, 512)) * scale
+    copied = two_sample_null(frechet(coordinates(np.vstack([near, photos]))), 20, 18, np.random.default_rng(0), 499)
+    assert copied.p_lower < 0.2 < copied.p_upper
+
+
+def mean_gap(values: np.ndarray) -> Callable[[np.ndarray, np.ndarray], float]:
+    return lambda first, second: abs(float(values[first].mean() - values[second].mean()))
+
+
+def test_two_sample_p_is_uniform_under_the_null() -> None:
+    random = np.random.default_rng(13)
+    p = [two_sample_null(mean_gap(random.normal(size=30)), 16, 14, random, 199).p_upper for _ in range(200)]
+    assert uniform(p) > 0.05
+    assert smallest_p(5, 3) == 1 / 56
+
+
+def test_paired_swap_by_hand() -> None:
+    values = np.array([0.0, 0.0, 0.0, 1.0, 2.0, 3.0])
+    found = paired_swap(lambda rows: float(values[rows].sum()), 3, np.random.default_rng(0))
+    assert (found.difference, found.exact, found.permutations) == (6.0, True, 4)
+    assert found.p == 1 / 4
+    with pytest.raises(ValueError, match="no pair"):
+        paired_swap(lambda rows: 0.0, 0, np.random.default_rng(0))
+
+
+def test_paired_swap_p_is_uniform_under_the_null_and_small_under_a_shift() -> None:
+    random = np.random.default_rng(14)
+    photos = random.normal(size=(18, 6))
+
+    def test(shift: float) -> float:
+        pictures = random.normal(size=(40, 6))
+        pictures[20:] += shift
+        near = ((pictures[:, None] - photos) ** 2).sum(-1).mean(1)
+        return paired_swap(lambda rows: float(near[rows].mean()), 20, random, 199).p
+
+    assert uniform([test(0.0) for _ in range(200)]) > 0.05
+    assert test(2.0) == 1 / 200
+
+
+# Several training seeds
+
+
+def test_components_by_hand() -> None:
+    found = components({"a": [1.0, 2.0, 3.0], "b": [4.0, 5.0, 6.0]})
+    assert found.between_seeds == pytest.approx(1.0)
+    assert found.between_settings == pytest.approx((13.5 - 1.0) / 3)
+    assert found.p == pytest.approx(stats.f_oneway([1, 2, 3], [4, 5, 6]).pvalue)
+    assert found.settings["a"] == t_interval([1.0, 2.0, 3.0])
+    assert found.about_settings
+    assert "SD between training seeds 1," in found.sentence
+
+
+def test_fewer_than_three_seeds_say_nothing_about_a_setting() -> None:
+    found = components({"a": [1.0, 2.0, 3.0], "b": [4.0]})
+    assert not found.about_settings
+    assert found.settings["b"] == Interval(4.0, None, None, 1)
+    assert "needs 3 training seeds; one of them has 1 training seed" in found.sentence
+    assert components({"a": [1.0, 2.0], "b": [4.0, 5.0]}).settings["a"] == Interval(1.5, None, None, 2)
+    alone = components({"a": [1.0, 2.0, 4.0]})
+    assert (alone.between_seeds, alone.p, alone.sentence) == (None, None, "One setting, 3 training seeds.")
+    with pytest.raises(ValueError, match="needs a score"):
+        components({"a": []})
+
+
+def test_components_find_the_variances_they_were_made_from() -> None:
+    random = np.random.default_rng(15)
+    made = {str(k): (random.normal(0, 2) + random.normal(0, 1, 3 + k % 3)).tolist() for k in range(400)}
+    found = components(made)
+    assert found.between_seeds == pytest.approx(1.0, abs=0.1)
+    assert found.between_settings == pytest.approx(4.0, abs=0.6)
