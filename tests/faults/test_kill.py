@@ -10,10 +10,10 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,7 @@ from boothlab import api
 from boothlab.files import is_temporary
 from boothlab.plan import load_plan
 from boothlab.runs.run import Run
-from command_line import command, environment
+from command_line import start
 from training_made import Place, make_place, result
 
 STEPS = 12
@@ -47,35 +47,37 @@ class Victim:
     """A training that is killed again and again, and what happened to it."""
 
     place: Place
+    cold: bool = False
+    """Whether its life begins with its imports."""
     kills: int = 0
     unfinished: list[str] = field(default_factory=list)
     """Names of what was half-written at the moment of a kill."""
 
-    def start(self) -> subprocess.Popen[bytes]:
-        with (self.place.path / "stderr.txt").open("wb") as said:
-            return subprocess.Popen(
-                command("train", "ada.toml"),
-                env=environment(self.place.home),
-                cwd=self.place.path,
-                stdout=subprocess.DEVNULL,
-                stderr=said,
-            )
+    def start(self) -> BaseProcess:
+        said = self.place.path / "stderr.txt"
+        place = self.place
+        return start(
+            "train", "ada.toml", home=place.home, cwd=place.path, out=Path(os.devnull), err=said, cold=self.cold
+        )
 
     def kill_when(self, due: Callable[[], bool]) -> bool:
         """Start it and kill it as soon as ``due``; False when it came to its end before."""
         process = self.start()
-        while process.poll() is None:
+        pid = process.pid
+        assert pid is not None
+        while process.is_alive():
             if due():
-                os.kill(process.pid, signal.SIGSTOP)
+                os.kill(pid, signal.SIGSTOP)
                 if due():
                     self.unfinished += [path.name for path in temporaries(self.place.path)]
                     process.kill()
-                    assert process.wait() == -signal.SIGKILL
+                    process.join()
+                    assert process.exitcode == -signal.SIGKILL
                     self.kills += 1
                     return True
-                os.kill(process.pid, signal.SIGCONT)
+                os.kill(pid, signal.SIGCONT)
             time.sleep(POLL_SECONDS)
-        assert process.returncode == 0, (self.place.path / "stderr.txt").read_text()
+        assert process.exitcode == 0, (self.place.path / "stderr.txt").read_text()
         return False
 
     def finish(self) -> Run:
@@ -113,6 +115,16 @@ def inside_writes_of(place: Place, name: str) -> Callable[[], bool]:
     return due
 
 
+def after_steps(place: Place, lines: int) -> Callable[[], bool]:
+    """Once the event log has so many lines."""
+
+    def due() -> bool:
+        found = list(place.path.glob("runs/*/events.jsonl"))
+        return bool(found) and found[0].read_bytes().count(b"\n") >= lines
+
+    return due
+
+
 def check_clean(run: Run) -> None:
     """Nothing half-written is left where the run's readers look."""
     left = [path for path in temporaries(run.path) if path.parent in (run.path, run.checkpoints, run.snapshots)]
@@ -127,8 +139,9 @@ def test_killed_where_it_hurts(tiny_sd: Path, tmp_path: Path, undisturbed: dict[
     assert victim.kill_when(inside_writes_of(place, "class-images"))
     assert victim.kill_when(inside_writes_of(place, "checkpoints"))
     assert any(name.startswith("step-") for name in victim.unfinished), "the kill missed the checkpoint's write"
+    assert victim.kill_when(after_steps(place, random.Random().randint(STEPS // 2, STEPS)))
     run = victim.finish()
-    assert victim.kills == 2
+    assert victim.kills == 3
     assert result(run) == undisturbed
     check_clean(run)
 
@@ -143,10 +156,10 @@ def test_killed_twenty_times_over_its_whole_life(
     moments = random.Random(seed)
     place = make_place(tmp_path, tiny_sd, steps=STEPS, prior=True)
     started = time.monotonic()
-    Victim(place).finish()
+    Victim(place, cold=True).finish()
     life = time.monotonic() - started
     wipe(place)
-    victim, completed = Victim(place), 0
+    victim, completed = Victim(place, cold=True), 0
     while victim.kills < 20:
         aim = victim.kills % 4
         if aim == 3:
