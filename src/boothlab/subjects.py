@@ -28,6 +28,9 @@ class Subject(Config):
     """What the subject is, in a word the base model knows: person, woman, dog, vase …"""
     identifier: str | None = None
     """The rare word that will name the subject; left out, the first suggestion of `boothlab tokens`."""
+    description: str | None = None
+    """The subject in words the base model knows ("a woman with red curly hair and freckles"): what prompting alone
+    reaches, the level that tuning has to beat. Left out, that level is not measured."""
     weight: float = Field(1.0, gt=0)
     """Weight of this subject's photos in the loss, relative to the other subjects."""
 

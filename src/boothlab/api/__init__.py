@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from boothlab.api.forgetting import Forgotten, Found
     from boothlab.api.inspecting import Checked, Finding, Shown
     from boothlab.api.scoring import Evaluated
-    from boothlab.generation.generate import Picture
+    from boothlab.generation.picture import Picture
     from boothlab.models.tokens import TokenReport
     from boothlab.models.weights import Precision
     from boothlab.photos.photoset import PhotoSet

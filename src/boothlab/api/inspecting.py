@@ -15,6 +15,7 @@ from boothlab.api.estimating import Counts, Estimate, estimate
 from boothlab.api.resolving import resolve
 from boothlab.config.show import difference, to_toml
 from boothlab.errors import BoothlabError
+from boothlab.evaluation.orders import SOURCES, unique, wanted
 from boothlab.features.lpips import LPIPS_ALEX
 from boothlab.home import home
 from boothlab.models.config import Base
@@ -49,14 +50,12 @@ def check_plan(plan: RunPlan, root: Path, progress: Progress = silent) -> Checke
     full = resolved.plan
     steps = full.training.total_steps(resolved.training_photos)
     snapshots = full.training.snapshot_steps(steps)
-    sources = len(snapshots) + int(full.evaluation.base)
-    per_source = len(full.subjects) * len(full.evaluation.prompts) * full.evaluation.seeds_per_prompt
     counts = Counts(
         photos=sum(len(found.photos) for found in resolved.sets.values()),
         classes=class_images(full),
         steps=steps,
         snapshots=len(snapshots),
-        pictures=sources * per_source,
+        pictures=evaluation_size(full, len(snapshots)),
     )
     rates = speed(full.base.device, full.training.num_threads())
     return Checked(
@@ -71,6 +70,18 @@ def check_plan(plan: RunPlan, root: Path, progress: Progress = silent) -> Checke
         warnings=resolved.warnings,
         estimate=estimate(full, counts, rates, root),
     )
+
+
+def evaluation_size(plan: RunPlan, snapshots: int) -> int:
+    """How many pictures the evaluation draws."""
+    total = 0
+    for subject in plan.subjects:
+        named = subject.model_copy(update={"identifier": subject.identifier or "x"})
+        counts = {kind: len(unique(wanted(plan.evaluation, named, kind))) for kind in SOURCES}
+        total += snapshots * counts["tuned"]
+        if plan.evaluation.base:
+            total += counts["base"] + (counts["described"] if subject.description else 0)
+    return total
 
 
 def class_images(plan: RunPlan) -> int:

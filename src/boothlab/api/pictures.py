@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from functools import cache as memo
 
 from boothlab.errors import PlanError
-from boothlab.evaluation.config import Evaluation
-from boothlab.evaluation.evaluate import orders
+from boothlab.evaluation.lots import BASE as BASE
+from boothlab.evaluation.lots import DESCRIBED
+from boothlab.evaluation.orders import Sets, Source, by_role, unique, wanted
 from boothlab.files import folder_listing, sha256_json
-from boothlab.generation.generate import Order, Picture, generate
+from boothlab.generation.generate import generate
+from boothlab.generation.picture import Order, Picture
 from boothlab.models.load import load
 from boothlab.models.locate import fingerprint
 from boothlab.models.model import Model
@@ -18,8 +20,6 @@ from boothlab.progress import Progress, silent, within
 from boothlab.runs.run import Run, step_name
 from boothlab.seeds import derive
 from boothlab.subjects import Subject, fill
-
-BASE = "base"
 
 
 def plan_of(run: Run) -> RunPlan:
@@ -88,25 +88,38 @@ def _own_order(template: str, subject: Subject, tuned: bool, seed: int) -> Order
     return Order(sha256_json([prompt, seed])[:12], prompt, seed)
 
 
-def evaluation_pictures(
-    run: Run, plan: RunPlan, evaluation: Evaluation, progress: Progress = silent
-) -> dict[str, dict[str, list[Picture]]]:
-    """subject → snapshot name or "base" → its pictures of the evaluation plan; what is missing is made."""
-    sources = ([BASE] if evaluation.base else []) + snapshots_of(run)
-    total = len(sources) * len(plan.subjects) * len(evaluation.prompts) * evaluation.seeds_per_prompt
-    found: dict[str, dict[str, list[Picture]]] = {subject.name: {} for subject in plan.subjects}
+def evaluation_pictures(run: Run, plan: RunPlan, progress: Progress = silent) -> dict[str, dict[str, Sets]]:
+    """subject → source → role → pictures of the evaluation plan; what is missing is made.
+
+    Sources are "base", "described" for a subject with a description, and the snapshots.
+    """
+    asked = {
+        (source, subject.name): wanted(plan.evaluation, subject, _kind(source))
+        for source in ([BASE, DESCRIBED] if plan.evaluation.base else []) + snapshots_of(run)
+        for subject in plan.subjects
+        if source != DESCRIBED or subject.description
+    }
+    total = sum(len(unique(orders)) for orders in asked.values())
+    found: dict[str, dict[str, Sets]] = {subject.name: {} for subject in plan.subjects}
     done = 0
-    for source in sources:
-        model: Callable[[], Model] = memo(lambda source=source: snapshot_model(run, plan, source))
-        weights = weights_hash(run, plan, source)
-        for subject in plan.subjects:
-            wanted = orders(evaluation, subject, tuned=source != BASE)
-            folder = run.images / source / subject.name
-            before = done
+    models: dict[str, Callable[[], Model]] = {}
+    for (source, name), orders in asked.items():
+        weights = BASE if source == DESCRIBED else source
+        if weights not in models:
+            models = {weights: memo(lambda weights=weights: snapshot_model(run, plan, weights))}
+        before = done
 
-            def tick(count: int, of: int, before: int = before) -> None:
-                progress("pictures", before + count, total)
+        def tick(count: int, of: int, before: int = before) -> None:
+            progress("pictures", before + count, total)
 
-            found[subject.name][source] = generate(model, weights, wanted, plan.generation, folder, tick)
-            done += len(wanted)
+        folder = run.images / source / name
+        drawn = generate(
+            models[weights], weights_hash(run, plan, weights), unique(orders), plan.generation, folder, tick
+        )
+        found[name][source] = by_role(orders, drawn)
+        done += len(drawn)
     return found
+
+
+def _kind(source: str) -> Source:
+    return "base" if source == BASE else "described" if source == DESCRIBED else "tuned"

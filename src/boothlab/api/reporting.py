@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from boothlab.api.pictures import BASE, evaluation_pictures, plan_of, snapshots_of
+from boothlab.api.pictures import evaluation_pictures, plan_of, snapshots_of
 from boothlab.api.resolving import photo_sets_of
+from boothlab.api.scoring import shares
 from boothlab.config.show import to_toml
 from boothlab.errors import PlanError
-from boothlab.evaluation.scores import read_scores
+from boothlab.evaluation.derived import DERIVED
+from boothlab.evaluation.lots import BASE, COPIES, DESCRIBED, PHOTOS
+from boothlab.evaluation.scores import read_scores, summarise
 from boothlab.files import read_json, write_text
 from boothlab.metrics import METRICS
+from boothlab.metrics.metric import Role
 from boothlab.progress import Progress, silent
 from boothlab.reports import info as gather
 from boothlab.reports.page import render
 from boothlab.runs.run import Run
+
+ROLES: tuple[Role, ...] = ("context", "bare", "class", "unrelated")
 
 
 def report_run(run: Run, progress: Progress = silent) -> Path:
@@ -26,9 +32,12 @@ def report_run(run: Run, progress: Progress = silent) -> Path:
     plan = plan_of(run)
     scores = read_scores(scores_path)
     events = run.events()
-    snapshots = ([BASE] if plan.evaluation.base else []) + snapshots_of(run)
-    table = gather.score_table(scores, METRICS, snapshots)
-    pictures = evaluation_pictures(run, plan, plan.evaluation, progress)
+    drawn = evaluation_pictures(run, plan, progress)
+    summaries = summarise(scores, shares())
+    names = dict.fromkeys(line.snapshot for line in summaries)
+    snapshots = [name for name in (PHOTOS, COPIES, BASE, DESCRIBED, *snapshots_of(run)) if name in names]
+    table = gather.score_table(summaries, (*DERIVED, *METRICS), snapshots)
+    grids = (gather.grid(name, role, sources) for name, sources in drawn.items() for role in ROLES)
     page = render(
         gather.RunInfo(
             name=run.name,
@@ -40,7 +49,7 @@ def report_run(run: Run, progress: Progress = silent) -> Path:
             loss=gather.loss_curves(events),
             validation=gather.validation_curves(events),
             metric_curves=gather.metric_curves(table, snapshots),
-            grids=tuple(gather.grid(name, found) for name, found in pictures.items()),
+            grids=tuple(grid for grid in grids if grid is not None),
             snapshots=tuple(snapshots),
             table=table,
             unavailable=tuple(read_json(run.path / "summary.json")["unavailable"]),

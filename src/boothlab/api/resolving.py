@@ -75,7 +75,8 @@ def long_prompts(plan: RunPlan, sets: dict[str, PhotoSet]) -> list[str]:
     warnings = []
     for subject in plan.subjects:
         captions = [photo.caption for photo in sets[subject.name].photos if photo.caption]
-        templates = [plan.objective.instance_prompt, plan.objective.class_prompt, *plan.evaluation.prompts, *captions]
+        own = [plan.objective.instance_prompt, plan.objective.class_prompt]
+        templates = [*own, *plan.evaluation.contexts(), *captions]
         for template in dict.fromkeys(templates):
             prompt = fill(template, subject.identifier, subject.class_noun)
             lost = cut_off(tokenizer, prompt)

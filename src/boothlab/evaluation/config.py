@@ -5,30 +5,42 @@ from __future__ import annotations
 from pydantic import Field
 
 from boothlab.config.base import Config
-
-STUDY_PROMPTS = (
-    "a photo of {it} with a red background",
-    "a photo of {it} with a blue background",
-    "a photo of {it} with a yellow background",
-    "a photo of {it} with a green background",
-    "a photo of {it} wearing glasses",
-    "a photo of {it} wearing a hat",
-    "a photo of {it} wearing a white shirt",
-    "a photo of {it} wearing a black shirt",
-    "a portrait of {it}",
-    "a photo of {it} smiling",
-)
-"""Ten contexts for a person; with two seeds each as many pictures as the source study judged by."""
+from boothlab.evaluation.prompts import PRESETS, UNRELATED, Preset
 
 
 class Evaluation(Config):
     """The pictures that every run and the base model draw, from the same seeds."""
 
-    prompts: tuple[str, ...] = Field(STUDY_PROMPTS, min_length=1)
-    """Prompt templates; {it} is "identifier class" for the tuned model and the class alone for the base model."""
-    seeds_per_prompt: int = Field(2, ge=1, le=100)
-    """Pictures per prompt, each from another initial noise."""
+    preset: Preset = "study"
+    """study: 10 prompts × 2 seeds, as many pictures as the source study had; standard: 10 × 8; paper: 25 × 4."""
+    prompts: tuple[str, ...] | None = Field(None, min_length=1)
+    """Your own context prompts in place of the preset's; {it} is "identifier class" for the tuned model and the class
+    alone for the base model."""
+    seeds_per_prompt: int | None = Field(None, ge=1, le=100)
+    """Pictures per context prompt, each from another initial noise; left out, the preset's number."""
+    bare: int | None = Field(None, ge=0, le=1000)
+    """Pictures of the bare prompt "a photo of {it}"; left out, as many as there are context pictures."""
+    class_pictures: int | None = Field(None, ge=0, le=1000)
+    """Pictures of the class prompt, without identifier; left out, half as many as bare ones."""
+    unrelated: tuple[str, ...] = UNRELATED
+    """Prompts that have nothing to do with the subject, drawn twice each; () for none."""
     seed: int = Field(0, ge=0)
     """Chooses the initial noises; a stream of its own, never shared with training or class images."""
     base: bool = True
     """Draw the base model's pictures too: without them no change can be seen."""
+
+    def contexts(self) -> tuple[str, ...]:
+        """The context prompts."""
+        return PRESETS[self.preset][0] if self.prompts is None else self.prompts
+
+    def repeats(self) -> int:
+        """Pictures per context prompt."""
+        return PRESETS[self.preset][1] if self.seeds_per_prompt is None else self.seeds_per_prompt
+
+    def num_bare(self) -> int:
+        """Pictures of the bare prompt."""
+        return len(self.contexts()) * self.repeats() if self.bare is None else self.bare
+
+    def num_class(self) -> int:
+        """Pictures of the class prompt."""
+        return self.num_bare() // 2 if self.class_pictures is None else self.class_pictures

@@ -1,21 +1,21 @@
-"""Pictures and photos → features → values: every metric of the list, in one pass over the pictures."""
+"""Pictures and photos → features → values: every metric of the list, each picture looked at once per feature."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from boothlab.evaluation.config import Evaluation
+from boothlab.evaluation.lots import BASE, COPIES, PHOTOS, Judged, Lot
 from boothlab.evaluation.scores import Score
+from boothlab.evaluation.vectors import Embedder
 from boothlab.features.faces import Domain
-from boothlab.features.feature import Feature, Pictures, Vectors
-from boothlab.generation.generate import Order, Picture
-from boothlab.metrics.metric import AnyMetric, Metric, Reference, feature_of
+from boothlab.features.feature import Feature, Vectors
+from boothlab.metrics.metric import PAIRED, AnyMetric, Metric, Reference, feature_of
 from boothlab.progress import Progress, silent
-from boothlab.seeds import derive
-from boothlab.subjects import Subject, fill
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,100 +27,114 @@ class Unavailable:
     reason: str
 
 
-def orders(evaluation: Evaluation, subject: Subject, tuned: bool) -> list[Order]:
-    """The pictures to draw of one subject; the base model is asked for the class without the identifier."""
-    identifier = subject.identifier if tuned else None
-    return [
-        Order(
-            name=f"{index:02d}-{k:02d}",
-            prompt=fill(template, identifier, subject.class_noun),
-            seed=derive(evaluation.seed, "evaluation", index, k),
-        )
-        for index, template in enumerate(evaluation.prompts)
-        for k in range(evaluation.seeds_per_prompt)
-    ]
-
-
 def evaluate(
     run: str,
-    pictures: Mapping[str, Sequence[Picture]],
-    references: Mapping[Reference, Pictures],
+    seen: Judged,
     metrics: Sequence[AnyMetric],
+    domain: Domain,
+    features: Path | None = None,
     progress: Progress = silent,
-    domain: Domain = "photographs",
 ) -> tuple[list[Score], list[Unavailable]]:
-    """All scores of all snapshots. ``pictures`` maps a snapshot's name (or "base") to what it drew."""
-    metrics = [metric for metric in metrics if "context" in metric.on]
-    needed = [feature_of(metric, domain) for metric in metrics if _references_of(metric)]
-    features = {feature.name: feature for feature in needed if feature.missing() is None}
-    names = [*pictures, *references]
-    vectors: dict[tuple[str, str], Vectors] = {}
-    for feature in features.values():
-        for done, name in enumerate(names):
-            images = (
-                [picture.pixels() for picture in pictures[name]]
-                if name in pictures
-                else references[_as_reference(name)]
-            )
-            vectors[feature.name, name] = _vectors(feature, images)
-            progress("features", done + 1, len(names))
-    scores: list[Score] = []
-    missing: list[Unavailable] = []
-    for snapshot, drawn in pictures.items():
-        for metric in metrics:
-            for reference in _references_of(metric):
-                feature = feature_of(metric, domain)
-                found = _one(run, snapshot, metric, feature, reference, drawn, vectors, references)
-                if isinstance(found, Unavailable):
-                    missing.append(found)
-                else:
-                    scores += found
-    return scores, list(dict.fromkeys(missing))
+    """All scores of all sources, in the order of ``metrics``. ``features`` is where vectors are kept."""
+    groups: dict[str, tuple[Feature, list[AnyMetric]]] = {}
+    for metric in metrics:
+        feature = feature_of(metric, domain)
+        groups.setdefault(feature.name, (feature, []))[1].append(metric)
+    found: dict[str, list[Score]] = {metric.name: [] for metric in metrics}
+    missing: dict[str, list[Unavailable]] = {metric.name: [] for metric in metrics}
+    total, done = len(groups) * len(seen.lots), 0
+    for feature, members in groups.values():
+        reason = feature.missing()
+        if reason is not None:
+            for metric in members:
+                missing[metric.name] += [Unavailable(metric.name, ref, reason) for ref in metric.references]
+            done += len(seen.lots)
+            continue
+        looking = Embedder(feature, features)
+        for lot in seen.lots:
+            for metric in members:
+                if lot.role in (*metric.on, "photos"):
+                    _score(run, seen, metric, looking, lot, found[metric.name], missing[metric.name])
+            done += 1
+            progress("features", done, total)
+        looking.keep()
+    unavailable = [line for metric in metrics for line in dict.fromkeys(missing[metric.name])]
+    return [score for metric in metrics for score in found[metric.name]], unavailable
 
 
-def _references_of(metric: AnyMetric) -> list[Reference]:
-    return [reference for reference in metric.references if reference in ("held_out", "train", "none")]
-
-
-def _as_reference(name: str) -> Reference:
-    if name == "held_out":
-        return "held_out"
-    return "train" if name == "train" else "none"
-
-
-def _vectors(feature: Feature, images: Pictures) -> Vectors:
-    return feature.extract(images) if len(images) else np.zeros((0, 1))
-
-
-def _one(
+def _score(
     run: str,
-    snapshot: str,
+    seen: Judged,
     metric: AnyMetric,
-    feature: Feature,
-    reference: Reference,
-    drawn: Sequence[Picture],
-    vectors: Mapping[tuple[str, str], Vectors],
-    references: Mapping[Reference, Pictures],
-) -> list[Score] | Unavailable:
-    reason = feature.missing()
-    if reason is not None:
-        return Unavailable(metric.name, reference, reason)
-    generated = vectors[feature.name, snapshot]
+    looking: Embedder,
+    lot: Lot,
+    found: list[Score],
+    missing: list[Unavailable],
+) -> None:
+    """Adds the scores of one lot to ``found``, and what cannot be had to ``missing``."""
+    for reference in metric.references:
+        if not _makes_sense(lot, reference):
+            continue
+        rows = looking.look(lot.pixels, lot.hashes)
+        compared = _reference(seen, looking, lot, reference)
+        if isinstance(compared, str):
+            missing.append(Unavailable(metric.name, reference, compared))
+            continue
+        if isinstance(metric, Metric):
+            if _described(compared) < metric.minimum_references and reference != "none":
+                missing.append(Unavailable(metric.name, reference, _too_few(metric.minimum_references, compared)))
+                continue
+            for k, value in enumerate(metric.values(rows, compared)):
+                prompt, seed = (lot.prompts[k], lot.seeds[k]) if lot.prompts else (f"photo {k + 1}", "")
+                found.append(Score(run, lot.source, lot.role, metric.name, reference, prompt, seed, 1, float(value)))
+            continue
+        if _described(rows) < metric.minimum:
+            reason = f"it needs {metric.minimum} pictures that show something; there are {_described(rows)}"
+            missing.append(Unavailable(metric.name, reference, reason))
+        elif reference != "none" and _described(compared) < metric.minimum_references:
+            missing.append(Unavailable(metric.name, reference, _too_few(metric.minimum_references, compared)))
+        else:
+            value = float(metric.value(rows, compared))
+            found.append(Score(run, lot.source, lot.role, metric.name, reference, "", "", _described(rows), value))
+
+
+def _makes_sense(lot: Lot, reference: Reference) -> bool:
+    """Photos have no prompts; training photos are not compared with themselves; the base not with the base."""
+    if lot.source in (PHOTOS, COPIES) and reference in PAIRED:
+        return False
+    if lot.source == PHOTOS and reference in ("train", "originals"):
+        return False
+    return not (lot.source == BASE and reference == "base")
+
+
+def _reference(seen: Judged, looking: Embedder, lot: Lot, reference: Reference) -> Vectors | str:
+    """The vectors to compare with, or why there are none."""
     if reference == "none":
-        compared: Vectors = np.zeros((0, generated.shape[1]))
-    elif len(references.get(reference, ())) == 0:
-        return Unavailable(metric.name, reference, f"there are no {reference.replace('_', '-')} photos")
-    else:
-        compared = vectors[feature.name, reference]
-    if reference != "none" and len(compared) < metric.minimum_references:
-        reason = f"it needs {metric.minimum_references} photos; there are {len(compared)}"
-        return Unavailable(metric.name, reference, reason)
-    if isinstance(metric, Metric):
-        values = metric.values(generated, compared)
-        return [
-            Score(run, snapshot, metric.name, reference, picture.prompt, str(picture.seed), float(value))
-            for picture, value in zip(drawn, values, strict=True)
-        ]
-    if len(generated) < metric.minimum:
-        return Unavailable(metric.name, reference, f"it needs {metric.minimum} pictures; there are {len(generated)}")
-    return [Score(run, snapshot, metric.name, reference, "", "", metric.value(generated, compared))]
+        return np.zeros((0, looking.width()))
+    if reference == "prompt":
+        return looking.read(lot.texts)
+    if reference == "base":
+        base = seen.lot(BASE, lot.role)
+        if base is None:
+            return "the base model's pictures were not drawn (evaluation.base = false)"
+        if base.seeds != lot.seeds:
+            return "the base model drew from other seeds"
+        return looking.look(base.pixels, base.hashes)
+    photos = seen.references[reference]
+    if not len(photos):
+        return f"there are no {reference.replace('_', '-')} photos"
+    return looking.look(photos.pixels, photos.hashes)
+
+
+def _described(rows: Vectors) -> int:
+    """Rows that describe something: not NaN."""
+    return int((~np.isnan(rows).any(axis=1)).sum()) if rows.size else len(rows)
+
+
+def _too_few(minimum: int, compared: Vectors) -> str:
+    return f"it needs {minimum} photos to compare with; there are {_described(compared)}"
+
+
+def is_number(value: float) -> bool:
+    """Whether a score exists: NaN stands for "nothing there", for example no face."""
+    return not math.isnan(value)

@@ -3,49 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from boothlab.errors import RunDamaged
 from boothlab.files import read_json, sha256_json, write_bytes, write_json
 from boothlab.generation.config import Generation
+from boothlab.generation.picture import Order, Picture
 from boothlab.models.model import Model
 from boothlab.models.sampling import sample
 from boothlab.photos.photoset import png_bytes
 
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """One picture to be made: where it stands in the plan, and what it is made from."""
-
-    name: str
-    prompt: str
-    seed: int
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One picture on disk."""
-
-    path: Path
-    prompt: str
-    seed: int
-
-    def pixels(self) -> NDArray[np.uint8]:
-        """(H, W, 3) uint8. Raises RunDamaged when the file cannot be read."""
-        try:
-            with Image.open(self.path) as image:
-                return np.array(image.convert("RGB"))
-        except OSError as error:
-            raise RunDamaged(
-                f"Cannot read the picture {self.path}: {error}.", "Delete it and generate again."
-            ) from error
 
 
 def generate(

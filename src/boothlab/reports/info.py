@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from boothlab.evaluation.scores import Score, Summary, summarise
-from boothlab.generation.generate import Picture
-from boothlab.metrics.metric import AnyMetric
+from boothlab.evaluation.derived import Derived
+from boothlab.evaluation.lots import BASE, COPIES, PHOTOS
+from boothlab.evaluation.orders import Sets
+from boothlab.evaluation.scores import Summary
+from boothlab.metrics.metric import AnyMetric, Role
 from boothlab.photos.photoset import PhotoSet
 from boothlab.runs.events import Event, Stepped, Validated, Warned
-
-BASE = "base"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +41,20 @@ class GridRow:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Pictures aligned by prompt and seed; sources are the base model and the snapshots."""
+    """Pictures of one role, aligned by prompt and seed; sources are the base model and the snapshots."""
 
     subject: str
+    role: Role
     sources: tuple[str, ...]
     rows: tuple[GridRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
-    """One metric against one reference over all snapshots."""
+    """One metric on one kind of pictures against one reference, over all sources."""
 
-    metric: AnyMetric
+    metric: AnyMetric | Derived
+    pictures: str
     reference: str
     cells: tuple[Summary | None, ...]
 
@@ -124,8 +126,11 @@ def warnings_of(events: Sequence[Event]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(event.message for event in events if isinstance(event, Warned)))
 
 
-def grid(subject: str, pictures: Mapping[str, Sequence[Picture]]) -> Grid:
-    """Pictures of every source side by side. All sources must have drawn the same orders."""
+def grid(subject: str, role: Role, drawn: Mapping[str, Sets]) -> Grid | None:
+    """Pictures of one role, the sources side by side; None when no source drew any."""
+    pictures = {source: [one.picture for one in sets[role]] for source, sets in drawn.items() if sets.get(role)}
+    if not pictures:
+        return None
     sources = tuple(pictures)
     lengths = {len(pictures[source]) for source in sources}
     if len(lengths) > 1:
@@ -135,38 +140,59 @@ def grid(subject: str, pictures: Mapping[str, Sequence[Picture]]) -> Grid:
         GridRow(picture.prompt, picture.seed, tuple(pictures[source][index].path for source in sources))
         for index, picture in enumerate(tuned)
     )
-    return Grid(subject, sources, rows)
+    return Grid(subject, role, sources, rows)
 
 
 def score_table(
-    scores: Sequence[Score], metrics: Sequence[AnyMetric], snapshots: Sequence[str]
+    summaries: Sequence[Summary], metrics: Sequence[AnyMetric | Derived], sources: Sequence[str]
 ) -> tuple[TableRow, ...]:
-    """Metrics in the order of the list, one row per reference, one cell per snapshot."""
-    summaries = summarise(scores)
+    """Metrics in the order of the list, one row per kind of pictures and reference, one cell per source.
+
+    Photographs have no prompts: their numbers stand in every row of the metric and reference.
+    """
     rows = []
     for metric in metrics:
-        for reference in dict.fromkeys(s.reference for s in summaries if s.metric == metric.name):
-            found = {s.snapshot: s for s in summaries if s.metric == metric.name and s.reference == reference}
-            rows.append(TableRow(metric, reference, tuple(found.get(name) for name in snapshots)))
+        own = [line for line in summaries if line.metric == metric.name]
+        found = {(line.snapshot, line.pictures, line.reference): line for line in own}
+        kinds = dict.fromkeys((line.pictures, line.reference) for line in own if line.pictures != "photos")
+        for pictures, reference in kinds:
+            cells = (
+                found.get((source, "photos" if source in (PHOTOS, COPIES) else pictures, reference))
+                for source in sources
+            )
+            rows.append(TableRow(metric, pictures, reference, tuple(cells)))
     return tuple(rows)
 
 
-def metric_curves(table: Sequence[TableRow], snapshots: Sequence[str]) -> dict[str, tuple[Curve, ...]]:
-    """Metric name → one curve over the steps per reference; the base model stands at step 0."""
-    steps = [0.0 if name == BASE else float(name.removeprefix("step-")) for name in snapshots]
+def metric_curves(table: Sequence[TableRow], sources: Sequence[str]) -> dict[str, tuple[Curve, ...]]:
+    """Metric name → one curve over the steps per kind of pictures and reference; the base model stands at step 0."""
     curves: dict[str, tuple[Curve, ...]] = {}
     for row in table:
-        points = [(step, cell) for step, cell in zip(steps, row.cells, strict=True) if cell is not None]
+        points = [
+            (_step(source), cell.mean, cell)
+            for source, cell in zip(sources, row.cells, strict=True)
+            if cell is not None and cell.mean is not None and (source == BASE or source.startswith("step-"))
+        ]
         if len(points) < 2:
             continue
-        cells = [cell for _, cell in points]
+        cells = [cell for _, _, cell in points]
         with_interval = all(cell.low is not None and cell.high is not None for cell in cells)
         curve = Curve(
-            label=row.reference.replace("_", "-") if row.reference != "none" else row.metric.name,
-            x=tuple(step for step, _ in points),
-            y=tuple(cell.mean for cell in cells),
+            label=_label(row),
+            x=tuple(step for step, _, _ in points),
+            y=tuple(mean for _, mean, _ in points),
             low=tuple(cell.low or 0.0 for cell in cells) if with_interval else None,
             high=tuple(cell.high or 0.0 for cell in cells) if with_interval else None,
         )
         curves[row.metric.name] = (*curves.get(row.metric.name, ()), curve)
     return curves
+
+
+def _step(source: str) -> float:
+    return 0.0 if source == BASE else float(source.removeprefix("step-"))
+
+
+def _label(row: TableRow) -> str:
+    """ "bare pictures, held-out photos"."""
+    against = {"none": "", "prompt": "", "base": ", to the base model", "originals": ", all photos"}
+    return f"{row.pictures} pictures" + against.get(row.reference, f", {row.reference.replace('_', '-')} photos")

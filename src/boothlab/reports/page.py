@@ -42,7 +42,7 @@ def number(value: float) -> str:
 
 def mean(summary: Summary | None) -> str:
     """The mean over pictures, or the value of the whole set."""
-    return "–" if summary is None else number(summary.mean)
+    return "–" if summary is None or summary.mean is None else number(summary.mean)
 
 
 def interval(summary: Summary | None) -> str:

@@ -1,0 +1,185 @@
+"""Numbers made from other numbers: normalised identity, what leaks, what narrows, what drifts. (Torch-free.)
+
+Raw likeness means nothing by itself: dlib, ArcFace and the built-in encoder each have a scale of their own. On the
+normalised scale 0 is "some person of the class", as the base model draws them, and 1 is "as alike as two photos of
+this person".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from boothlab.evaluation.lots import BASE, COPIES, PHOTOS
+from boothlab.evaluation.scores import Score
+from boothlab.metrics.metric import Better
+
+IDENTITY = "identity"
+SMALLEST_SPAN = 0.02
+"""Where "two photos of this person" is hardly above "some person" (in units of identity), the scale is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A number made from scores; the same facts as a metric. ``compute`` sees all scores of one run and subject."""
+
+    name: str
+    question: str
+    better: Better
+    unit: str
+    source: str
+    caution: str
+    compute: Callable[[Table], list[Score]]
+
+
+class Table:
+    """Scores by (source, role, metric, reference)."""
+
+    def __init__(self, scores: Sequence[Score]) -> None:
+        self.cells: dict[tuple[str, str, str, str], list[Score]] = {}
+        for score in scores:
+            key = (score.snapshot, score.pictures, score.metric, score.reference)
+            self.cells.setdefault(key, []).append(score)
+
+    def values(self, source: str, role: str, metric: str, reference: str) -> NDArray[np.float64]:
+        """(n,) values, NaN where a picture has none; empty when the cell does not exist."""
+        return np.array([score.value for score in self.cells.get((source, role, metric, reference), [])], dtype=float)
+
+    def mean(self, source: str, role: str, metric: str, reference: str) -> float | None:
+        """Mean over the pictures that have a value; None when there is none."""
+        values = self.values(source, role, metric, reference)
+        present = values[~np.isnan(values)]
+        return float(present.mean()) if len(present) else None
+
+    def like(self, metric: str) -> list[list[Score]]:
+        """All cells of one metric, in order."""
+        return [cell for (_, _, name, _), cell in self.cells.items() if name == metric]
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Likeness of "some person" and of "two photos of this person" to one set of photos."""
+
+    floor: float
+    ceiling: float
+
+    def __call__(self, value: float) -> float:
+        return (value - self.floor) / (self.ceiling - self.floor)
+
+
+def identity_scale(table: Table) -> Scale | None:
+    """From the base model's class pictures and from the photos; None where one is missing or they do not differ.
+
+    Measured to the held-out photos, and used for training photos too, so that the two can be compared.
+    """
+    ceiling = table.mean(PHOTOS, "photos", IDENTITY, "held_out")
+    floors = [table.mean(BASE, role, IDENTITY, "held_out") for role in ("class", "bare")]
+    floor = next((mean for mean in floors if mean is not None), None)
+    if floor is None or ceiling is None or ceiling - floor < SMALLEST_SPAN:
+        return None
+    return Scale(floor, ceiling)
+
+
+def _each(cell: Sequence[Score], name: str, change: Callable[[float], float]) -> list[Score]:
+    return [replace(score, metric=name, value=change(score.value)) for score in cell]
+
+
+def _normalised(table: Table) -> list[Score]:
+    scale = identity_scale(table)
+    if scale is None:
+        return []
+    return [score for cell in table.like(IDENTITY) for score in _each(cell, "identity_normalised", scale)]
+
+
+def _strict(table: Table) -> list[Score]:
+    scale = identity_scale(table)
+    if scale is None:
+        return []
+
+    def change(value: float) -> float:
+        return 0.0 if math.isnan(value) else scale(value)
+
+    cells = [cell for cell in table.like(IDENTITY) if cell[0].pictures in ("context", "bare")]
+    return [score for cell in cells for score in _each(cell, "identity_strict", change)]
+
+
+def _against_base(metric: str, name: str) -> Callable[[Table], list[Score]]:
+    """Per picture: the value minus the base model's at the same prompt and seed."""
+
+    def compute(table: Table) -> list[Score]:
+        found = []
+        for cell in table.like(metric):
+            first = cell[0]
+            base = table.values(BASE, first.pictures, metric, first.reference)
+            if first.snapshot in (BASE, PHOTOS, COPIES) or len(base) != len(cell):
+                continue
+            found += [replace(s, metric=name, value=s.value - b) for s, b in zip(cell, base.tolist(), strict=True)]
+        return found
+
+    return compute
+
+
+def _ratio_to_base(metric: str, name: str) -> Callable[[Table], list[Score]]:
+    """Per set: the value over the base model's."""
+
+    def compute(table: Table) -> list[Score]:
+        found = []
+        for cell in table.like(metric):
+            first = cell[0]
+            base = table.mean(BASE, first.pictures, metric, first.reference)
+            if first.snapshot in (BASE, PHOTOS, COPIES) or not base:
+                continue
+            found += [replace(first, metric=name, value=first.value / base)]
+        return found
+
+    return compute
+
+
+DERIVED: tuple[Derived, ...] = (
+    Derived(
+        name="identity_normalised",
+        question="How much of the way from some person of the class to this person?",
+        better="higher",
+        unit="0 = the base model's people, 1 = two photos of this person",
+        source="after Anti-DreamBooth's ISM (Van Le et al. 2023), scaled between impostor and genuine levels",
+        caution="Over pictures with a face: read it with face_found. To training photos it also rewards copying.",
+        compute=_normalised,
+    ),
+    Derived(
+        name="identity_strict",
+        question="The same, with pictures without a face counted as some person?",
+        better="higher",
+        unit="0 = the base model's people, 1 = two photos of this person",
+        source="FastComposer (Xiao et al. 2023) counts failures as 0",
+        caution="Cannot be raised by drawing faces that no detector finds.",
+        compute=_strict,
+    ),
+    Derived(
+        name="clip_t_change",
+        question="Is the prompt followed less than by the base model at the same seed?",
+        better="higher",
+        unit="cosine, paired difference to the base model",
+        source="DreamBooth's CLIP-T (Ruiz et al. 2023), paired",
+        caution="Negative when the subject overrides the prompt.",
+        compute=_against_base("clip_t", "clip_t_change"),
+    ),
+    Derived(
+        name="diversity_ratio",
+        question="How much of the base model's variety is left?",
+        better="higher",
+        unit="ratio of LPIPS among pictures to the base model's",
+        source="DIV of Ruiz et al. 2023, relative to the base model",
+        caution="Below 1 is natural on bare pictures: one person varies less than all. On class pictures it is not.",
+        compute=_ratio_to_base("lpips_intra", "diversity_ratio"),
+    ),
+)
+
+
+def derived(scores: Sequence[Score]) -> list[Score]:
+    """All derived numbers of one run and subject, in the order of the list."""
+    table = Table(scores)
+    return [score for one in DERIVED for score in one.compute(table)]

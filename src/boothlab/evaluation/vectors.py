@@ -1,0 +1,82 @@
+"""Features of pictures, each computed once: in memory during an evaluation, and kept for the next one where small."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from boothlab.features.feature import Feature, Vectors
+from boothlab.files import write_bytes
+
+KEPT = 8192
+"""Vectors of more numbers are not kept on disk: LPIPS at 512 px has 2.6 million a picture."""
+
+BATCH = 16
+"""Pictures given to an extractor at once."""
+
+
+def picture_hash(pixels: NDArray[np.uint8]) -> str:
+    """Names a picture by its content: shape and pixels."""
+    return hashlib.sha256(repr(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes()).hexdigest()[:32]
+
+
+class Embedder:
+    """Looks at pictures with one feature; knows again what it has seen, now or in an earlier evaluation.
+
+    Vectors depend on the picture alone (a contract test says so), so they are kept by content under
+    ``folder/NAME-VERSION.npz``. A damaged or foreign file is as good as none.
+    """
+
+    def __init__(self, feature: Feature, folder: Path | None) -> None:
+        self.feature = feature
+        self._path = None if folder is None else folder / f"{feature.name}-{feature.version}.npz".replace("/", "-")
+        self._rows: dict[str, NDArray[np.floating]] = self._read()
+        self._on_disk = set(self._rows)
+        self._texts: dict[str, NDArray[np.floating]] = {}
+
+    def _read(self) -> dict[str, NDArray[np.floating]]:
+        if self._path is None or not self._path.is_file():
+            return {}
+        try:
+            with np.load(self._path, allow_pickle=False) as stored:
+                names, rows = stored["names"], stored["rows"]
+                return {str(name): row for name, row in zip(names, rows, strict=True)}
+        except (OSError, ValueError, KeyError, EOFError):
+            return {}
+
+    def look(self, pictures: Sequence[NDArray[np.uint8]], hashes: Sequence[str]) -> Vectors:
+        """(N, D), one row per picture; only what is new is computed."""
+        new = {h: pixels for h, pixels in zip(hashes, pictures, strict=True) if h not in self._rows}
+        names = list(new)
+        for start in range(0, len(names), BATCH):
+            part = names[start : start + BATCH]
+            for name, row in zip(part, self.feature.extract([new[n] for n in part]), strict=True):
+                self._rows[name] = row
+        return np.stack([self._rows[h] for h in hashes]) if hashes else np.zeros((0, self.width()))
+
+    def read(self, texts: Sequence[str]) -> Vectors:
+        """(N, D), one row per text. Raises ValueError for a feature that reads no texts."""
+        if self.feature.texts is None:
+            raise ValueError(f"{self.feature.name} reads no texts")
+        new = [text for text in dict.fromkeys(texts) if text not in self._texts]
+        if new:
+            self._texts |= dict(zip(new, self.feature.texts(new), strict=True))
+        return np.stack([self._texts[text] for text in texts])
+
+    def width(self) -> int:
+        """Numbers per vector; 1 before the first picture."""
+        return len(next(iter(self._rows.values()))) if self._rows else 1
+
+    def keep(self) -> None:
+        """Write what is new and small enough. Rows of another width (another picture size) are left out."""
+        if self._path is None or self.width() > KEPT or self._rows.keys() == self._on_disk:
+            return
+        names = [name for name, row in self._rows.items() if len(row) == self.width()]
+        buffer = io.BytesIO()
+        np.savez(buffer, names=np.array(names), rows=np.stack([self._rows[name] for name in names]))
+        write_bytes(self._path, buffer.getvalue())
