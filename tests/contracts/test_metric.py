@@ -150,25 +150,39 @@ def values_middle(metric: AnyMetric) -> float:
     return 1.5 * low + 0.5 if math.isinf(high) and low > 0 else (low + high) / 2
 
 
-def test_the_nearer_pictures_are_the_better_ones(case: Case) -> None:
-    """Rows a little and a lot away from the references; spread widely or hardly, where there are none."""
+def test_a_planted_better_set_scores_better(case: Case) -> None:
+    """References in one small cloud, rows in that cloud and rows on the other side; rows spread widely or hardly,
+    or holding nothing, where there are no references.
+    """
     noise = np.random.default_rng(1).normal(size=case.generated.shape)
     scale = float(np.abs(case.generated).mean())
+    references = case.references
     if case.alone and isinstance(case.metric, Metric):
-        better, worse = case.generated, np.full_like(case.generated, np.nan, dtype=np.float64)
+        near, far = case.generated, np.full_like(case.generated, np.nan, dtype=np.float64)
     elif case.alone:
-        better, worse = case.generated, case.generated[:1] + 0.01 * (case.generated - case.generated[:1])
+        near, far = case.generated, case.generated[:1] + 0.01 * (case.generated - case.generated[:1])
     else:
-        middle = np.resize(case.references, case.generated.shape)
-        better, worse = middle + 1e-4 * scale * noise, 4 * scale * noise
-    good, bad = (float(case.score(rows).mean()) for rows in (better, worse))
-    leaks = case.metric.on == ("class",) and not case.paired
-    if case.metric.better == "neither":
-        assert abs(good - bad) > 1e-6
-    elif (case.metric.better == "higher") != leaks:
+        if not case.paired:
+            references = references[:1] + 0.05 * (references - references[:1])
+        middle = np.resize(references, case.generated.shape)
+        near, far = middle + 1e-4 * scale * noise, -2.0 * middle + 0.05 * scale * noise
+    good, bad = (float(case.score(rows, references).mean()) for rows in (near, far))
+    if case.metric.copies is not None and not case.alone:
+        assert abs(good - case.metric.copies) < abs(bad - case.metric.copies)
+    elif case.metric.better == "higher":
         assert good > bad
     else:
         assert good < bad
+
+
+def test_copies_are_the_best_unless_likeness_is_a_fault(metric: AnyMetric) -> None:
+    low, high = metric.bounds
+    if metric.copies is None or metric.references == ("none",) or metric.better == "neither":
+        pytest.skip("copies are not at an end of this scale, or the scale has no good end")
+    best, worst = (high, low) if metric.better == "higher" else (low, high)
+    if metric.copies != best:
+        assert metric.copies == worst
+        assert set(metric.on) <= {"class", "bare"}, "in pictures of the subject likeness is what was asked for"
 
 
 def test_order_and_batches_do_not_matter(case: Case) -> None:

@@ -16,8 +16,9 @@ import numpy as np
 
 from boothlab.assets import asset
 from boothlab.errors import NoWeights
-from boothlab.features.feature import Feature, Pictures, Vectors
-from boothlab.features.supplied import configuration, demand, weights_folder
+from boothlab.features.feature import ByDomain, Feature, Pictures, Vectors
+from boothlab.features.lpips import ALEXNET_POOLED
+from boothlab.features.supplied import configuration, demand, unfit, weights_folder
 from boothlab.features.transforms import cropped, standardised
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -155,3 +156,15 @@ TOON_CLIP = Feature(
     source="boothlab's own CLIP for drawings, 2026 (see the card of toon)",
     texts=_texts_toon,
 )
+
+CLIP = ByDomain(CLIP_L14, TOON_CLIP)
+
+DRAWINGS_ONLY = "Toon's CLIP has only seen drawings; for photographs there are CLIP-I and CMMD (CLIP ViT-L/14)."
+
+DRAWN_CLIP = ByDomain(
+    unfit("toon-clip", "Toon's CLIP has only ever seen drawings; photographs are for CLIP-I and CMMD."), TOON_CLIP
+)
+"""For metrics that name toon's CLIP."""
+
+TYPICAL = ByDomain(ALEXNET_POOLED, TOON_CLIP)
+"""General features that are always at hand, for how sets lie among each other."""

@@ -49,9 +49,8 @@ def standardised(
     pixels: NDArray[np.uint8], mean: tuple[float, ...], deviation: tuple[float, ...]
 ) -> NDArray[np.float32]:
     """(H, W, 3) in 0–255 → (3, H, W) with 0–1 brought to the given mean and standard deviation per channel."""
-    unit = pixels.astype(np.float32) / np.float32(255)
-    normal: NDArray[np.float32] = (unit - np.asarray(mean, np.float32)) / np.asarray(deviation, np.float32)
-    return normal.transpose(2, 0, 1)
+    channels = [(pixels[..., c].astype(np.float32) / 255 - mean[c]) / deviation[c] for c in range(3)]
+    return np.stack(channels)
 
 
 def same_size(pictures: Pictures) -> None:

@@ -1,4 +1,4 @@
-"""Squared Euclidean distances between rows, the one formula behind all LPIPS variants."""
+"""Distances and cosines between rows: the one home of both formulas for all metrics."""
 
 from __future__ import annotations
 
@@ -29,3 +29,21 @@ def squared_distances(left: Vectors, right: Vectors) -> Values:
         b = right[:, start : start + CHUNK].astype(np.float64)
         total += (a**2).sum(1)[:, None] + (b**2).sum(1)[None, :] - 2.0 * (a @ b.T)
     return np.maximum(total, 0.0)
+
+
+def paired_squared_distances(left: Vectors, right: Vectors) -> Values:
+    """(n, D), (n, D) → (n,) of ‖l_k − r_k‖², summed in float64; NaN where either row is."""
+    return np.array(
+        [((a.astype(np.float64) - b.astype(np.float64)) ** 2).sum() for a, b in zip(left, right, strict=True)]
+    )
+
+
+def unit(rows: Vectors) -> Values:
+    """Rows in float64, brought to length 1; NaN stays NaN."""
+    double = rows.astype(np.float64)
+    return np.asarray(double / np.linalg.norm(double, axis=1, keepdims=True))
+
+
+def cosines(left: Vectors, right: Vectors) -> Values:
+    """(n, D), (m, D) → (n, m) of cosines, raw, in −1…1."""
+    return np.clip(unit(left) @ unit(right).T, -1.0, 1.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from boothlab.features.feature import Vectors
@@ -14,6 +16,16 @@ def value(generated: Vectors, references: Vectors) -> float:
     """Mean LPIPS over all pairs of different pictures."""
     seen = present(generated)
     return float(squared_distances(seen, seen)[np.triu_indices(len(seen), k=1)].mean())
+
+
+def intra_within(generated: Vectors, groups: Sequence[str]) -> float:
+    """DIV of DreamBooth: mean LPIPS over pairs of pictures of one group, here of one prompt; NaN without a pair."""
+    labels = np.asarray(groups)
+    left, right = np.triu_indices(len(generated), k=1)
+    together = labels[left] == labels[right]
+    if not together.any():
+        return float("nan")
+    return float(squared_distances(generated, generated)[left, right][together].mean())
 
 
 METRIC = SetMetric(

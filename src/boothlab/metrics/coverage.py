@@ -1,0 +1,30 @@
+"""Share of photos with a picture in their neighbourhood."""
+
+from __future__ import annotations
+
+from boothlab.features.clip import TYPICAL
+from boothlab.features.feature import Vectors
+from boothlab.metrics import neighbours
+from boothlab.metrics.metric import SetMetric
+
+
+def value(generated: Vectors, references: Vectors) -> float:
+    """Share of photos with a picture in their neighbourhood."""
+    return neighbours.coverage(generated, references)
+
+
+METRIC = SetMetric(
+    name="coverage",
+    question="How many of the photos have a picture near them?",
+    better="higher",
+    unit="share, k = 3",
+    bounds=(0.0, 1.0),
+    needs=TYPICAL,
+    references=("held_out", "train"),
+    value=value,
+    minimum=1,
+    source="Naeem et al. 2020 (arXiv:2002.09797)",
+    caution="Does not see copying; moves in steps of one photo.",
+    minimum_references=4,
+    copies=1.0,
+)

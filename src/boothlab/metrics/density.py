@@ -1,0 +1,29 @@
+"""How many photos' neighbourhoods a picture lies in, over k."""
+
+from __future__ import annotations
+
+from boothlab.features.clip import TYPICAL
+from boothlab.features.feature import Vectors
+from boothlab.metrics import neighbours
+from boothlab.metrics.metric import SetMetric
+
+
+def value(generated: Vectors, references: Vectors) -> float:
+    """How many photos' neighbourhoods a picture lies in, over k."""
+    return neighbours.density(generated, references)
+
+
+METRIC = SetMetric(
+    name="density",
+    question="How densely do the pictures lie among the photos?",
+    better="higher",
+    unit="ratio, k = 3",
+    bounds=(0.0, float("inf")),
+    needs=TYPICAL,
+    references=("held_out", "train"),
+    value=value,
+    minimum=1,
+    source="Naeem et al. 2020 (arXiv:2002.09797)",
+    caution="Far above 1 is collapse onto a typical photo, not quality.",
+    minimum_references=4,
+)

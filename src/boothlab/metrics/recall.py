@@ -1,0 +1,29 @@
+"""Share of photos within the pictures' neighbourhoods: the one of the four that sees collapse."""
+
+from __future__ import annotations
+
+from boothlab.features.clip import TYPICAL
+from boothlab.features.feature import Vectors
+from boothlab.metrics import neighbours
+from boothlab.metrics.metric import SetMetric
+
+
+def value(generated: Vectors, references: Vectors) -> float:
+    """Share of photos within the pictures' neighbourhoods."""
+    return neighbours.recall(generated, references)
+
+
+METRIC = SetMetric(
+    name="recall",
+    question="How many of the photos look like some picture?",
+    better="higher",
+    unit="share, k = 3",
+    bounds=(0.0, 1.0),
+    needs=TYPICAL,
+    references=("held_out", "train"),
+    value=value,
+    minimum=4,
+    source="Kynkäänniemi et al. 2019 (arXiv:1904.06991)",
+    caution="Copies score high; moves in steps of one photo.",
+    copies=1.0,
+)
