@@ -1,0 +1,100 @@
+"""Every number that decides a verdict, with where it comes from. (Torch-free.)
+
+They are frozen on development subjects. Changing one after test subjects were looked at voids the confusion table in
+docs/verdict.md: make it again on subjects that nobody has seen.
+
+Scales: *likeness* is identity to the photos, normalised per subject: 0 = "some person" as the base model draws them,
+1 = as alike as two photos of this person. *Prompt following* is on a scale from 0 (what pictures of other prompts
+score) to 1 (all that the prompt asks for).
+"""
+
+from __future__ import annotations
+
+LIKENESS_LEAST = 0.5
+"""Likeness to held-out photos below which a snapshot has not learned its subject.
+
+Half-way between "some person" and "two photos of this person". By definition of the scale, not by measurement."""
+
+PROMPT_DROP_MOST = 0.10
+"""How far prompt following may fall below the base model's.
+
+Set beforehand. For comparison: Ruiz et al. 2023 say that people see a difference of 0.05 in CLIP-T, which was 0.3."""
+
+LEAK_MOST = 0.10
+"""Largest likeness that pictures of the class prompt, without the identifier, may have gained on the photos.
+
+Set beforehand: a tenth of the way from "some person" to this person."""
+
+FACELESS_MOST = 0.25
+"""Limit for the upper end of the Wilson interval of the share of pictures without a face.
+
+The evaluation notes' default for 20 pictures: 0 or 1 of 20 pass (upper ends 0.16 and 0.24), 2 do not (0.30)."""
+
+MEMORISATION_LEVEL = 0.05
+"""Level of the label-permutation test, on the raw p.
+
+Never Holm's: with 5 training and 3 held-out photos the smallest p is 1/56, which no correction survives."""
+
+COPY_FACTOR = 0.5
+"""A picture nearer to a photo than this × the smallest distance between two photos is called a copy.
+
+For squared distances such as LPIPS. At 1.0 a model as varied as its photos has 2/(m + 1) of its pictures flagged, and
+one of half the photos' spread all of them; at 0.5 none of either, and every exact copy (60 draws of 20 pictures and
+12 photos with a 1/k spectrum, tests/unit/test_statistics_memorisation.py)."""
+
+COPY_SHARE_MOST = 0.05
+"""Share of pictures that may be called copies: one of twenty is shown to the user, two make the gate fail.
+
+The label-permutation test sees 2 copies of 20 only one time in eight; this gate is there for them."""
+
+DIVERSITY_TO_PHOTOS_LEAST = 0.35
+"""Smallest mean squared distance between bare pictures, over that between the training photos.
+
+A model of half the photos' spread has 0.25, the collapsed case of the evaluation notes; one as varied has 1."""
+
+DIVERSITY_TO_BASE_LEAST = 0.15
+"""The same over that between the base model's pictures of the class.
+
+Lower than the limit to photos, because the base draws many people and the tuned model one. Set beforehand."""
+
+GLUED_MOST = 0.5
+"""Share of bare pictures that may show the training photos' most common background.
+
+Set beforehand: in most pictures the background then is not chosen any more."""
+
+GLUED_ABOVE_BASE = 0.25
+"""How far that share must lie above the base model's to be put down to training: white walls are common anyway."""
+
+ALIKE_LEAST = 0.5
+"""Likeness of a snapshot's faces to one another from which they are one person's (scale as for likeness).
+
+With a likeness to the photos below ``LIKENESS_LEAST`` that person is somebody else."""
+
+IDENTITY_GAP_MOST = 0.30
+"""How far likeness to training photos may exceed likeness to held-out ones.
+
+Set beforehand; both are means over all photos of a kind, so that without memorisation the gap is about 0."""
+
+PROMPT_WORSE = 0.05
+"""Fall of prompt following between two snapshots that counts as getting worse: half of ``PROMPT_DROP_MOST``."""
+
+DIVERSITY_WORSE = 0.15
+"""Fall of diversity between two snapshots that counts as getting worse, in parts of the earlier. Set beforehand."""
+
+LOSS_GAP_WORSE = 0.02
+"""Rise of the held-out loss gap that counts as getting worse, in parts of the base model's loss. Set beforehand."""
+
+TRAIN_LIKENESS_FALL = 0.02
+"""A fall of likeness to the training photos up to this is none: where it is at its ceiling it cannot rise."""
+
+SIGNS_NEEDED = 2
+"""Of prompt following, diversity and loss gap so many must get worse before a snapshot is called overfitted."""
+
+DOMINANCE_MARGIN = 0.05
+"""A snapshot dominates another if it is shown to be no more than this worse on either axis, and better on one."""
+
+DOMINANCE_LEVEL = 0.05
+"""Level of "better on one", after Holm over all pairs of candidates and both axes."""
+
+THRESHOLDS_VERSION = 1
+"""Counted up whenever a number above changes; stands beside every verdict."""

@@ -1,0 +1,152 @@
+"""Which of the good snapshots to take: those that no other dominates, then the least trained of the best."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from scipy import stats
+
+from boothlab.evaluation import thresholds as limit
+from boothlab.evaluation.verdict_data import Axis, Judgement, Measured
+from boothlab.evaluation.verdict_gates import shown
+from boothlab.statistics.comparisons import compare_paired, holm
+from boothlab.statistics.intervals import Interval
+
+AXES: tuple[Axis, Axis] = ("likeness", "prompt following")
+
+ADVICE = {
+    "underfitted": "Train longer, or with a higher learning rate.",
+    "overfitted": "Take fewer steps, and keep more snapshots of the early ones.",
+    "copying": "Take fewer steps, or more and more varied photos.",
+    "collapsed": "Lower the learning rate.",
+    "not judged": "Measure likeness to held-out photos first.",
+    "good": "Look at the gates that failed.",
+}
+"""What to try when no snapshot may be chosen, by the word most of them got."""
+
+NORMAL_95 = 1.959964
+"""Half a 95 % interval in standard errors."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Contest:
+    """B − A on one axis: difference, 95 % interval and p before Holm."""
+
+    axis: Axis
+    difference: float
+    low: float
+    high: float
+    p: float
+
+
+def dominated(candidates: Sequence[Measured], random: np.random.Generator) -> tuple[tuple[str, str], ...]:
+    """(better, worse) for every pair of candidates where one dominates the other.
+
+    It must be shown not to be worse by more than ``DOMINANCE_MARGIN`` on each measured axis (lower end of the 95 %
+    interval), and to be better on one (p after Holm over all contests). Pictures are compared pair by pair where both
+    snapshots have them; else the two intervals are taken for independent, which shows less. Without intervals nothing
+    can be shown.
+    """
+    pairs = list(combinations(candidates, 2))
+    contests = [[_contest(axis, a, b, random) for axis in AXES if _measured(axis, candidates)] for a, b in pairs]
+    flat = [contest for row in contests for contest in row if contest is not None]
+    adjusted = dict(zip(map(id, flat), holm([contest.p for contest in flat]), strict=True))
+    found = []
+    for (a, b), row in zip(pairs, contests, strict=True):
+        known = [contest for contest in row if contest is not None]
+        if not known or len(known) < len(row):
+            continue
+        sure = [contest for contest in known if adjusted[id(contest)] <= limit.DOMINANCE_LEVEL]
+        if all(contest.low >= -limit.DOMINANCE_MARGIN for contest in known) and any(c.difference > 0 for c in sure):
+            found.append((b.name, a.name))
+        if all(contest.high <= limit.DOMINANCE_MARGIN for contest in known) and any(c.difference < 0 for c in sure):
+            found.append((a.name, b.name))
+    return tuple(found)
+
+
+def value(axis: Axis, found: Measured) -> Interval | None:
+    """The snapshot's place on an axis."""
+    return found.likeness if axis == "likeness" else found.prompt
+
+
+def standard_error(interval: Interval) -> float:
+    """From the 95 % interval, as if it were normal; 0 where there is none, so that only ties are within it."""
+    if interval.low is None or interval.high is None:
+        return 0.0
+    return (interval.high - interval.low) / (2 * NORMAL_95)
+
+
+def least_trained(front: Sequence[Measured], prefer: Axis) -> tuple[Measured, Measured]:
+    """(the snapshot to take, the best one): fewest steps within one standard error of the best on the front.
+
+    Source: the one-standard-error rule of Breiman et al. 1984, section 3.4.3.
+    """
+
+    def place(found: Measured) -> float:
+        interval = value(prefer, found)
+        return -np.inf if interval is None else interval.value
+
+    best = max(front, key=lambda found: (place(found), -found.step))
+    interval = value(prefer, best)
+    least = place(best) - (0.0 if interval is None else standard_error(interval))
+    return min((found for found in front if place(found) >= least), key=lambda found: found.step), best
+
+
+def reason(chosen: Measured, best: Measured, judged: Judgement, prefer: Axis) -> str:
+    """Two or three plain sentences: its scores, why not the best, what was not tested."""
+    scores = [f"{axis} {shown(interval)}" for axis in AXES if (interval := value(axis, chosen)) is not None]
+    said = f"Take {chosen.name}: {', '.join(scores)}."
+    top, own = value(prefer, best), value(prefer, chosen)
+    if best.name != chosen.name and top is not None and own is not None:
+        said += (
+            f" {best.name} has the highest {prefer}, {top.value:.2f}, but that is within one standard error "
+            f"({standard_error(top):.2f}), and {chosen.name} took fewer steps."
+        )
+    else:
+        said += f" No snapshot that may be chosen has a higher {prefer}."
+    open_gates = [gate for gate in judged.gates if gate.state in ("not testable", "not measured")]
+    if open_gates:
+        said += f" Not known: {', '.join(f'{gate.name} ({gate.state})' for gate in open_gates)}."
+    return said
+
+
+def none_of_them(judged: Sequence[Judgement]) -> str:
+    """Why no snapshot may be chosen, and what to try."""
+    if not judged:
+        return "None of them: there is no snapshot to judge."
+    words = Counter(each.called for each in judged)
+    listed = ", ".join(f"{count} {word}" for word, count in words.most_common())
+    advice = ADVICE[Counter(each.word for each in judged).most_common(1)[0][0]]
+    failed = Counter(gate.name for each in judged for gate in each.gates if gate.state == "failed")
+    gates = f" Gates that failed: {', '.join(f'{name} ({count})' for name, count in failed.most_common())}."
+    return f"None of them may be recommended: {listed}.{gates if failed else ''} {advice}"
+
+
+def _measured(axis: Axis, candidates: Sequence[Measured]) -> bool:
+    """Whether anybody has the axis. Who then lacks it neither dominates nor is dominated."""
+    return any(value(axis, found) is not None for found in candidates)
+
+
+def _contest(axis: Axis, a: Measured, b: Measured, random: np.random.Generator) -> _Contest | None:
+    ours, theirs = (
+        np.array(found.pictures.likeness if axis == "likeness" else found.pictures.prompt) for found in (a, b)
+    )
+    if len(ours) == len(theirs) and np.isfinite(theirs - ours).sum() >= 2:
+        found = compare_paired(ours, theirs, random)
+        if found.low is not None and found.high is not None:
+            return _Contest(axis, found.difference, found.low, found.high, found.p)
+    first, second = value(axis, a), value(axis, b)
+    if first is None or second is None:
+        return None
+    error = float(np.hypot(standard_error(first), standard_error(second)))
+    if error == 0.0:
+        return None
+    difference = second.value - first.value
+    half = NORMAL_95 * error
+    return _Contest(
+        axis, difference, difference - half, difference + half, 2 * float(stats.norm.sf(abs(difference) / error))
+    )

@@ -1,0 +1,130 @@
+"""What a verdict is made from and what it says, as plain data. (Torch-free.)"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from boothlab.statistics.intervals import Interval
+from boothlab.statistics.memorisation import Memorisation
+
+State = Literal["passed", "failed", "not testable", "not measured"]
+
+Word = Literal["underfitted", "good", "overfitted", "copying", "collapsed", "not judged"]
+
+Axis = Literal["likeness", "prompt following"]
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """``k`` of ``n`` pictures."""
+
+    k: int
+    n: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.k <= self.n or self.n == 0:
+            raise ValueError(f"{self.k} of {self.n} pictures is not a share")
+
+    @property
+    def share(self) -> float:
+        """In [0, 1]."""
+        return self.k / self.n
+
+
+@dataclass(frozen=True, slots=True)
+class PerPicture:
+    """Values per picture in the order of the evaluation plan, so that snapshots can be compared pair by pair.
+
+    NaN where there is nothing to measure (no face). Empty: not measured.
+    """
+
+    likeness: tuple[float, ...] = ()
+    prompt: tuple[float, ...] = ()
+    prompt_base: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Everything known about one snapshot; None = not measured. Scales: see evaluation/thresholds.py.
+
+    ``likeness`` and ``likeness_train`` are normalised identity to held-out and to training photos, ``alike`` that of
+    the snapshot's own faces to one another. ``faceless`` counts pictures in which no face was found, ``copies`` those
+    flagged by :func:`boothlab.statistics.memorisation.copies` with ``COPY_FACTOR`` (None where it had no limit).
+    ``diversity_base`` and ``diversity_photos`` are mean distances between pictures over those of the base model's
+    pictures and of the training photos. ``glued`` and ``glued_base`` count bare pictures with the training photos'
+    most common background. ``leak`` is the likeness that class-prompt pictures gained over the base model's.
+    ``loss_gap`` is held-out minus training loss, less the same of the base model, in parts of the base model's loss.
+    """
+
+    name: str
+    step: int
+    likeness: Interval | None = None
+    likeness_train: Interval | None = None
+    alike: Interval | None = None
+    prompt: Interval | None = None
+    prompt_base: Interval | None = None
+    faceless: Count | None = None
+    memorisation: Memorisation | None = None
+    copies: Count | None = None
+    diversity_base: float | None = None
+    diversity_photos: float | None = None
+    glued: Count | None = None
+    glued_base: Count | None = None
+    leak: Interval | None = None
+    loss_gap: float | None = None
+    pictures: PerPicture = field(default_factory=PerPicture)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One question that a snapshot must pass, how it went, and why in one clause."""
+
+    name: str
+    state: State
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One snapshot: a word, what else was found, the gates, and the reasons for the word.
+
+    ``findings`` are of "background glued", "another subject", "leaks into the class word", "single copies".
+    """
+
+    name: str
+    step: int
+    word: Word
+    findings: tuple[str, ...]
+    gates: tuple[Gate, ...]
+    reasons: tuple[str, ...]
+
+    @property
+    def called(self) -> str:
+        """The one name that says most: a finding that explains the word, or the word."""
+        for finding, words in (("another subject", ("underfitted",)), ("background glued", ("overfitted",))):
+            if finding in self.findings and self.word in words:
+                return finding
+        return self.word
+
+    @property
+    def may_be_chosen(self) -> bool:
+        """Good, and no gate failed. Gates that could not be tested do not bar it, but are said."""
+        return self.word == "good" and all(gate.state != "failed" for gate in self.gates)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The snapshots judged, in order of steps, and the one to take.
+
+    ``front`` names the candidates that no other dominates, ``dominated`` pairs (better, worse). ``recommended`` is
+    None where none may be chosen; ``reason`` says why in either case, ``caution`` what the scores are not.
+    """
+
+    judgements: tuple[Judgement, ...]
+    front: tuple[str, ...]
+    dominated: tuple[tuple[str, str], ...]
+    recommended: str | None
+    reason: str
+    caution: str
+    thresholds: int

@@ -1,0 +1,140 @@
+"""The gates of one snapshot: passed, failed, not testable or not measured, each with its reason."""
+
+from __future__ import annotations
+
+import math
+
+from boothlab.evaluation import thresholds as limit
+from boothlab.evaluation.verdict_data import Count, Gate, Measured
+from boothlab.statistics.comparisons import minimum_detectable
+from boothlab.statistics.intervals import Interval, wilson
+from boothlab.statistics.memorisation import Memorisation
+
+
+def gates(found: Measured) -> tuple[Gate, ...]:
+    """All gates, in the order in which they are shown. A gate that could not be tested never counts as passed."""
+    return (
+        _likeness(found.likeness),
+        _faces(found.faceless),
+        _copies(found.copies),
+        _memorisation(found.memorisation),
+        _prompt(found),
+        _diversity(found.diversity_photos, found.diversity_base),
+        _background(found.glued, found.glued_base),
+        _leak(found.leak),
+    )
+
+
+def shown(interval: Interval) -> str:
+    """``0.82 (95 % CI 0.75 to 0.89)``."""
+    if interval.low is None or interval.high is None:
+        return f"{interval.value:.2f}"
+    return f"{interval.value:.2f} (95 % CI {interval.low:.2f} to {interval.high:.2f})"
+
+
+def _likeness(likeness: Interval | None) -> Gate:
+    name = "likeness"
+    if likeness is None:
+        return Gate(name, "not measured", "likeness to held-out photos was not measured")
+    reason = f"likeness {shown(likeness)} to photos it never saw; the least is {limit.LIKENESS_LEAST:.2f}"
+    return Gate(name, "passed" if likeness.value >= limit.LIKENESS_LEAST else "failed", reason)
+
+
+def _faces(faceless: Count | None) -> Gate:
+    name = "faces"
+    if faceless is None:
+        return Gate(name, "not measured", "nobody looked for faces")
+    rate = wilson(faceless.k, faceless.n)
+    low, high = rate.low or 0.0, rate.high or 0.0
+    reason = f"no face in {faceless.k} of {faceless.n}, which may stand for {low:.0%} to {high:.0%}"
+    reason += f"; the most is {limit.FACELESS_MOST:.0%}"
+    if high <= limit.FACELESS_MOST:
+        return Gate(name, "passed", reason)
+    if low <= limit.FACELESS_MOST and (wilson(0, faceless.n).high or 1.0) > limit.FACELESS_MOST:
+        return Gate(name, "not testable", f"{reason}; {faceless.n} pictures are too few to show that")
+    return Gate(name, "failed", reason)
+
+
+def _copies(copies: Count | None) -> Gate:
+    name = "copies"
+    if copies is None:
+        return Gate(name, "not measured", "pictures were not compared with single photos")
+    reason = f"{copies.k} of {copies.n} pictures nearly are a training photo"
+    reason += f"; the most is {limit.COPY_SHARE_MOST:.0%}"
+    return Gate(name, "failed" if copies.share > limit.COPY_SHARE_MOST else "passed", reason)
+
+
+def _memorisation(test: Memorisation | None) -> Gate:
+    name = "memorisation"
+    if test is None:
+        return Gate(name, "not measured", "without held-out photos memorisation cannot be measured")
+    photos = f"{test.train} training and {test.held_out} held-out photos"
+    if not test.testable(limit.MEMORISATION_LEVEL):
+        reason = f"{photos} cannot show a p below {test.smallest_p:.2g}; it takes {limit.MEMORISATION_LEVEL:g}"
+        return Gate(name, "not testable", reason)
+    reason = f"{test.nearest_train:.0%} of the pictures are nearest to a training photo "
+    reason += f"({test.nearest_train_null:.0%} expected), p = {test.p:.2g} with {photos}"
+    return Gate(name, "failed" if test.p < limit.MEMORISATION_LEVEL else "passed", reason)
+
+
+def _prompt(found: Measured) -> Gate:
+    name = "prompt following"
+    if found.prompt is None:
+        return Gate(name, "not measured", "prompt following was not measured")
+    if found.prompt_base is None or found.prompt.low is None:
+        lacking = "the base model was not measured" if found.prompt_base is None else "one picture is too few"
+        return Gate(name, "not testable", f"prompt following {shown(found.prompt)}; {lacking}")
+    drop = found.prompt_base.value - found.prompt.value
+    reason = f"prompt following {shown(found.prompt)}, the base model {found.prompt_base.value:.2f}"
+    reason += f"; it may lose {limit.PROMPT_DROP_MOST:.2f}"
+    state = "failed" if drop > limit.PROMPT_DROP_MOST + 1e-9 else "passed"
+    smallest = _detectable_drop(found)
+    if state == "passed" and smallest is not None and smallest > limit.PROMPT_DROP_MOST:
+        reason += f"; {found.prompt.n} pairs could only have shown ≥ {smallest:.2f}"
+    return Gate(name, "failed" if state == "failed" else "passed", reason)
+
+
+def _detectable_drop(found: Measured) -> float | None:
+    """The smallest fall of prompt following that the pairs with the base model would show; None without pairs."""
+    ours, base = found.pictures.prompt, found.pictures.prompt_base
+    differences = [a - b for a, b in zip(ours, base, strict=False) if not math.isnan(a - b)]
+    if len(differences) < 2 or len(ours) != len(base):
+        return None
+    mean = sum(differences) / len(differences)
+    variance = sum((value - mean) ** 2 for value in differences) / (len(differences) - 1)
+    return minimum_detectable(len(differences)) * math.sqrt(variance)
+
+
+def _diversity(photos: float | None, base: float | None) -> Gate:
+    name = "diversity"
+    parts, failed = [], False
+    for value, least, of in (
+        (photos, limit.DIVERSITY_TO_PHOTOS_LEAST, "the photos"),
+        (base, limit.DIVERSITY_TO_BASE_LEAST, "the base model's pictures"),
+    ):
+        if value is not None:
+            parts.append(f"{value:.2f} of that of {of}, at least {least:.2f}")
+            failed = failed or value < least
+    if not parts:
+        return Gate(name, "not measured", "the variety of its pictures was not measured")
+    return Gate(name, "failed" if failed else "passed", f"variety {' and '.join(parts)}")
+
+
+def _background(glued: Count | None, base: Count | None) -> Gate:
+    name = "background"
+    if glued is None:
+        return Gate(name, "not measured", "backgrounds were not looked at")
+    reason = f"{glued.k} of {glued.n} bare pictures show the photos' most common background"
+    above = True
+    if base is not None:
+        reason += f", {base.k} of {base.n} of the base model's"
+        above = glued.share - base.share > limit.GLUED_ABOVE_BASE
+    return Gate(name, "failed" if glued.share > limit.GLUED_MOST and above else "passed", reason)
+
+
+def _leak(leak: Interval | None) -> Gate:
+    name = "leak"
+    if leak is None:
+        return Gate(name, "not measured", "pictures of the class word alone were not compared with the photos")
+    reason = f"the class word alone gained {shown(leak)} of likeness; the most is {limit.LEAK_MOST:.2f}"
+    return Gate(name, "failed" if leak.value > limit.LEAK_MOST else "passed", reason)

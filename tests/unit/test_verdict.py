@@ -1,0 +1,362 @@
+"""The verdict on planted snapshots: words, gates, front, choice, and what must never be said."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from boothlab.evaluation import thresholds as limit
+from boothlab.evaluation.verdict import judge
+from boothlab.evaluation.verdict_choice import least_trained, standard_error
+from boothlab.evaluation.verdict_data import Count, Judgement, Measured, PerPicture, Verdict
+from boothlab.evaluation.verdict_gates import gates
+from boothlab.statistics.intervals import Interval
+from boothlab.statistics.memorisation import Memorisation
+
+
+def around(value: float, half: float = 0.06, n: int = 20) -> Interval:
+    return Interval(value, value - half, value + half, n)
+
+
+def tested(p: float, train: int = 9, held_out: int = 3, smallest: float = 1 / 220) -> Memorisation:
+    nearest = 1.0 if p < 0.05 else train / (train + held_out)
+    return Memorisation(p, smallest, 0.1, 0.5, nearest, train / (train + held_out), 20, train, held_out, True)
+
+
+GOOD = Measured(
+    name="step 400",
+    step=400,
+    likeness=around(0.85),
+    likeness_train=around(0.9),
+    alike=around(0.9),
+    prompt=around(0.66),
+    prompt_base=around(0.7),
+    faceless=Count(0, 20),
+    memorisation=tested(0.4),
+    copies=Count(0, 20),
+    diversity_base=0.5,
+    diversity_photos=0.8,
+    glued=Count(3, 20),
+    glued_base=Count(2, 20),
+    leak=around(0.02),
+    loss_gap=0.01,
+)
+
+
+def alone(**changes: object) -> Judgement:
+    """The judgement of one snapshot, good but for the changes."""
+    return judge([replace(GOOD, **changes)]).judgements[0]  # type: ignore[arg-type]
+
+
+def state(judged: Judgement, gate: str) -> str:
+    return next(each.state for each in judged.gates if each.name == gate)
+
+
+PLANTED: dict[str, tuple[dict[str, object], str, str]] = {
+    "good": ({}, "good", "good"),
+    "underfitted": ({"likeness": around(0.1), "likeness_train": around(0.1), "alike": around(0.1)},)
+    + ("underfitted",) * 2,
+    "ignores prompts": ({"prompt": around(0.55)}, "overfitted", "overfitted"),
+    "knows only the training photos": ({"likeness": around(0.55)}, "overfitted", "overfitted"),
+    "nearer to training photos": ({"memorisation": tested(0.01)}, "overfitted", "overfitted"),
+    "copies": ({"copies": Count(18, 20), "memorisation": tested(0.005)}, "copying", "copying"),
+    "half copied": ({"copies": Count(10, 20)}, "copying", "copying"),
+    "two copies": ({"copies": Count(2, 20)}, "copying", "copying"),
+    "copies without flags": ({"copies": None, "memorisation": tested(0.005)}, "copying", "copying"),
+    "collapsed": ({"diversity_photos": 0.2}, "collapsed", "collapsed"),
+    "collapsed by the base": ({"diversity_photos": None, "diversity_base": 0.1}, "collapsed", "collapsed"),
+    "noise": ({"faceless": Count(15, 20), "likeness": None}, "collapsed", "collapsed"),
+    "background glued": ({"glued": Count(18, 20)}, "overfitted", "background glued"),
+    "another subject": ({"likeness": around(0.05), "likeness_train": around(0.1)}, "underfitted", "another subject"),
+    "nobody looked": ({"likeness": None}, "not judged", "not judged"),
+}
+
+
+@pytest.mark.parametrize(("changes", "word", "called"), PLANTED.values(), ids=PLANTED.keys())
+def test_planted_snapshots_get_their_name(changes: dict[str, object], word: str, called: str) -> None:
+    judged = alone(**changes)
+    assert (judged.word, judged.called) == (word, called)
+    assert judged.reasons
+    assert judged.may_be_chosen == (word == "good")
+
+
+def test_a_collapsed_copy_is_a_copy_and_neither_is_ever_good() -> None:
+    for copied in (0, 2, 20):
+        for variety in (0.05, 0.2, 0.9):
+            judged = alone(copies=Count(copied, 20), diversity_photos=variety, likeness=around(1.0))
+            expected = "copying" if copied else "collapsed" if variety < limit.DIVERSITY_TO_PHOTOS_LEAST else "good"
+            assert judged.word == expected
+
+
+def test_findings_beside_the_word() -> None:
+    leaking = alone(leak=around(0.3))
+    assert (leaking.word, leaking.findings) == ("good", ("leaks into the class word",))
+    assert not leaking.may_be_chosen
+    assert alone(copies=Count(1, 20)).findings == ("single copies",)
+    assert alone(copies=Count(1, 20)).may_be_chosen
+    # A white wall that the base model draws as often was not learned.
+    assert alone(glued=Count(18, 20), glued_base=Count(16, 20)).findings == ()
+    # Somebody else needs faces that are alike.
+    assert alone(likeness=around(0.1), alike=around(0.1)).findings == ()
+    assert alone(likeness=around(0.1), alike=None).findings == ()
+    assert alone(likeness=around(0.1), faceless=None).findings == ()
+
+
+# Gates
+
+
+@pytest.mark.parametrize(
+    ("changes", "gate", "expected"),
+    [
+        ({"faceless": Count(1, 20)}, "faces", "passed"),
+        ({"faceless": Count(2, 20)}, "faces", "failed"),
+        ({"faceless": Count(0, 8)}, "faces", "not testable"),
+        ({"faceless": Count(8, 8)}, "faces", "failed"),
+        ({"faceless": None}, "faces", "not measured"),
+        ({"memorisation": tested(0.05)}, "memorisation", "passed"),
+        ({"memorisation": tested(0.0499)}, "memorisation", "failed"),
+        ({"memorisation": tested(1 / 15, 4, 2, 1 / 15)}, "memorisation", "not testable"),
+        ({"memorisation": None}, "memorisation", "not measured"),
+        ({"prompt": around(0.6)}, "prompt following", "passed"),
+        ({"prompt": around(0.59)}, "prompt following", "failed"),
+        ({"prompt_base": None}, "prompt following", "not testable"),
+        ({"prompt": Interval(0.7, None, None, 1)}, "prompt following", "not testable"),
+        ({"prompt": None}, "prompt following", "not measured"),
+        ({"leak": around(0.1)}, "leak", "passed"),
+        ({"leak": around(0.11)}, "leak", "failed"),
+        ({"leak": None}, "leak", "not measured"),
+        ({"copies": None}, "copies", "not measured"),
+        ({"diversity_base": None, "diversity_photos": None}, "diversity", "not measured"),
+        ({"glued": None}, "background", "not measured"),
+        ({"likeness": around(0.49)}, "likeness", "failed"),
+    ],
+)
+def test_gates(changes: dict[str, object], gate: str, expected: str) -> None:
+    assert state(alone(**changes), gate) == expected
+
+
+def test_a_test_that_could_not_reject_is_never_called_passed() -> None:
+    """Two copies of everything, four training and two held-out photos: the smallest p is 1/15."""
+    judged = alone(memorisation=tested(1 / 15, 4, 2, 1 / 15))
+    reason = next(gate.reason for gate in judged.gates if gate.name == "memorisation")
+    assert "cannot show a p below 0.067" in reason
+    assert reason in judged.reasons
+    verdict = judge([replace(GOOD, memorisation=tested(1 / 15, 4, 2, 1 / 15))])
+    assert "memorisation (not testable)" in verdict.reason
+
+
+def test_a_weak_comparison_with_the_base_model_says_what_it_could_have_shown() -> None:
+    random = np.random.default_rng(0)
+    ours, base = (tuple(random.normal(0.7, 0.3, 20).tolist()) for _ in range(2))
+    gate = {g.name: g for g in gates(replace(GOOD, pictures=PerPicture((), ours, base)))}["prompt following"]
+    assert gate.state == "passed"
+    assert "20 pairs could only have shown ≥ 0." in gate.reason
+
+
+def test_everything_may_be_unmeasured() -> None:
+    verdict = judge([Measured("step 1", 1)])
+    judged = verdict.judgements[0]
+    assert judged.word == "not judged"
+    assert {gate.state for gate in judged.gates} == {"not measured"}
+    assert verdict.recommended is None
+    assert "Measure likeness" in verdict.reason
+
+
+def test_counts_are_shares() -> None:
+    assert Count(1, 4).share == 0.25
+    for k, n in ((5, 4), (0, 0), (-1, 3)):
+        with pytest.raises(ValueError, match="not a share"):
+            Count(k, n)
+
+
+# Overfitting over the snapshots
+
+
+def series() -> list[Measured]:
+    """Learns until 400; then only the training photos gain. Every single snapshot passes its gates."""
+    base = replace(GOOD, prompt_base=around(0.7))
+    return [
+        replace(base, name="step 100", step=100, likeness=around(0.2), likeness_train=around(0.2), alike=around(0.2),
+                prompt=around(0.70), diversity_photos=1.2, loss_gap=0.0),
+        replace(base, name="step 200", step=200, likeness=around(0.7), likeness_train=around(0.72),
+                prompt=around(0.69), diversity_photos=0.9, loss_gap=0.004),
+        replace(base, name="step 400", step=400, likeness=around(0.84), likeness_train=around(0.87),
+                prompt=around(0.68), diversity_photos=0.85, loss_gap=0.008),
+        replace(base, name="step 800", step=800, likeness=around(0.86), likeness_train=around(0.98),
+                prompt=around(0.62), diversity_photos=0.6, loss_gap=0.05),
+    ]  # fmt: skip
+
+
+def words(verdict: Verdict) -> list[str]:
+    return [judged.word for judged in verdict.judgements]
+
+
+def test_overfitting_is_what_it_does_over_the_snapshots() -> None:
+    verdict = judge(series()[::-1])
+    assert words(verdict) == ["underfitted", "good", "good", "overfitted"]
+    (reason,) = verdict.judgements[-1].reasons
+    assert "since step 200 prompt following fell from 0.69 to 0.62" in reason
+    assert "variety fell from 0.90 to 0.60" in reason
+    assert "likeness to the training photos rose (0.72 to 0.98)" in reason
+    assert judge(series()[-1:]).judgements[0].word == "good", "alone, nothing shows it"
+
+
+@pytest.mark.parametrize("kept", ["prompt", "diversity_photos", "loss_gap"])
+def test_two_signs_of_three_are_enough_and_one_is_not(kept: str) -> None:
+    *before, last = series()
+    middle = before[1]
+    one_kept = replace(last, **{kept: getattr(middle, kept)})
+    assert judge([*before, one_kept]).judgements[-1].word == "overfitted"
+    all_kept = replace(last, prompt=middle.prompt, diversity_photos=0.9, loss_gap=middle.loss_gap)
+    single = replace(all_kept, **{kept: getattr(last, kept)})
+    assert judge([*before, single]).judgements[-1].word == "good"
+
+
+def test_getting_worse_while_forgetting_the_photos_is_not_overfitting() -> None:
+    *before, last = series()
+    assert judge([*before, replace(last, likeness_train=around(0.6))]).judgements[-1].word == "good"
+
+
+def test_learning_the_subject_is_not_overfitting_although_variety_falls() -> None:
+    verdict = judge(series()[:2])
+    assert words(verdict) == ["underfitted", "good"]
+
+
+def test_a_fall_of_prompt_following_that_pairs_do_not_show_is_no_sign() -> None:
+    *before, last = series()
+    random = np.random.default_rng(1)
+    noise = random.normal(0, 0.4, 20)
+    paired = [replace(found, pictures=PerPicture((), tuple(np.full(20, 0.69).tolist()))) for found in before]
+    hidden = replace(last, loss_gap=0.004, pictures=PerPicture((), tuple((0.62 + noise - noise.mean()).tolist())))
+    assert judge([*paired, hidden]).judgements[-1].word == "good"
+    clear = replace(hidden, pictures=PerPicture((), tuple((0.62 + 0.01 * noise).tolist())))
+    assert judge([*paired, clear]).judgements[-1].word == "overfitted"
+
+
+# The choice
+
+
+def test_fewest_steps_within_one_standard_error() -> None:
+    made = [
+        replace(GOOD, name=f"step {s}", step=s, likeness=around(v)) for s, v in ((100, 0.7), (200, 0.83), (300, 0.85))
+    ]
+    verdict = judge(made)
+    assert verdict.recommended == "step 200"
+    assert verdict.front == ("step 100", "step 200", "step 300")
+    assert "Take step 200: likeness 0.83 (95 % CI 0.77 to 0.89)" in verdict.reason
+    assert "step 300 has the highest likeness, 0.85, but that is within one standard error (0.03)" in verdict.reason
+    assert "fresh seeds" in verdict.caution
+    assert verdict.thresholds == limit.THRESHOLDS_VERSION
+    assert judge(made[:1]).recommended == "step 100"
+    assert "No snapshot that may be chosen has a higher likeness" in judge(made[:1]).reason
+
+
+def test_the_users_axis_decides_what_best_means() -> None:
+    faithful = replace(GOOD, name="a", step=100, likeness=around(0.7), prompt=around(0.75))
+    alike = replace(GOOD, name="b", step=200, likeness=around(0.95), prompt=around(0.64))
+    assert judge([faithful, alike]).recommended == "b"
+    assert judge([faithful, alike], prefer="prompt following").recommended == "a"
+    unknown = [replace(found, prompt=None) for found in (faithful, alike)]
+    assert judge(unknown, prefer="prompt following").recommended == "b"
+
+
+def paired(name: str, step: int, likeness: float, prompt: float, seed: int = 0) -> Measured:
+    """A snapshot whose pictures differ as those of the others do, but for a shift."""
+    noise = np.random.default_rng(7).normal(0, 0.1, 20)
+    own = np.random.default_rng(step + seed).normal(0, 0.01, 20)
+    a, b = likeness + noise + own - own.mean(), prompt + noise - own + own.mean()
+    return replace(
+        GOOD,
+        name=name,
+        step=step,
+        likeness=around(likeness),
+        prompt=around(prompt),
+        pictures=PerPicture(tuple(a.tolist()), tuple(b.tolist())),
+    )
+
+
+def test_a_snapshot_that_is_better_on_one_axis_and_no_worse_on_the_other_dominates() -> None:
+    verdict = judge([paired("a", 100, 0.80, 0.66), paired("b", 200, 0.86, 0.66), paired("c", 300, 0.86, 0.60)])
+    assert verdict.dominated == (("b", "a"), ("b", "c"))
+    assert verdict.front == ("b",)
+    assert verdict.recommended == "b"
+
+
+def test_a_snapshot_that_trades_one_axis_for_the_other_stays() -> None:
+    verdict = judge([paired("a", 100, 0.70, 0.72), paired("b", 200, 0.86, 0.62)])
+    assert verdict.dominated == ()
+    assert verdict.front == ("a", "b")
+
+
+def test_the_same_difference_without_pairs_shows_nothing() -> None:
+    loose = [
+        replace(paired(n, s, v, 0.66), pictures=PerPicture()) for n, s, v in (("a", 100, 0.80), ("b", 200, 0.86))
+    ]
+    assert judge(loose).dominated == ()
+    far = [replace(loose[0], likeness=around(0.65, 0.02), prompt=around(0.66, 0.02)),
+           replace(loose[1], likeness=around(0.95, 0.02), prompt=around(0.66, 0.02))]  # fmt: skip
+    assert judge(far).dominated == (("b", "a"),)
+    bare = [
+        replace(found, likeness=Interval(found.likeness.value, None, None, 20)) for found in far if found.likeness
+    ]
+    assert judge(bare).dominated == ()
+
+
+def test_holm_is_over_all_contests() -> None:
+    """One difference at p = 0.03 counts among two candidates with one axis, and not among ten."""
+    a = replace(GOOD, name="a", step=1, likeness=around(0.80, 0.03), prompt=None)
+    b = replace(GOOD, name="b", step=2, likeness=around(0.846, 0.03), prompt=None)
+    assert judge([a, b]).dominated == (("b", "a"),)
+    others = [replace(a, name=f"x{k}", step=10 + k) for k in range(8)]
+    assert judge([a, b, *others]).dominated == ()
+
+
+def test_none_of_them() -> None:
+    verdict = judge([replace(GOOD, name=str(k), step=k, copies=Count(10, 20)) for k in (1, 2)])
+    assert (verdict.recommended, verdict.front) == (None, ())
+    assert verdict.reason.startswith("None of them may be recommended: 2 copying. Gates that failed: copies (2).")
+    assert "more varied photos" in verdict.reason
+    assert judge([]).reason == "None of them: there is no snapshot to judge."
+    good_but_leaking = judge([replace(GOOD, leak=around(0.5))])
+    assert good_but_leaking.recommended is None
+    assert "Gates that failed: leak (1)" in good_but_leaking.reason
+
+
+def test_the_verdict_is_a_function_of_its_input() -> None:
+    made = [paired("a", 100, 0.80, 0.66), paired("b", 200, 0.86, 0.66)]
+    assert judge(made) == judge(made[::-1]) == judge(made)
+    with pytest.raises(ValueError, match="share a name"):
+        judge([made[0], made[0]])
+
+
+def test_one_standard_error_by_hand() -> None:
+    assert standard_error(Interval(0.5, 0.5 - 1.959964, 0.5 + 1.959964, 20)) == pytest.approx(1.0)
+    assert standard_error(Interval(0.5, None, None, 1)) == 0.0
+    made = [replace(GOOD, name=str(s), step=s, likeness=Interval(v, None, None, 1)) for s, v in ((1, 0.8), (2, 0.9))]
+    chosen, best = least_trained(made, "likeness")
+    assert chosen.name == best.name == "2"
+
+
+def test_nothing_is_ever_called_equal() -> None:
+    for changes, _, _ in PLANTED.values():
+        verdict = judge([replace(GOOD, **changes), replace(GOOD, name="other", step=500)])  # type: ignore[arg-type]
+        said = [verdict.reason, verdict.caution]
+        said += [text for judged in verdict.judgements for text in judged.reasons]
+        said += [gate.reason for judged in verdict.judgements for gate in judged.gates]
+        assert not any("equal" in text for text in said)
+
+
+def test_thresholds_are_numbers_with_a_provenance() -> None:
+    import ast
+    from pathlib import Path
+
+    body = ast.parse(Path(limit.__file__).read_text(encoding="utf-8")).body
+    constants = [node for node in body if isinstance(node, ast.Assign)]
+    assert len(constants) >= 15
+    for node in constants:
+        following = body[body.index(node) + 1]
+        assert isinstance(following, ast.Expr), ast.unparse(node)
+        assert isinstance(following.value, ast.Constant)
+        assert len(str(following.value.value)) > 40, ast.unparse(node)
