@@ -156,5 +156,5 @@ def _people(photos: list[Photo], reader: FaceReader, domain: Domain) -> None:
 
 
 if __name__ == "__main__":
-    given = [Path(name) for name in sys.argv[2:]] or sorted(asset("samples").glob("*/*.jpg"))
+    given = [Path(name) for name in sys.argv[2:]] or sorted(asset("samples").glob("*/more/*.jpg"))
     main("drawings" if sys.argv[1] == "drawings" else "photographs", given)

@@ -20,7 +20,7 @@ SUBJECT = "mira"
 
 def demo_plan() -> RunPlan:
     """The demo's plan; raises NoWeights when the sample photos are not installed."""
-    photos = asset("samples", SUBJECT)
+    photos = asset("samples", SUBJECT, "photos")
     if not photos.is_dir():
         raise NoWeights(f"The sample photos {SUBJECT} are not in this installation.", "Install boothlab again.")
     return plan_from(
