@@ -20,7 +20,7 @@ def around(value: float, half: float = 0.06, n: int = 20) -> Interval:
     return Interval(value, value - half, value + half, n)
 
 
-def tested(p: float, train: int = 9, held_out: int = 3, smallest: float = 1 / 220) -> Memorisation:
+def permuted(p: float, train: int = 9, held_out: int = 3, smallest: float = 1 / 220) -> Memorisation:
     nearest = 1.0 if p < 0.05 else train / (train + held_out)
     return Memorisation(p, smallest, 0.1, 0.5, nearest, train / (train + held_out), 20, train, held_out, True)
 
@@ -34,7 +34,7 @@ GOOD = Measured(
     prompt=around(0.66),
     prompt_base=around(0.7),
     faceless=Count(0, 20),
-    memorisation=tested(0.4),
+    memorisation=permuted(0.4),
     copies=Count(0, 20),
     diversity_base=0.5,
     diversity_photos=0.8,
@@ -60,11 +60,11 @@ PLANTED: dict[str, tuple[dict[str, object], str, str]] = {
     + ("underfitted",) * 2,
     "ignores prompts": ({"prompt": around(0.55)}, "overfitted", "overfitted"),
     "knows only the training photos": ({"likeness": around(0.55)}, "overfitted", "overfitted"),
-    "nearer to training photos": ({"memorisation": tested(0.01)}, "overfitted", "overfitted"),
-    "copies": ({"copies": Count(18, 20), "memorisation": tested(0.005)}, "copying", "copying"),
+    "nearer to training photos": ({"memorisation": permuted(0.01)}, "overfitted", "overfitted"),
+    "copies": ({"copies": Count(18, 20), "memorisation": permuted(0.005)}, "copying", "copying"),
     "half copied": ({"copies": Count(10, 20)}, "copying", "copying"),
     "two copies": ({"copies": Count(2, 20)}, "copying", "copying"),
-    "copies without flags": ({"copies": None, "memorisation": tested(0.005)}, "copying", "copying"),
+    "copies without flags": ({"copies": None, "memorisation": permuted(0.005)}, "copying", "copying"),
     "collapsed": ({"diversity_photos": 0.2}, "collapsed", "collapsed"),
     "collapsed by the base": ({"diversity_photos": None, "diversity_base": 0.1}, "collapsed", "collapsed"),
     "noise": ({"faceless": Count(15, 20), "likeness": None}, "collapsed", "collapsed"),
@@ -115,9 +115,9 @@ def test_findings_beside_the_word() -> None:
         ({"faceless": Count(0, 8)}, "faces", "not testable"),
         ({"faceless": Count(8, 8)}, "faces", "failed"),
         ({"faceless": None}, "faces", "not measured"),
-        ({"memorisation": tested(0.05)}, "memorisation", "passed"),
-        ({"memorisation": tested(0.0499)}, "memorisation", "failed"),
-        ({"memorisation": tested(1 / 15, 4, 2, 1 / 15)}, "memorisation", "not testable"),
+        ({"memorisation": permuted(0.05)}, "memorisation", "passed"),
+        ({"memorisation": permuted(0.0499)}, "memorisation", "failed"),
+        ({"memorisation": permuted(1 / 15, 4, 2, 1 / 15)}, "memorisation", "not testable"),
         ({"memorisation": None}, "memorisation", "not measured"),
         ({"prompt": around(0.6)}, "prompt following", "passed"),
         ({"prompt": around(0.59)}, "prompt following", "failed"),
@@ -139,11 +139,11 @@ def test_gates(changes: dict[str, object], gate: str, expected: str) -> None:
 
 def test_a_test_that_could_not_reject_is_never_called_passed() -> None:
     """Two copies of everything, four training and two held-out photos: the smallest p is 1/15."""
-    judged = alone(memorisation=tested(1 / 15, 4, 2, 1 / 15))
+    judged = alone(memorisation=permuted(1 / 15, 4, 2, 1 / 15))
     reason = next(gate.reason for gate in judged.gates if gate.name == "memorisation")
     assert "cannot show a p below 0.067" in reason
     assert reason in judged.reasons
-    verdict = judge([replace(GOOD, memorisation=tested(1 / 15, 4, 2, 1 / 15))])
+    verdict = judge([replace(GOOD, memorisation=permuted(1 / 15, 4, 2, 1 / 15))])
     assert "memorisation (not testable)" in verdict.reason
 
 
