@@ -1,0 +1,252 @@
+"""A blind two-choice rating page for people, and what their answers say.
+
+The page is one file that works from disk: pictures inside, no network, keyboard or touch. It knows pictures by number
+only; which set a picture belongs to stands in the key, a second file that raters do not get. Answers come back as one
+small JSON file per rater.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import stats
+
+from boothlab.errors import PlanError, RunDamaged
+from boothlab.files import read_json, sha256_json, write_json, write_text
+from boothlab.generation.picture import Picture
+from boothlab.seeds import derive
+from boothlab.statistics.intervals import Interval, wilson
+
+Question = Literal["likeness", "prompt"]
+
+QUESTIONS: tuple[Question, Question] = ("likeness", "prompt")
+"""Which looks more like the person in the photos; which shows better what was asked for."""
+
+WIDEST = 512
+"""Pictures are embedded at no more than so many pixels a side."""
+
+MOST_PHOTOS = 6
+"""Photos of the subject on the page; more would push the choice off the screen."""
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Preference:
+    """How often B was preferred to A over all raters.
+
+    ``share`` is B's share of the decided answers with its Wilson interval, None where none was decided. ``p`` is the
+    two-sided sign test against a coin. ``undecided`` counts "cannot tell", which neither enters. ``raters`` gave
+    several answers each: the interval takes them for independent.
+    """
+
+    a: str
+    b: str
+    question: Question
+    wins_b: int
+    decided: int
+    undecided: int
+    raters: int
+    share: Interval | None
+    p: float
+
+    @property
+    def sentence(self) -> str:
+        """In words; never that two are equal."""
+        asked = "liker to the person" if self.question == "likeness" else "nearer to what was asked"
+        if self.share is None:
+            return f"{self.b} against {self.a}, {asked}: nobody could tell."
+        low, high = self.share.low or 0.0, self.share.high or 0.0
+        numbers = f"{self.wins_b} of {self.decided}, 95 % CI {low:.0%} to {high:.0%}, sign test p = {self.p:.2g}"
+        if self.p > 0.05:
+            return f"{self.b} against {self.a}, {asked}: no preference found ({numbers})."
+        return f"{self.b if 2 * self.wins_b > self.decided else self.a} was found {asked} ({numbers} for {self.b})."
+
+
+def write_rating(
+    folder: Path,
+    sets: Mapping[str, Sequence[Picture]],
+    photos: Sequence[NDArray[np.uint8]],
+    seed: int,
+    subject: str = "the person",
+    most: int = 60,
+) -> tuple[Path, Path]:
+    """``rating.html`` for the raters and ``rating-key.json`` for you, in ``folder``; returns both paths.
+
+    ``sets`` maps a name (run, snapshot) to its pictures, all in the same order of prompts and seeds. Every pair of
+    sets is compared on every row, ``most`` comparisons in all, spread evenly over pairs and then chosen by ``seed``;
+    so are the order and the sides. Raises PlanError when the sets cannot be compared.
+    """
+    prompts = _prompts(sets)
+    random = np.random.default_rng(derive(seed, "statistics", "rating"))
+    chosen = _comparisons(list(sets), len(prompts), most, random)
+    used = sorted({(name, row) for a, b, row in chosen for name in (a, b)})
+    number = {used[place]: index for index, place in enumerate(random.permutation(len(used)).tolist())}
+    trials = [{"left": number[a, row], "right": number[b, row], "prompt": prompts[row]} for a, b, row in chosen]
+    sources = [""] * len(used)
+    pictures = [""] * len(used)
+    for (name, row), index in number.items():
+        sources[index] = name
+        pictures[index] = data_uri(sets[name][row].pixels())
+    page = sha256_json({"trials": trials, "sources": sources, "seed": seed})[:16]
+    key = {"format": FORMAT, "kind": "boothlab-rating-key", "page": page, "sources": sources, "trials": trials}
+    html = (
+        _environment()
+        .get_template("rating.html")
+        .render(
+            subject=subject,
+            photos=[data_uri(photo) for photo in photos[:MOST_PHOTOS]],
+            state={"page": page, "trials": trials, "pictures": pictures, "questions": QUESTIONS, "format": FORMAT},
+        )
+    )
+    write_text(folder / "rating.html", html)
+    write_json(folder / "rating-key.json", key)
+    return folder / "rating.html", folder / "rating-key.json"
+
+
+def read_ratings(results: Sequence[Path], key: Path) -> list[Preference]:
+    """One line per pair of sets and question, sorted by name. A file given twice counts once.
+
+    Raises RunDamaged with one sentence for a file that is no result, or that belongs to another page.
+    """
+    known = _key(key)
+    answers = {sha256_json(found): found for path in results for found in [_answers(path, known)]}
+    lines = []
+    for a, b in combinations(sorted(set(known["sources"])), 2):
+        for question in QUESTIONS:
+            counts = _count(list(answers.values()), known, (a, b), question)
+            if counts is not None:
+                lines.append(_preference(a, b, question, *counts))
+    return lines
+
+
+def data_uri(pixels: NDArray[np.uint8]) -> str:
+    """(H, W, 3) as a JPEG data URI of at most ``WIDEST`` pixels a side; no metadata."""
+    image = Image.fromarray(pixels)
+    image.thumbnail((WIDEST, WIDEST), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    image.save(buffer, format="JPEG", quality=92, subsampling=0)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("boothlab.reports"),
+        autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _prompts(sets: Mapping[str, Sequence[Picture]]) -> list[str]:
+    """One prompt per row, in the shortest of its wordings: the base model's says the class without the identifier."""
+    if len(sets) < 2:
+        raise PlanError(f"A rating compares two sets of pictures or more; there is {len(sets)}.", "Name another run.")
+    rows = {name: [picture.seed for picture in pictures] for name, pictures in sets.items()}
+    first = next(iter(sets))
+    for name, seeds in rows.items():
+        if seeds != rows[first] or not seeds:
+            raise PlanError(
+                f"The pictures of {name} ({len(seeds)}) and {first} ({len(rows[first])}) were not drawn from the "
+                "same prompts and seeds, so they cannot be compared one by one.",
+                "Evaluate both with the same evaluation settings.",
+            )
+    return [min((picture.prompt for picture in row), key=len) for row in zip(*sets.values(), strict=True)]
+
+
+def _comparisons(
+    names: Sequence[str], rows: int, most: int, random: np.random.Generator
+) -> list[tuple[str, str, int]]:
+    """(left, right, row) of every comparison, in the order in which they are asked; both sides equally often."""
+    pairs = list(combinations(names, 2))
+    each = min(rows, max(1, most // len(pairs)))
+    chosen = []
+    for a, b in pairs:
+        sides = random.permutation(np.arange(each) % 2).tolist()
+        for row, swapped in zip(random.permutation(rows)[:each].tolist(), sides, strict=True):
+            chosen.append((b, a, row) if swapped else (a, b, row))
+    return [chosen[place] for place in random.permutation(len(chosen)).tolist()]
+
+
+def _key(path: Path) -> dict[str, Any]:
+    key = read_json(path)
+    whole = isinstance(key, dict) and {"page", "sources", "trials"} <= key.keys()
+    if not whole or key.get("kind") != "boothlab-rating-key" or key.get("format") != FORMAT:
+        raise RunDamaged(f"{path} is not the key of a rating page.", "Give the rating-key.json made with the page.")
+    return key
+
+
+def _answers(path: Path, key: Mapping[str, Any]) -> dict[str, Any]:
+    """The result file, checked: kind, page, and every answer."""
+    hint = "Give the file that the page's last screen saved."
+    found = read_json(path)
+    if not isinstance(found, dict) or found.get("kind") != "boothlab-rating" or found.get("format") != FORMAT:
+        raise RunDamaged(f"{path} is not the result of a rating page.", hint)
+    if found.get("page") != key["page"]:
+        raise RunDamaged(
+            f"{path} was made with another page ({found.get('page')}; the key is for {key['page']}).",
+            "Give the key that was made with that page.",
+        )
+    answers = found.get("answers")
+    if not isinstance(answers, list) or not answers:
+        raise RunDamaged(f"{path} holds no answers.", hint)
+    seen = set()
+    for answer in answers:
+        if not _is_answer(answer, len(key["trials"])) or (answer["trial"], answer["question"]) in seen:
+            raise RunDamaged(f"{path} holds an answer that the page cannot give: {answer!r}.", hint)
+        seen.add((answer["trial"], answer["question"]))
+    return found
+
+
+def _is_answer(answer: object, trials: int) -> bool:
+    if not isinstance(answer, dict):
+        return False
+    trial = answer.get("trial")
+    return (
+        isinstance(trial, int)
+        and not isinstance(trial, bool)
+        and 0 <= trial < trials
+        and answer.get("question") in QUESTIONS
+        and answer.get("choice", "") in ("left", "right", None)
+    )
+
+
+def _count(
+    results: Sequence[Mapping[str, Any]], key: Mapping[str, Any], pair: tuple[str, str], question: Question
+) -> tuple[int, int, int, int] | None:
+    """(wins of the second, decided, undecided, raters) for one pair; None where it was not asked."""
+    wins = decided = undecided = raters = 0
+    for result in results:
+        heard = False
+        for answer in result["answers"]:
+            trial = key["trials"][answer["trial"]]
+            sides = {side: key["sources"][trial[side]] for side in ("left", "right")}
+            if answer["question"] != question or set(sides.values()) != set(pair):
+                continue
+            heard = True
+            if answer["choice"] is None:
+                undecided += 1
+            else:
+                decided += 1
+                wins += sides[answer["choice"]] == pair[1]
+        raters += heard
+    return (wins, decided, undecided, raters) if raters else None
+
+
+def _preference(
+    a: str, b: str, question: Question, wins: int, decided: int, undecided: int, raters: int
+) -> Preference:
+    share = wilson(wins, decided) if decided else None
+    p = float(stats.binomtest(wins, decided).pvalue) if decided else 1.0
+    return Preference(a, b, question, wins, decided, undecided, raters, share, p)

@@ -1,0 +1,198 @@
+"""The rating page: blind, self-contained, seeded; and what its result files say."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import stats
+
+from boothlab.errors import PlanError, RunDamaged
+from boothlab.generation.picture import Picture
+from boothlab.reports.rating import Preference, data_uri, read_ratings, write_rating
+from boothlab.statistics.intervals import wilson
+
+SHADES = {"base": 40, "lora-8": 120, "full": 200}
+"""Every set has its own grey, so that a picture on the page tells where it came from."""
+
+
+def drawn(folder: Path, count: int = 6) -> dict[str, list[Picture]]:
+    sets: dict[str, list[Picture]] = {}
+    for name, shade in SHADES.items():
+        sets[name] = []
+        for k in range(count):
+            path = folder / f"{name}-{k}.png"
+            Image.new("RGB", (32, 32), (shade, shade, 10 * k)).save(path)
+            who = "a person" if name == "base" else "zuv person"
+            sets[name].append(Picture(path, f"a photo of {who} no. {k}", seed=k))
+    return sets
+
+
+def state_of(page: Path) -> dict[str, Any]:
+    text = page.read_text(encoding="utf-8")
+    found = re.search(r'<script type="application/json" id="state">(.*?)</script>', text, re.S)
+    assert found is not None
+    return dict(json.loads(found[1]))
+
+
+def shade_of(uri: str) -> int:
+    image = Image.open(io.BytesIO(base64.b64decode(uri.removeprefix("data:image/jpeg;base64,"))))
+    return int(np.array(image)[16, 16, 0])
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> tuple[Path, Path]:
+    photos = [np.full((48, 40, 3), 90, np.uint8)] * 8
+    return write_rating(tmp_path, drawn(tmp_path), photos, seed=3, subject="Ada & Bob")
+
+
+def result(page: Path, path: Path, choose: Any, questions: tuple[str, ...] = ("likeness", "prompt")) -> Path:
+    """A result file; ``choose(left shade, right shade)`` answers left, right or None."""
+    state = state_of(page)
+    answers = []
+    for index, trial in enumerate(state["trials"]):
+        shades = [shade_of(state["pictures"][trial[side]]) for side in ("left", "right")]
+        answers += [{"trial": index, "question": asked, "choice": choose(*shades)} for asked in questions]
+    path.write_text(json.dumps({"format": 1, "kind": "boothlab-rating", "page": state["page"], "answers": answers}))
+    return path
+
+
+def test_the_page_is_blind_and_needs_nothing_else(page: tuple[Path, Path]) -> None:
+    text = page[0].read_text(encoding="utf-8")
+    for name in ("lora-8", '"base"', '"full"', "zuv", ".png"):
+        assert name not in text
+    assert not re.search(r"""(?:src|href)=["'](?!data:)|https?://|@import|url\(""", text)
+    assert "Ada &amp; Bob" in text
+    assert text.count('alt="photo ') == 2 * 6, "six photos, at the start and beside the choice"
+
+
+def test_every_pair_is_asked_on_the_same_rows_from_both_sides(page: tuple[Path, Path]) -> None:
+    state, key = state_of(page[0]), json.loads(page[1].read_text())
+    assert len(state["trials"]) == 18
+    counts: dict[frozenset[str], list[bool]] = {}
+    for trial in state["trials"]:
+        left, right = (key["sources"][trial[side]] for side in ("left", "right"))
+        for side, name in (("left", left), ("right", right)):
+            assert abs(shade_of(state["pictures"][trial[side]]) - SHADES[name]) <= 3
+        assert trial["prompt"].startswith("a photo of a person no. "), "no identifier of a tuned model is shown"
+        counts.setdefault(frozenset((left, right)), []).append(left < right)
+    assert {len(sides) for sides in counts.values()} == {6}
+    assert {sum(sides) for sides in counts.values()} == {3}
+    assert len(counts) == 3
+    # Neither the pictures' numbers nor the order of questions follow the sets.
+    assert key["sources"] != sorted(key["sources"])
+    pairs = [frozenset(key["sources"][trial[side]] for side in ("left", "right")) for trial in state["trials"]]
+    assert any(pairs[k] != pairs[0] for k in range(1, 6))
+
+
+def test_the_seed_decides_order_and_sides(tmp_path: Path) -> None:
+    sets, photos = drawn(tmp_path), [np.zeros((8, 8, 3), np.uint8)]
+    pages = []
+    for k, seed in enumerate((3, 3, 4)):
+        folder = tmp_path / str(k)
+        pages.append(write_rating(folder, sets, photos, seed)[0].read_bytes())
+    assert pages[0] == pages[1]
+    assert pages[0] != pages[2]
+
+
+def test_most_limits_the_work_and_spreads_it(tmp_path: Path) -> None:
+    html, key = write_rating(tmp_path, drawn(tmp_path), [], seed=0, most=7)
+    state, sources = state_of(html), json.loads(key.read_text())["sources"]
+    pairs = [frozenset(sources[trial[side]] for side in ("left", "right")) for trial in state["trials"]]
+    assert sorted(pairs.count(pair) for pair in set(pairs)) == [2, 2, 2]
+    assert len(state["pictures"]) == len(sources) <= 12
+
+
+def test_pictures_are_made_small_and_keep_no_metadata() -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (700, 1400, 3), dtype=np.uint8)
+    image = Image.open(io.BytesIO(base64.b64decode(data_uri(pixels).split(",")[1])))
+    assert image.size == (512, 256)
+    assert not image.getexif()
+
+
+def test_answers_become_preferences(page: tuple[Path, Path], tmp_path: Path) -> None:
+    """One rater likes what is brighter; another does so for half and cannot tell in the other half."""
+    sure = result(page[0], tmp_path / "one.json", lambda left, right: "left" if left > right else "right")
+    unsure = result(
+        page[0], tmp_path / "two.json", lambda left, right: None if left > right else "right", ("likeness",)
+    )
+    found = {(line.a, line.b, line.question): line for line in read_ratings([sure, unsure, sure], page[1])}
+    assert list(found) == [
+        (a, b, q)
+        for a, b in (("base", "full"), ("base", "lora-8"), ("full", "lora-8"))
+        for q in ("likeness", "prompt")
+    ]
+    clear = found["base", "full", "prompt"]
+    assert (clear.wins_b, clear.decided, clear.undecided, clear.raters) == (6, 6, 0, 1)
+    assert clear.share == wilson(6, 6)
+    assert clear.p == pytest.approx(stats.binomtest(6, 6).pvalue)
+    both = found["full", "lora-8", "likeness"]
+    assert (both.wins_b, both.decided, both.undecided, both.raters) == (0, 9, 3, 2)
+    assert both.sentence.startswith("full was found liker to the person (0 of 9")
+
+
+def test_sentences() -> None:
+    none = Preference("a", "b", "prompt", 5, 10, 0, 1, wilson(5, 10), 1.0)
+    assert none.sentence.startswith(
+        "b against a, nearer to what was asked: no preference found (5 of 10, 95 % CI 24% to"
+    )
+    assert Preference("a", "b", "prompt", 0, 0, 3, 1, None, 1.0).sentence.endswith("nobody could tell.")
+
+
+def test_sets_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    sets = drawn(tmp_path)
+    with pytest.raises(PlanError, match="there is 1"):
+        write_rating(tmp_path, {"base": sets["base"]}, [], 0)
+    with pytest.raises(PlanError, match="same prompts and seeds"):
+        write_rating(tmp_path, {"base": sets["base"], "full": sets["full"][:3]}, [], 0)
+    with pytest.raises(PlanError, match="same prompts and seeds"):
+        write_rating(tmp_path, {"base": [], "full": []}, [], 0)
+    assert not (tmp_path / "rating.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"kind": "something"}, "is not the result"),
+        ({"format": 2}, "is not the result"),
+        ({"page": "0" * 16}, "another page"),
+        ({"answers": []}, "holds no answers"),
+        ({"answers": {}}, "holds no answers"),
+        ({"answers": [{"trial": 99, "question": "likeness", "choice": "left"}]}, "cannot give"),
+        ({"answers": [{"trial": True, "question": "likeness", "choice": "left"}]}, "cannot give"),
+        ({"answers": [{"trial": 0, "question": "beauty", "choice": "left"}]}, "cannot give"),
+        ({"answers": [{"trial": 0, "question": "likeness", "choice": "up"}]}, "cannot give"),
+        ({"answers": [{"trial": 0, "question": "likeness"}]}, "cannot give"),
+        ({"answers": [{"trial": 0, "question": ["likeness"], "choice": ["left"]}]}, "cannot give"),
+        ({"answers": ["left"]}, "cannot give"),
+        ({"answers": [{"trial": 0, "question": "likeness", "choice": "left"}] * 2}, "cannot give"),
+    ],
+)
+def test_bad_result_files_give_one_message(
+    page: tuple[Path, Path], tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    path = result(page[0], tmp_path / "bad.json", lambda left, right: "left")
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(RunDamaged, match=message) as caught:
+        read_ratings([path], page[1])
+    assert "bad.json" in caught.value.message
+    assert caught.value.hint
+
+
+def test_no_json_and_a_wrong_key(page: tuple[Path, Path], tmp_path: Path) -> None:
+    good = result(page[0], tmp_path / "good.json", lambda left, right: "left")
+    broken = tmp_path / "broken.json"
+    broken.write_text("{")
+    with pytest.raises(RunDamaged, match=r"broken\.json"):
+        read_ratings([broken], page[1])
+    with pytest.raises(RunDamaged, match="is not the key"):
+        read_ratings([good], good)
+    with pytest.raises(RunDamaged, match=r"none\.json"):
+        read_ratings([tmp_path / "none.json"], page[1])
