@@ -121,5 +121,19 @@ def evaluation_pictures(run: Run, plan: RunPlan, progress: Progress = silent) ->
     return found
 
 
+FRESH = 1_000_003
+"""Added to the evaluation's seed for pictures that had no part in choosing a snapshot."""
+
+
+def fresh_pictures(run: Run, plan: RunPlan, subject: Subject, snapshot: str, progress: Progress = silent) -> Sets:
+    """Context pictures of one snapshot from other initial noises than the evaluation's."""
+    update = {"seed": plan.evaluation.seed + FRESH, "bare": 0, "class_pictures": 0, "unrelated": ()}
+    asked = wanted(plan.evaluation.model_copy(update=update), subject, "tuned")
+    folder = run.images / "fresh" / snapshot / subject.name
+    model = memo(lambda: snapshot_model(run, plan, snapshot))
+    weights = weights_hash(run, plan, snapshot)
+    return by_role(asked, generate(model, weights, unique(asked), plan.generation, folder, within(progress, "fresh")))
+
+
 def _kind(source: str) -> Source:
     return "base" if source == BASE else "described" if source == DESCRIBED else "tuned"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from boothlab.api.judging import Ruling, rule
 from boothlab.api.pictures import evaluation_pictures, plan_of
 from boothlab.api.resolving import domain_of, photo_sets_of
 from boothlab.errors import RunDamaged
@@ -32,6 +35,8 @@ class Evaluated:
     scores: tuple[Score, ...]
     summaries: tuple[Summary, ...]
     unavailable: tuple[Unavailable, ...]
+    rulings: tuple[dict[str, Any], ...]
+    """Per subject the verdict, what it stands on, and the nearest photos, as ``summary.json`` holds them."""
 
 
 def evaluate_run(run: Run, progress: Progress = silent) -> Evaluated:
@@ -51,14 +56,19 @@ def evaluate_run(run: Run, progress: Progress = silent) -> Evaluated:
             return stored
         scores: list[Score] = []
         unavailable: list[Unavailable] = []
+        rulings: list[Ruling] = []
+        subjects = {subject.name: subject for subject in plan.subjects}
         for subject, looked_at in seen.items():
             found, missing = evaluate(run.name, looked_at, METRICS, domain, run.path / "features", progress)
             found += derived(found)
+            ruling, more = rule(run, plan, subjects[subject], looked_at, found, domain, progress)
+            rulings.append(ruling)
+            found += more
             if len(seen) > 1:
                 found = [replace(score, reference=f"{score.reference}/{subject}") for score in found]
             scores += found
             unavailable += missing
-        return _write(run, key, scores, list(dict.fromkeys(unavailable)))
+        return _write(run, key, scores, list(dict.fromkeys(unavailable)), rulings)
 
 
 def photos_of(photo_set: PhotoSet) -> Photos:
@@ -68,7 +78,7 @@ def photos_of(photo_set: PhotoSet) -> Photos:
 
 def shares() -> frozenset[str]:
     """Metrics whose values are 0 or 1 per picture."""
-    return frozenset(metric.name for metric in METRICS if metric.unit.startswith("share"))
+    return frozenset(metric.name for metric in METRICS if metric.unit == "1 or 0")
 
 
 def _key(seen: dict[str, Judged], domain: Domain) -> str:
@@ -93,20 +103,40 @@ def _stored(run: Run, key: str) -> Evaluated | None:
         scores = read_scores(run.path / "scores.csv")
         summaries = tuple(Summary(**line) for line in tree["summaries"])
         unavailable = tuple(Unavailable(**line) for line in tree["unavailable"])
+        rulings = tuple(tree["rulings"])
     except (RunDamaged, KeyError, TypeError):
         return None
-    return Evaluated(run, tuple(scores), summaries, unavailable)
+    return Evaluated(run, tuple(scores), summaries, unavailable, rulings)
 
 
-def _write(run: Run, key: str, scores: list[Score], unavailable: list[Unavailable]) -> Evaluated:
+def _write(
+    run: Run, key: str, scores: list[Score], unavailable: list[Unavailable], rulings: Sequence[Ruling]
+) -> Evaluated:
     summaries = summarise(scores, shares())
     tree: dict[str, Any] = {
         "format": 1,
         "run": run.name,
         "summaries": [asdict(line) for line in summaries],
         "unavailable": [asdict(line) for line in unavailable],
+        "rulings": [_tree(ruling) for ruling in rulings],
         "key": key,
     }
     write_scores(run.path / "scores.csv", scores)
     write_json(run.path / "summary.json", tree)
-    return Evaluated(run, tuple(scores), tuple(summaries), tuple(unavailable))
+    return Evaluated(run, tuple(scores), tuple(summaries), tuple(unavailable), tuple(tree["rulings"]))
+
+
+def _tree(ruling: Ruling) -> dict[str, Any]:
+    """A ruling as JSON: a number that does not exist is null."""
+    tree: dict[str, Any] = _no_nan(asdict(ruling))
+    for measured in tree["measured"]:
+        del measured["pictures"]
+    return tree
+
+
+def _no_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _no_nan(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_no_nan(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -24,8 +24,8 @@ SMALLEST_SPAN = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Derived:
-    """A number made from scores; the same facts as a metric. ``compute`` sees all scores of one run and subject."""
+class Facts:
+    """What a reader must know about a number: the same as for a metric."""
 
     name: str
     question: str
@@ -33,7 +33,32 @@ class Derived:
     unit: str
     source: str
     caution: str
+
+
+@dataclass(frozen=True, slots=True)
+class Derived(Facts):
+    """A number made from other scores. ``compute`` sees all scores of one run and subject."""
+
     compute: Callable[[Table], list[Score]]
+
+
+COPIED = Facts(
+    name="copied",
+    question="Is the picture nearly one of the training photos?",
+    better="lower",
+    unit="1 or 0",
+    source="nearest neighbour in LPIPS at 64 px, mirrored and cropped views too (boothlab 2026)",
+    caution="Compared with the smallest distance between two training photos; look at the pairs themselves.",
+)
+
+MEMORISATION = Facts(
+    name="memorisation_p",
+    question="Could pictures be as much nearer to training than to held-out photos by chance?",
+    better="neither",
+    unit="p value, one-sided, raw",
+    source="label permutation after Meehan et al. 2020 (arXiv:2004.05675)",
+    caution="Below 0.05: learned by heart. With few photos it cannot become small; then nothing was tested.",
+)
 
 
 class Table:
@@ -77,7 +102,7 @@ def identity_scale(table: Table) -> Scale | None:
     Measured to the held-out photos, and used for training photos too, so that the two can be compared.
     """
     ceiling = table.mean(PHOTOS, "photos", IDENTITY, "held_out")
-    floors = [table.mean(BASE, role, IDENTITY, "held_out") for role in ("class", "bare")]
+    floors = [table.mean(BASE, *cell, "held_out") for cell in (("bare", IDENTITY), ("class", "face_pres"))]
     floor = next((mean for mean in floors if mean is not None), None)
     if floor is None or ceiling is None or ceiling - floor < SMALLEST_SPAN:
         return None

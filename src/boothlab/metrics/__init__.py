@@ -30,6 +30,7 @@ from boothlab.metrics.mmd_toon_clip import METRIC as MMD_TOON_CLIP
 from boothlab.metrics.precision import METRIC as PRECISION
 from boothlab.metrics.pres import METRIC as PRES
 from boothlab.metrics.pres_dino import METRIC as PRES_DINO
+from boothlab.metrics.prompt_following import METRIC as PROMPT_FOLLOWING
 from boothlab.metrics.recall import METRIC as RECALL
 from boothlab.metrics.vendi import METRIC as VENDI
 

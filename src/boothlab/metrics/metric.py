@@ -42,6 +42,7 @@ class Metric:
     ``values(G, R)`` maps (n, D) generated and (m, D) reference vectors to (n,), NaN where a picture has no value.
     ``on`` says which pictures it is computed on. ``copies`` is the value of a picture that is the only reference, an
     end that no other picture passes; None where there is no such end. ``caution`` is printed wherever the number is.
+    ``ranks`` says that a picture is compared with the other pictures' prompts too, so that its value depends on them.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Metric:
     on: tuple[Role, ...] = ("context",)
     minimum_references: int = 1
     copies: float | None = None
+    ranks: bool = False
 
 
 @dataclass(frozen=True, slots=True)

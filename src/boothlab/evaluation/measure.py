@@ -1,0 +1,177 @@
+"""From scores to what a verdict is made of: one `Measured` per snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from boothlab.evaluation.derived import Scale, Table, identity_scale
+from boothlab.evaluation.lots import BASE, PHOTOS, Judged, Lot
+from boothlab.evaluation.thresholds import COPY_FACTOR
+from boothlab.evaluation.vectors import Embedder
+from boothlab.evaluation.verdict_data import Count, Measured, PerPicture
+from boothlab.features.faces import Domain
+from boothlab.features.identity import IDENTITY as FACES
+from boothlab.features.lpips import LPIPS_ALEX
+from boothlab.metrics.copies import copy_distances
+from boothlab.metrics.distances import present
+from boothlab.metrics.identity import similarities
+from boothlab.seeds import derive
+from boothlab.statistics.intervals import Interval, t_interval, two_way_bootstrap
+from boothlab.statistics.memorisation import Copies, Memorisation, copies, memorisation
+
+FEWEST = 2
+"""Pictures or photos on each side of an all-pairs mean, so that it has an interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closeness:
+    """How near the bare pictures of one source come to single photos.
+
+    ``copies`` has one flag per picture, against the training photos; ``memorisation`` is None without photos of both
+    kinds.
+    """
+
+    copies: Copies
+    memorisation: Memorisation | None
+
+
+def closeness(seen: Judged, lot: Lot, seed: int = 0) -> Closeness | None:
+    """Distances of one lot to all photos, and what follows from them; None without training photos or weights."""
+    train, held_out = seen.references["train"], seen.references["held_out"]
+    if LPIPS_ALEX.missing() is not None or not len(train):
+        return None
+    to_train = copy_distances(lot.pixels, train.pixels)
+    among = copy_distances(train.pixels, train.pixels)
+    # A view of a is compared with whole b and the other way round; the smaller of both is their distance.
+    flagged = copies(to_train, np.minimum(among, among.T), factor=COPY_FACTOR)
+    if not len(held_out):
+        return Closeness(flagged, None)
+    every = np.concatenate([to_train, copy_distances(lot.pixels, held_out.pixels)], axis=1)
+    labels = [True] * len(train) + [False] * len(held_out)
+    random = np.random.default_rng(derive(seed, "statistics", "memorisation", lot.source))
+    return Closeness(flagged, memorisation(every, labels, random))
+
+
+@dataclass(frozen=True, slots=True)
+class Measurer:
+    """Everything about one run and subject that the snapshots' numbers are put together from.
+
+    ``loss_gaps`` maps a step to held-out minus training loss, in parts of the base model's training loss, less the
+    base model's own gap.
+    """
+
+    seen: Judged
+    table: Table
+    domain: Domain
+    loss_gaps: Mapping[int, float]
+    features: Path | None = None
+    seed: int = 0
+
+    def measured(self, name: str, step: int, near: Closeness | None) -> Measured:
+        """What is known about one snapshot."""
+        scale = identity_scale(self.table)
+        likeness = None if scale is None else self._likeness(scale, name, "held_out")
+        return Measured(
+            name=name,
+            step=step,
+            likeness=likeness,
+            likeness_train=None if scale is None else self._likeness(scale, name, "train"),
+            alike=None if scale is None else self._alike(scale, name),
+            prompt=self._mean(name, "context", "prompt_following", "prompt"),
+            prompt_base=self._mean(BASE, "context", "prompt_following", "prompt"),
+            faceless=self._faceless(name),
+            memorisation=None if near is None else near.memorisation,
+            copies=_flagged(near),
+            diversity_base=self._ratio(name, BASE, "bare"),
+            diversity_photos=self._ratio(name, PHOTOS, "photos"),
+            glued=self._glued(name),
+            glued_base=self._glued(BASE),
+            leak=None if scale is None else self._leak(scale, name),
+            loss_gap=self.loss_gaps.get(step),
+            pictures=PerPicture(
+                likeness=tuple(self.table.values(name, "context", "identity_normalised", "held_out").tolist()),
+                prompt=tuple(self.table.values(name, "context", "prompt_following", "prompt").tolist()),
+                prompt_base=tuple(self.table.values(BASE, "context", "prompt_following", "prompt").tolist()),
+            ),
+        )
+
+    def _vectors(self, lot: Lot | None) -> NDArray[np.floating]:
+        if lot is None or not len(lot):
+            return np.zeros((0, 1))
+        feature = FACES.drawings if self.domain == "drawings" else FACES.photographs
+        if feature.missing() is not None:
+            return np.zeros((0, 1))
+        return present(Embedder(feature, self.features).look(lot.pixels, lot.hashes))
+
+    def _likeness(self, scale: Scale, name: str, part: str) -> Interval | None:
+        """Mean over context pictures × photos, normalised; both are drawn again for the interval."""
+        photos = self._vectors(self.seen.references["held_out" if part == "held_out" else "train"])
+        return self._pairs(scale, self._vectors(self.seen.lot(name, "context")), photos, part)
+
+    def _alike(self, scale: Scale, name: str) -> Interval | None:
+        """Mean over pairs of different bare pictures: are these faces one person's?"""
+        faces = self._vectors(self.seen.lot(name, "bare"))
+        if len(faces) < FEWEST:
+            return None
+        pairs = similarities(faces, faces)[np.triu_indices(len(faces), k=1)]
+        return Interval(scale(float(pairs.mean())), None, None, len(faces))
+
+    def _pairs(
+        self, scale: Scale, left: NDArray[np.floating], right: NDArray[np.floating], what: str
+    ) -> Interval | None:
+        if len(left) < FEWEST or not len(right):
+            return None
+        random = np.random.default_rng(derive(self.seed, "statistics", "likeness", what))
+        pairs = (similarities(left, right) - scale.floor) / (scale.ceiling - scale.floor)
+        return two_way_bootstrap(pairs, random)
+
+    def _mean(self, source: str, role: str, metric: str, reference: str) -> Interval | None:
+        values = self.table.values(source, role, metric, reference)
+        values = values[~np.isnan(values)]
+        return t_interval(values) if len(values) else None
+
+    def _faceless(self, name: str) -> Count | None:
+        found = np.concatenate([self.table.values(name, role, "face_found", "none") for role in ("context", "bare")])
+        return Count(int((found == 0).sum()), len(found)) if len(found) else None
+
+    def _ratio(self, name: str, other: str, role: str) -> float | None:
+        mine = self.table.mean(name, "bare", "lpips_intra", "none")
+        theirs = self.table.mean(other, role, "lpips_intra", "none")
+        return mine / theirs if mine is not None and theirs else None
+
+    def _glued(self, name: str) -> Count | None:
+        values = self.table.values(name, "bare", "context_glue", "train")
+        values = values[~np.isnan(values)]
+        return Count(int(values.sum()), len(values)) if len(values) else None
+
+    def _leak(self, scale: Scale, name: str) -> Interval | None:
+        """Mean gain of class faces on the photos over the base model's face at the same seed, normalised."""
+        parts = [self.table.values(source, "class", "face_pres", "held_out") for source in (name, BASE)]
+        if len(parts[0]) != len(parts[1]):
+            return None
+        gained = (parts[0] - parts[1]) / (scale.ceiling - scale.floor)
+        gained = gained[~np.isnan(gained)]
+        return t_interval(gained) if len(gained) else None
+
+
+def _flagged(near: Closeness | None) -> Count | None:
+    if near is None or near.copies.limit is None or not near.copies.flags:
+        return None
+    return Count(near.copies.flagged, len(near.copies.flags))
+
+
+def loss_gaps(looks: Sequence[tuple[int, float, float | None]]) -> dict[int, float]:
+    """(step, training loss, held-out loss) at fixed noise → step → gap, less that before training.
+
+    In parts of the base model's training loss. Empty without a look at step 0 or without held-out photos.
+    """
+    start = next(((train, held) for step, train, held in looks if step == 0 and held is not None), None)
+    if start is None:
+        return {}
+    train_0, held_0 = start
+    return {step: ((held - train) - (held_0 - train_0)) / train_0 for step, train, held in looks if held is not None}
