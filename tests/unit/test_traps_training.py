@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from boothlab import api
 from boothlab.diffusion.config import Objective
@@ -130,6 +132,30 @@ def test_c2_another_prompt_sampler_or_size_is_another_set_of_class_images(
     api.train(plan(tiny_sd, photos, steps=1), tmp_path / "runs")
     api.train(plan(tiny_sd, photos, {"class_prompt": "a drawing of a CLASS"}, steps=1), tmp_path / "runs")
     assert len(list((own_home / "cache" / "class-images").iterdir())) == 2
+
+
+def test_d4_a_photo_edited_in_place_is_another_photo(tiny_sd: Path, photos: Path, tmp_path: Path) -> None:
+    """Same name, same size, one pixel: other prepared photos, another run, other latents."""
+    from boothlab.api.resolving import resolve, run_of
+
+    wanted = plan(tiny_sd, photos)
+    before = resolve(wanted)
+    path = sorted(photos.iterdir())[0]
+    stamp = path.stat()
+    with Image.open(path) as image:
+        edited = image.convert("RGB")
+    edited.putpixel((48, 40), (255, 0, 255))
+    edited.save(path)
+    os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    after = resolve(wanted)
+    assert before.sets["ada"].content_hash != after.sets["ada"].content_hash
+    assert run_of(before, tmp_path).path != run_of(after, tmp_path).path
+    changed = [
+        old.name
+        for old, new in zip(before.sets["ada"].photos, after.sets["ada"].photos, strict=True)
+        if not np.array_equal(old.pixels, new.pixels)
+    ]
+    assert len(changed) == 1
 
 
 def test_r12_held_out_photos_and_class_images_never_meet(tiny_sd: Path, tmp_path: Path) -> None:
