@@ -38,5 +38,7 @@ def derive(seed: int, purpose: Purpose, *counters: int | str) -> int:
     >>> derive(1, "noise", 0) == derive(1, "preview", 0)
     False
     """
-    text = "/".join(["boothlab-1", str(seed), purpose, *(f"{type(c).__name__}:{c}" for c in counters)])
+    # A name may hold the separator; escaped, no list of counters reads like another.
+    names = (c.replace("%", "%25").replace("/", "%2F") if isinstance(c, str) else c for c in counters)
+    text = "/".join(["boothlab-1", str(seed), purpose, *(f"{type(c).__name__}:{c}" for c in names)])
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1

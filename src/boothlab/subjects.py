@@ -16,6 +16,24 @@ IT = "{it}"
 CLASS = "CLASS"
 """Template word that stands for the class noun alone."""
 
+NO_ARTICLE = frozenset(
+    ("people", "men", "women", "children", "police", "feet", "teeth", "geese", "mice", "sheep", "fish", "cattle")
+    + ("hair", "food", "furniture", "water", "clothing", "jewelry", "jewellery", "art", "money", "luggage")
+)
+"""Nouns without "a" that do not end like a plural."""
+
+DETERMINERS = frozenset(("a", "an", "the", "my", "your", "his", "her", "its", "our", "their", "this", "that", "some"))
+"""Words after which no article is missing."""
+
+ALONE = re.compile(
+    r"(?:^|(?<=[,.;:(] )|(?<=\b(?:of|as|by|in|on|at|to) )|(?<=\b(?:and|for) )|(?<=\b(?:with|like|from|near) ))"
+    + re.escape(IT)
+)
+"""``{it}`` at the beginning, after a stop or a preposition: nothing before it can be its article or adjective."""
+
+ARTICLE_BEFORE = re.compile(rf"\b([Aa]n?) {CLASS}\b")
+ARTICLE_BEFORE_IT = re.compile(r"\b([Aa]n?) " + re.escape(IT))
+
 
 class Subject(Config):
     """One person, pet or thing to be learned."""
@@ -51,12 +69,33 @@ class Subject(Config):
 
 
 def fill(template: str, identifier: str | None, class_noun: str) -> str:
-    """The prompt a template stands for; without an identifier ``{it}`` is the class noun alone.
+    """The prompt a template stands for. Without an identifier ``{it}`` is the class noun, with the article it needs.
+
+    A model that was not tuned is asked what people write, "a photo of a person". ``a CLASS`` says "an" where the noun
+    asks for it, and a plural or uncountable noun has no article at all. With an identifier nothing is added.
 
     >>> fill("a photo of {it} on a beach", "rinn", "person")
     'a photo of rinn person on a beach'
-    >>> fill("a photo of a {it}", None, "person")
-    'a photo of a person'
+    >>> fill("a photo of {it} on a beach", None, "old man")
+    'a photo of an old man on a beach'
+    >>> fill("a photo of the smiling {it}", None, "person")
+    'a photo of the smiling person'
+    >>> fill("a photo of a CLASS", None, "glasses")
+    'a photo of glasses'
     """
+    words = ARTICLE_BEFORE.sub(lambda found: _with_article(class_noun, found[1]), template)
+    if identifier is None:
+        words = ALONE.sub(lambda found: _with_article(class_noun, "A" if found.start() == 0 else "a"), words)
+        words = ARTICLE_BEFORE_IT.sub(lambda found: _with_article(class_noun, found[1]), words)
     it = f"{identifier} {class_noun}" if identifier else class_noun
-    return re.sub(rf"\b{CLASS}\b", class_noun, template.replace(IT, it))
+    return re.sub(rf"\b{CLASS}\b", class_noun, words.replace(IT, it))
+
+
+def _with_article(noun: str, like: str) -> str:
+    """``noun`` after "a" or "an", capital where ``like`` is; bare where it is plural, uncountable or determined."""
+    first, last = noun.split()[0].lower(), noun.split()[-1].lower()
+    plural = last.endswith("s") and not last.endswith(("ss", "us", "is", "as"))
+    if plural or last in NO_ARTICLE or first in DETERMINERS:
+        return noun
+    article = "an" if re.match(r"(?!uni|us[aeu]|eu|one\b|once\b)[aeiou]|hon(?:est|o)|hour|heir", first) else "a"
+    return f"{article.capitalize() if like[0].isupper() else article} {noun}"

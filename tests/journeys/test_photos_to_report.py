@@ -111,7 +111,7 @@ def test_the_training_changed_the_pictures_and_the_seeds_are_shared(journey: dic
     names = ("base", "step-000006")
     sidecars = {name: json.loads((images / name / "ada" / "00-00.json").read_text()) for name in names}
     assert sidecars["base"]["seed"] == sidecars["step-000006"]["seed"]
-    assert sidecars["base"]["prompt"] == "a photo of person"
+    assert sidecars["base"]["prompt"] == "a photo of a person"
     assert re.fullmatch(r"a photo of \w+ person", sidecars["step-000006"]["prompt"])
     base, tuned = (np.array(Image.open(images / n / "ada" / "00-00.png"), int) for n in names)
     assert base.shape == (64, 64, 3)

@@ -33,6 +33,14 @@ def test_counters_do_not_run_together() -> None:
     assert len(set(different)) == len(different)
 
 
+def test_names_with_separators_do_not_run_together() -> None:
+    different = [
+        derive(1, "noise", "a/b"), derive(1, "noise", "a", "b"), derive(1, "noise", "a/str:b"),
+        derive(1, "noise", "a%2Fb"), derive(1, "noise", "a%2Fstr:b"), derive(1, "noise", "a%252Fb"),
+    ]  # fmt: skip
+    assert len(set(different)) == len(different)
+
+
 def test_global_state_is_neither_read_nor_moved() -> None:
     random.seed(1)
     first, state = derive(5, "split"), random.getstate()

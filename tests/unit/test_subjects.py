@@ -1,0 +1,60 @@
+"""How prompts name a subject: with the identifier as written, without it as people write."""
+
+from __future__ import annotations
+
+import doctest
+
+import pytest
+
+from boothlab import subjects
+from boothlab.subjects import fill
+
+
+@pytest.mark.parametrize(
+    ("template", "noun", "expected"),
+    [
+        ("a photo of {it}", "person", "a photo of a person"),
+        ("a photo of {it} on a beach", "old man", "a photo of an old man on a beach"),
+        ("{it} on a beach", "dog", "A dog on a beach"),
+        ("portrait, {it}", "umbrella", "portrait, an umbrella"),
+        ("a dog and {it}", "university", "a dog and a university"),
+        ("a photo of {it}", "honest woman", "a photo of an honest woman"),
+        ("a photo of {it}", "European lady", "a photo of a European lady"),
+        # an article, or a word that may belong to one, stands there already
+        ("a photo of the {it}", "person", "a photo of the person"),
+        ("a photo of a {it}", "person", "a photo of a person"),
+        ("a photo of a {it}", "old man", "a photo of an old man"),
+        ("an {it}", "person", "a person"),
+        ("a photo of my {it}", "dog", "a photo of my dog"),
+        ("a photo of a smiling {it}", "person", "a photo of a smiling person"),
+        ("a photo of {it}", "the president", "a photo of the president"),
+        # plurals and what is not counted
+        ("a photo of {it}", "glasses", "a photo of glasses"),
+        ("a photo of {it}", "people", "a photo of people"),
+        ("a photo of {it}", "long hair", "a photo of long hair"),
+        ("a photo of {it}", "bus", "a photo of a bus"),
+        ("a photo of {it}", "dress", "a photo of a dress"),
+    ],
+)
+def test_the_base_model_is_asked_as_people_write(template: str, noun: str, expected: str) -> None:
+    assert fill(template, None, noun) == expected
+
+
+@pytest.mark.parametrize("noun", ["person", "old man", "umbrella", "glasses", "children", "unicorn", "hourglass"])
+def test_the_class_prompt_is_what_the_base_model_is_asked(noun: str) -> None:
+    assert fill("a photo of a CLASS", None, noun) == fill("a photo of {it}", None, noun)
+
+
+def test_with_an_identifier_only_the_words_are_put_in() -> None:
+    assert fill("a photo of {it}, {it}", "rinn", "old man") == "a photo of rinn old man, rinn old man"
+    assert fill("a photo of a {it}", "ohwx", "dog") == "a photo of a ohwx dog"
+    assert fill("{it} and a CLASS", "rinn", "owl") == "rinn owl and an owl"
+
+
+def test_words_that_contain_the_template_words_are_left_alone() -> None:
+    assert fill("a CLASSIC photo of CLASS", None, "person") == "a CLASSIC photo of person"
+
+
+def test_examples() -> None:
+    assert doctest.testmod(subjects).failed == 0
+    assert doctest.testmod(subjects).attempted == 4
