@@ -85,9 +85,10 @@ def read_json(path: Path) -> Any:
 def new_folder(path: Path) -> Iterator[Path]:
     """Fill a folder out of sight, then let it appear under ``path`` at once.
 
-    Yields a temporary folder beside ``path``. On success its files are flushed to disk and it is renamed; an
-    existing ``path`` is moved aside first and deleted only after the new one is in place. On any error the
-    temporary folder is deleted and ``path`` stays as it was.
+    Yields a temporary folder beside ``path``. On success its files are flushed to disk and it is renamed; with an
+    existing ``path`` it changes names in one step, and the old one is then deleted. (Systems other than Linux move
+    the old one aside first: a kill between the two renames leaves neither under the name, and both beside it.) On
+    any error the temporary folder is deleted and ``path`` stays as it was.
     """
     temporary = _temporary_name(path)
     with disk_errors(path, f"write {path.name}"):
@@ -101,16 +102,35 @@ def new_folder(path: Path) -> Iterator[Path]:
                         os.fsync(descriptor)
                     finally:
                         os.close(descriptor)
-            old = _temporary_name(path) if path.exists() else None
-            if old is not None:
-                os.replace(path, old)
-            os.replace(temporary, path)
+            old = None
+            if path.exists() and exchange(temporary, path):
+                old = temporary
+            else:
+                if path.exists():
+                    old = _temporary_name(path)
+                    os.replace(path, old)
+                os.replace(temporary, path)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
         sync_folder(path.parent)
         if old is not None:
             shutil.rmtree(old, ignore_errors=True)
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Let two paths change names in one step, so that no instant sees either name missing; False where it cannot.
+
+    Linux's renameat2 with RENAME_EXCHANGE, which Python does not offer; some file systems refuse it.
+    """
+    import ctypes
+
+    here, swap = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    try:
+        rename = ctypes.CDLL(None).renameat2
+    except (AttributeError, OSError, TypeError):
+        return False
+    return bool(rename(here, os.fsencode(one), here, os.fsencode(other), swap) == 0)
 
 
 def sweep_temporaries(folder: Path) -> list[Path]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,6 +60,69 @@ def test_a_killed_writer_leaves_only_what_is_swept(tmp_path: Path) -> None:
     assert files.sweep_temporaries(tmp_path) == [left]
     assert [p.name for p in tmp_path.iterdir()] == ["keep"]
     assert files.sweep_temporaries(tmp_path / "nowhere") == []
+
+
+def replaced(path: Path, calls: int) -> bool:
+    """Replace the folder ``path`` in a process that dies at its ``calls``-th call of the system; False if it ends."""
+    child = os.fork()
+    if child == 0:
+        left = calls
+
+        def dying(call: Any) -> Any:
+            def wrapped(*arguments: Any, **named: Any) -> Any:
+                nonlocal left
+                left -= 1
+                if left == 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return call(*arguments, **named)
+
+            return wrapped
+
+        for room, name in ((os, "replace"), (os, "fsync"), (files, "exchange"), (shutil, "rmtree")):
+            setattr(room, name, dying(getattr(room, name)))
+        with files.new_folder(path) as temporary:
+            (temporary / "one").write_text("new")
+        os._exit(0)
+    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux exchanges two names in one step")
+def test_a_killed_replacement_leaves_the_old_folder_or_the_new_one(tmp_path: Path) -> None:
+    """Killed before each call that touches the disk, one after the other."""
+    found = []
+    for calls in range(1, 20):
+        path = tmp_path / str(calls) / "set"
+        path.mkdir(parents=True)
+        (path / "one").write_text("old")
+        died = replaced(path, calls)
+        assert [p.name for p in path.iterdir()] == ["one"]
+        found.append((path / "one").read_text())
+        if not died:
+            break
+    assert found == sorted(found, reverse=True), "once new, never old again"
+    assert found.count("old") >= 2
+    assert found.count("new") >= 2
+    assert [p.name for p in path.parent.iterdir()] == ["set"]
+
+
+def test_names_change_in_one_step_or_not_at_all(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).touch()
+    swapped = files.exchange(tmp_path / "a", tmp_path / "b")
+    assert [p.name for p in (tmp_path / "a").iterdir()] == ["b" if swapped else "a"]
+    assert files.exchange(tmp_path / "a", tmp_path / "nowhere") is False
+
+
+def test_where_names_cannot_be_exchanged_the_old_one_is_moved_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "exchange", lambda one, other: False)
+    for text in ("old", "new"):
+        with files.new_folder(tmp_path / "set") as temporary:
+            (temporary / "one").write_text(text)
+    assert (tmp_path / "set" / "one").read_text() == "new"
+    assert [p.name for p in tmp_path.iterdir()] == ["set"]
 
 
 def test_json_refuses_what_is_none(tmp_path: Path) -> None:
