@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from boothlab.features import lpips
@@ -62,6 +65,19 @@ def test_equals_the_authors(authors: torch.nn.Module, pairs: tuple[Tensor, Tenso
 
 def test_golden_mean(pairs: tuple[Tensor, Tensor]) -> None:
     assert float(direct(*pairs).mean()) == pytest.approx(GOLDEN_MEAN, abs=1e-5)
+
+
+AUTHORS_PICTURES = os.environ.get("LPIPS_AUTHORS_PICTURES", "")
+"""A folder with ``imgs/`` of richzhang/PerceptualSimilarity, which is not ours to ship."""
+
+
+@pytest.mark.skipif(not AUTHORS_PICTURES, reason="LPIPS_AUTHORS_PICTURES does not name the authors' imgs folder")
+def test_published_values() -> None:
+    """Their README and ``test_network.py``: 0.722 and 0.138."""
+    names = ("ex_ref", "ex_p0", "ex_p1")
+    pictures = [np.asarray(Image.open(Path(AUTHORS_PICTURES) / f"{name}.png").convert("RGB")) for name in names]
+    rows = lpips.extract(pictures)
+    assert squared_distances(rows[:1], rows[1:])[0].tolist() == pytest.approx([0.721881, 0.137566], abs=1e-5)
 
 
 def test_gram_form_equals_the_direct_sum(pairs: tuple[Tensor, Tensor]) -> None:
