@@ -135,13 +135,13 @@ def test_answers_become_preferences(page: tuple[Path, Path], tmp_path: Path) -> 
     assert clear.p == pytest.approx(stats.binomtest(6, 6).pvalue)
     both = found["full", "lora-8", "likeness"]
     assert (both.wins_b, both.decided, both.undecided, both.raters) == (0, 9, 3, 2)
-    assert both.sentence.startswith("full was found liker to the person (0 of 9")
+    assert both.sentence.startswith("full was found more like the person (0 of 9")
 
 
 def test_sentences() -> None:
     none = Preference("a", "b", "prompt", 5, 10, 0, 1, wilson(5, 10), 1.0)
     assert none.sentence.startswith(
-        "b against a, nearer to what was asked: no preference found (5 of 10, 95 % CI 24% to"
+        "b against a, closer to what was asked: no preference found (5 of 10, 95 % CI 24% to"
     )
     assert Preference("a", "b", "prompt", 0, 0, 3, 1, None, 1.0).sentence.endswith("nobody could tell.")
 

@@ -159,8 +159,7 @@ def test_minimum_detectable_is_the_notes_table() -> None:
     table[100] = (0.28, 0.33, 0.37, 0.42)
     for n, row in table.items():
         found = [minimum_detectable(n, tests) for tests in (1, 3, 10, 45)]
-        # Twice a figure of the table is rounded the other way (0.485 and 0.325 lie on the edge).
-        assert found == pytest.approx(row, abs=0.0061)
+        assert found == pytest.approx(row, abs=0.0051)
     with pytest.raises(ValueError, match="two pairs"):
         minimum_detectable(1)
 

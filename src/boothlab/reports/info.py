@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from boothlab.evaluation.derived import Derived
-from boothlab.evaluation.lots import BASE, COPIES, PHOTOS
+from boothlab.evaluation.derived import Facts
+from boothlab.evaluation.lots import COPIES, PHOTOS
 from boothlab.evaluation.orders import Sets
 from boothlab.evaluation.scores import Summary
 from boothlab.metrics.metric import AnyMetric, Role
 from boothlab.photos.photoset import PhotoSet
 from boothlab.runs.events import Event, Stepped, Validated, Warned
+
+if TYPE_CHECKING:
+    from boothlab.reports.rulings import RulingView
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class Grid:
 class TableRow:
     """One metric on one kind of pictures against one reference, over all sources."""
 
-    metric: AnyMetric | Derived
+    metric: AnyMetric | Facts
     pictures: str
     reference: str
     cells: tuple[Summary | None, ...]
@@ -71,11 +74,12 @@ class RunInfo:
     photo_sets: Mapping[str, PhotoSet]
     loss: tuple[Curve, ...]
     validation: tuple[Curve, ...]
-    metric_curves: Mapping[str, tuple[Curve, ...]]
     grids: tuple[Grid, ...]
     snapshots: tuple[str, ...]
     table: tuple[TableRow, ...]
-    unavailable: tuple[Mapping[str, str], ...]
+    unavailable: Mapping[str, tuple[str, ...]]
+    rulings: tuple[RulingView, ...]
+    advice: str
     plan_toml: str
     provenance: Mapping[str, Any]
 
@@ -144,7 +148,7 @@ def grid(subject: str, role: Role, drawn: Mapping[str, Sets]) -> Grid | None:
 
 
 def score_table(
-    summaries: Sequence[Summary], metrics: Sequence[AnyMetric | Derived], sources: Sequence[str]
+    summaries: Sequence[Summary], metrics: Sequence[AnyMetric | Facts], sources: Sequence[str]
 ) -> tuple[TableRow, ...]:
     """Metrics in the order of the list, one row per kind of pictures and reference, one cell per source.
 
@@ -162,37 +166,3 @@ def score_table(
             )
             rows.append(TableRow(metric, pictures, reference, tuple(cells)))
     return tuple(rows)
-
-
-def metric_curves(table: Sequence[TableRow], sources: Sequence[str]) -> dict[str, tuple[Curve, ...]]:
-    """Metric name → one curve over the steps per kind of pictures and reference; the base model stands at step 0."""
-    curves: dict[str, tuple[Curve, ...]] = {}
-    for row in table:
-        points = [
-            (_step(source), cell.mean, cell)
-            for source, cell in zip(sources, row.cells, strict=True)
-            if cell is not None and cell.mean is not None and (source == BASE or source.startswith("step-"))
-        ]
-        if len(points) < 2:
-            continue
-        cells = [cell for _, _, cell in points]
-        with_interval = all(cell.low is not None and cell.high is not None for cell in cells)
-        curve = Curve(
-            label=_label(row),
-            x=tuple(step for step, _, _ in points),
-            y=tuple(mean for _, mean, _ in points),
-            low=tuple(cell.low or 0.0 for cell in cells) if with_interval else None,
-            high=tuple(cell.high or 0.0 for cell in cells) if with_interval else None,
-        )
-        curves[row.metric.name] = (*curves.get(row.metric.name, ()), curve)
-    return curves
-
-
-def _step(source: str) -> float:
-    return 0.0 if source == BASE else float(source.removeprefix("step-"))
-
-
-def _label(row: TableRow) -> str:
-    """ "bare pictures, held-out photos"."""
-    against = {"none": "", "prompt": "", "base": ", to the base model", "originals": ", all photos"}
-    return f"{row.pictures} pictures" + against.get(row.reference, f", {row.reference.replace('_', '-')} photos")

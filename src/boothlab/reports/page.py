@@ -15,6 +15,7 @@ from PIL import Image
 from boothlab.evaluation.scores import Summary
 from boothlab.reports.figures import line_plot
 from boothlab.reports.info import RunInfo
+from boothlab.reports.rulings import FAMILIAR, headline, source_title
 
 WIDEST = 384
 """Pictures are embedded at no more than so many pixels a side: a page of hundreds must stay light."""
@@ -52,11 +53,6 @@ def interval(summary: Summary | None) -> str:
     return f"[{number(summary.low)}, {number(summary.high)}]"
 
 
-def step_title(name: str) -> str:
-    """``step-000250`` → ``step 250``; the base model keeps its name."""
-    return f"step {int(name.removeprefix('step-'))}" if name.startswith("step-") else f"{name} model"
-
-
 def render(info: RunInfo) -> str:
     """The page as text."""
     environment = Environment(
@@ -71,16 +67,23 @@ def render(info: RunInfo) -> str:
         "file_uri": file_uri,
         "mean": mean,
         "interval": interval,
-        "step_title": step_title,
+        "source_title": source_title,
+        "number": number,
     }
     figures = []
-    if info.loss:
-        figures.append(line_plot(info.loss, "Loss (running mean)", "mean squared error"))
+    for ruling in info.rulings:
+        for title, curves in ruling.curves.items():
+            figures.append(line_plot(curves, title, ""))
     if info.validation:
         figures.append(line_plot(info.validation, "Loss at fixed noise (a gap = overfitting)", "mean squared error"))
-    units = {row.metric.name: row.metric for row in info.table}
-    for name, curves in info.metric_curves.items():
-        metric = units[name]
-        arrow = {"higher": " ↑ better", "lower": " ↓ better", "neither": ""}[metric.better]
-        figures.append(line_plot(curves, f"{name}{arrow}", metric.unit))
-    return environment.get_template("run.html").render(info=info, figures=[Markup(svg) for svg in figures])
+    if info.loss:
+        figures.append(line_plot(info.loss, "Training loss (running mean)", "mean squared error"))
+    first, others = headline(info.table)
+    return environment.get_template("run.html").render(
+        info=info,
+        figures=[Markup(svg) for svg in figures],
+        headline=first,
+        others=others,
+        familiar=FAMILIAR,
+        recommended=[ruling.verdict["recommended"] for ruling in info.rulings],
+    )

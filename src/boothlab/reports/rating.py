@@ -63,7 +63,7 @@ class Preference:
     @property
     def sentence(self) -> str:
         """In words; never that two are equal."""
-        asked = "liker to the person" if self.question == "likeness" else "nearer to what was asked"
+        asked = "more like the person" if self.question == "likeness" else "closer to what was asked"
         if self.share is None:
             return f"{self.b} against {self.a}, {asked}: nobody could tell."
         low, high = self.share.low or 0.0, self.share.high or 0.0
