@@ -7,7 +7,6 @@ streams: weights and pixels come from ``numpy.random.RandomState``, whose stream
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import zlib
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from boothlab.assets import asset
+from tiny import write_configs
 
 SIZE = 32
 """Side of the pictures in pixels; latents are 4 × 4, so the recorded noise stays small."""
@@ -150,34 +150,8 @@ def build_reference_model(folder: Path, prediction: str = "epsilon") -> Path:
         fill_with_numbers(module, role)
         module.save_pretrained(folder / role)
     shutil.copytree(asset("tokenizer"), folder / "tokenizer")
-    _write_configs(folder, prediction)
+    write_configs(folder, prediction, "DDPMScheduler")
     return folder
-
-
-def _write_configs(folder: Path, prediction: str) -> None:
-    scheduler = {
-        "_class_name": "DDPMScheduler",
-        "beta_end": 0.012,
-        "beta_schedule": "scaled_linear",
-        "beta_start": 0.00085,
-        "num_train_timesteps": 1000,
-        "prediction_type": prediction,
-        "clip_sample": False,
-    }
-    (folder / "scheduler").mkdir()
-    (folder / "scheduler" / "scheduler_config.json").write_text(json.dumps(scheduler))
-    index = {
-        "_class_name": "StableDiffusionPipeline",
-        "feature_extractor": [None, None],
-        "requires_safety_checker": False,
-        "safety_checker": [None, None],
-        "scheduler": ["diffusers", "DDPMScheduler"],
-        "text_encoder": ["transformers", "CLIPTextModel"],
-        "tokenizer": ["transformers", "CLIPTokenizer"],
-        "unet": ["diffusers", "UNet2DConditionModel"],
-        "vae": ["diffusers", "AutoencoderKL"],
-    }
-    (folder / "model_index.json").write_text(json.dumps(index))
 
 
 def weights_of(folder: Path, part: str) -> dict[str, Tensor]:

@@ -17,6 +17,35 @@ from boothlab.assets import asset
 SIZE = 64
 
 
+def write_configs(folder: Path, prediction: str, scheduler: str = "PNDMScheduler") -> None:
+    """The scheduler of Stable Diffusion v1 and the pipeline's index, beside the parts in ``folder``."""
+    settings = {
+        "_class_name": scheduler,
+        "beta_end": 0.012,
+        "beta_schedule": "scaled_linear",
+        "beta_start": 0.00085,
+        "num_train_timesteps": 1000,
+        "prediction_type": prediction,
+        "clip_sample": False,
+    }
+    if scheduler == "PNDMScheduler":
+        settings |= {"set_alpha_to_one": False, "skip_prk_steps": True, "steps_offset": 1}
+    (folder / "scheduler").mkdir()
+    (folder / "scheduler" / "scheduler_config.json").write_text(json.dumps(settings))
+    index = {
+        "_class_name": "StableDiffusionPipeline",
+        "feature_extractor": [None, None],
+        "requires_safety_checker": False,
+        "safety_checker": [None, None],
+        "scheduler": ["diffusers", scheduler],
+        "text_encoder": ["transformers", "CLIPTextModel"],
+        "tokenizer": ["transformers", "CLIPTokenizer"],
+        "unet": ["diffusers", "UNet2DConditionModel"],
+        "vae": ["diffusers", "AutoencoderKL"],
+    }
+    (folder / "model_index.json").write_text(json.dumps(index))
+
+
 def build_tiny_sd(folder: Path, prediction: str = "epsilon", seed: int = 0) -> Path:
     """Write the model to ``folder`` in diffusers format; returns ``folder``."""
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
@@ -60,30 +89,5 @@ def build_tiny_sd(folder: Path, prediction: str = "epsilon", seed: int = 0) -> P
     vae.save_pretrained(folder / "vae")
     unet.save_pretrained(folder / "unet")
     shutil.copytree(asset("tokenizer"), folder / "tokenizer")
-    scheduler = {
-        "_class_name": "PNDMScheduler",
-        "beta_end": 0.012,
-        "beta_schedule": "scaled_linear",
-        "beta_start": 0.00085,
-        "num_train_timesteps": 1000,
-        "prediction_type": prediction,
-        "set_alpha_to_one": False,
-        "skip_prk_steps": True,
-        "steps_offset": 1,
-        "clip_sample": False,
-    }
-    (folder / "scheduler").mkdir()
-    (folder / "scheduler" / "scheduler_config.json").write_text(json.dumps(scheduler))
-    index = {
-        "_class_name": "StableDiffusionPipeline",
-        "feature_extractor": [None, None],
-        "requires_safety_checker": False,
-        "safety_checker": [None, None],
-        "scheduler": ["diffusers", "PNDMScheduler"],
-        "text_encoder": ["transformers", "CLIPTextModel"],
-        "tokenizer": ["transformers", "CLIPTokenizer"],
-        "unet": ["diffusers", "UNet2DConditionModel"],
-        "vae": ["diffusers", "AutoencoderKL"],
-    }
-    (folder / "model_index.json").write_text(json.dumps(index))
+    write_configs(folder, prediction)
     return folder

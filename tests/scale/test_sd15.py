@@ -5,7 +5,6 @@ Slow: about a quarter of an hour on two idle cores, and 14 GB of disk.
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import signal
@@ -20,6 +19,7 @@ from boothlab.assets import asset
 from boothlab.files import folder_listing
 from command_line import command, environment
 from photos_made import made_photo
+from tiny import write_configs
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200)]
 
@@ -79,18 +79,7 @@ def build_sd15(folder: Path) -> None:
     ).save_pretrained(folder / "vae")
     UNet2DConditionModel(sample_size=64, cross_attention_dim=768).save_pretrained(folder / "unet")
     shutil.copytree(asset("tokenizer"), folder / "tokenizer")
-    (folder / "scheduler").mkdir()
-    scheduler = {
-        "_class_name": "PNDMScheduler",
-        "beta_start": 0.00085,
-        "beta_end": 0.012,
-        "beta_schedule": "scaled_linear",
-        "num_train_timesteps": 1000,
-        "prediction_type": "epsilon",
-        "skip_prk_steps": True,
-        "steps_offset": 1,
-    }
-    (folder / "scheduler" / "scheduler_config.json").write_text(json.dumps(scheduler))
+    write_configs(folder, "epsilon")
 
 
 @pytest.fixture(scope="module")

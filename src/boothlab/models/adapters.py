@@ -40,15 +40,10 @@ class AdapterShape:
 
 
 def add_adapters(module: nn.Module, shape: AdapterShape, seed: int) -> list[nn.Parameter]:
-    """Put adapters into ``module``; their initial weights depend on ``seed`` alone. Returns what they train."""
+    """Put adapters into ``module``; their initial weights depend on ``seed`` alone. Returns them in a fixed order."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         inject_adapter_in_model(shape.to_peft(), module)
-    return adapter_parameters(module)
-
-
-def adapter_parameters(module: nn.Module) -> list[nn.Parameter]:
-    """The adapters' parameters in a fixed order."""
     return [parameter for name, parameter in sorted(module.named_parameters()) if "lora_" in name]
 
 

@@ -6,14 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
-from boothlab.models.adapters import (
-    AdapterShape,
-    adapter_bytes,
-    adapter_parameters,
-    add_adapters,
-    load_adapters,
-    save_adapters,
-)
+from boothlab.models.adapters import AdapterShape, adapter_bytes, add_adapters, load_adapters, save_adapters
 from boothlab.models.model import Model
 from boothlab.seeds import derive
 from boothlab.strategies.attached import Attached, ParamGroup, Precision
@@ -38,9 +31,9 @@ def attach(config: Lora, model: Model, seed: int) -> Attached:
     moved, shapes = _moved(config, model), _shapes(config, model)
     groups = []
     for role, module in moved.items():
-        add_adapters(module, shapes[role], derive(seed, "adapter", role))
+        added = add_adapters(module, shapes[role], derive(seed, "adapter", role))
         module.requires_grad_(False)
-        for parameter in adapter_parameters(module):
+        for parameter in added:
             parameter.requires_grad_(True)
         module.train()
         backbone = role == "backbone"
