@@ -164,6 +164,19 @@ def test_everything_may_be_unmeasured() -> None:
     assert "Measure likeness" in verdict.reason
 
 
+@pytest.mark.parametrize(
+    ("changes", "gate"),
+    [
+        ({"diversity_photos": float("nan"), "diversity_base": None}, "diversity"),
+        ({"leak": Interval(float("nan"), None, None, 0)}, "leak"),
+        ({"likeness": Interval(float("nan"), None, None, 0)}, "likeness"),
+        ({"prompt": Interval(float("inf"), 0.0, 1.0, 2)}, "prompt following"),
+    ],
+)
+def test_a_number_that_is_none_was_not_measured(changes: dict[str, object], gate: str) -> None:
+    assert state(alone(**changes), gate) == "not measured"
+
+
 def test_counts_are_shares() -> None:
     assert Count(1, 4).share == 0.25
     for k, n in ((5, 4), (0, 0), (-1, 3)):

@@ -12,7 +12,7 @@ import numpy as np
 
 from boothlab.evaluation.thresholds import THRESHOLDS_VERSION
 from boothlab.evaluation.verdict_choice import dominated, least_trained, none_of_them, reason, value
-from boothlab.evaluation.verdict_data import Axis, Measured, Verdict
+from boothlab.evaluation.verdict_data import Axis, Measured, Verdict, known
 from boothlab.evaluation.verdict_words import judgements
 from boothlab.seeds import derive
 
@@ -31,6 +31,7 @@ def judge(snapshots: Sequence[Measured], prefer: Axis = "likeness", seed: int = 
     names = [found.name for found in snapshots]
     if len(set(names)) < len(names):
         raise ValueError(f"snapshots share a name: {names}")
+    snapshots = [known(found) for found in snapshots]
     judged = judgements(snapshots)
     by_name = {found.name: found for found in snapshots}
     candidates = [by_name[each.name] for each in judged if each.may_be_chosen]

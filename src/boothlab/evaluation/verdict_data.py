@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+import math
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal
 
 from boothlab.statistics.intervals import Interval
 from boothlab.statistics.memorisation import Memorisation
@@ -74,6 +75,20 @@ class Measured:
     leak: Interval | None = None
     loss_gap: float | None = None
     pictures: PerPicture = field(default_factory=PerPicture)
+
+
+def known(found: Measured) -> Measured:
+    """The same without numbers that are none: NaN and infinity become None, "not measured".
+
+    A comparison with NaN is always false, so a gate of the form "failed if below" would let it pass.
+    """
+    holes: dict[str, Any] = {}
+    for each in fields(found):
+        content = getattr(found, each.name)
+        value = content.value if isinstance(content, Interval) else content
+        if isinstance(value, float) and not math.isfinite(value):
+            holes[each.name] = None
+    return replace(found, **holes)
 
 
 @dataclass(frozen=True, slots=True)
