@@ -215,7 +215,7 @@ def faces(snapshot: str, role: str, values: Sequence[float], reference: str = "h
 
 def test_identity_is_measured_between_some_person_and_this_person() -> None:
     nan = float("nan")
-    scores = faces("base", "class", [0.1, 0.3, nan]) + faces("photos", "photos", [0.7, 0.9])
+    scores = faces("base", "bare", [0.1, 0.3, nan]) + faces("photos", "photos", [0.7, 0.9])
     scores += faces("step-000005", "context", [0.2, 0.5, nan]) + faces("step-000005", "bare", [0.8], "train")
     scale = identity_scale(Table(scores))
     assert scale is not None
@@ -226,7 +226,7 @@ def test_identity_is_measured_between_some_person_and_this_person() -> None:
     )
     np.testing.assert_allclose(table.values("step-000005", "context", "identity_strict", "held_out"), [0, 0.5, 0])
     np.testing.assert_allclose(table.values("step-000005", "bare", "identity_normalised", "train"), [1.0])
-    assert table.mean("base", "class", "identity_normalised", "held_out") == pytest.approx(0.0)
+    assert table.mean("base", "bare", "identity_normalised", "held_out") == pytest.approx(0.0)
     assert table.mean("photos", "photos", "identity_normalised", "held_out") == pytest.approx(1.0)
 
 

@@ -9,15 +9,17 @@ from boothlab.api.resolving import photo_sets_of
 from boothlab.api.scoring import shares
 from boothlab.config.show import to_toml
 from boothlab.errors import PlanError
-from boothlab.evaluation.derived import DERIVED
+from boothlab.evaluation.derived import COPIED, DERIVED, MEMORISATION
 from boothlab.evaluation.lots import BASE, COPIES, DESCRIBED, PHOTOS
 from boothlab.evaluation.scores import read_scores, summarise
 from boothlab.files import read_json, write_text
 from boothlab.metrics import METRICS
 from boothlab.metrics.metric import Role
+from boothlab.plan import RunPlan
 from boothlab.progress import Progress, silent
 from boothlab.reports import info as gather
 from boothlab.reports.page import render
+from boothlab.reports.rulings import ruling_view, without_numbers
 from boothlab.runs.run import Run
 
 ROLES: tuple[Role, ...] = ("context", "bare", "class", "unrelated")
@@ -36,7 +38,9 @@ def report_run(run: Run, progress: Progress = silent) -> Path:
     summaries = summarise(scores, shares())
     names = dict.fromkeys(line.snapshot for line in summaries)
     snapshots = [name for name in (PHOTOS, COPIES, BASE, DESCRIBED, *snapshots_of(run)) if name in names]
-    table = gather.score_table(summaries, (*DERIVED, *METRICS), snapshots)
+    table = gather.score_table(summaries, (*DERIVED, COPIED, MEMORISATION, *METRICS), snapshots)
+    sets = photo_sets_of(run, plan)
+    summary = read_json(run.path / "summary.json")
     grids = (gather.grid(name, role, sources) for name, sources in drawn.items() for role in ROLES)
     page = render(
         gather.RunInfo(
@@ -45,17 +49,27 @@ def report_run(run: Run, progress: Progress = silent) -> Path:
             steps=run.status().step,
             seconds_per_step=gather.seconds_per_step(events),
             warnings=gather.warnings_of(events),
-            photo_sets=photo_sets_of(run, plan),
+            photo_sets=sets,
             loss=gather.loss_curves(events),
             validation=gather.validation_curves(events),
-            metric_curves=gather.metric_curves(table, snapshots),
             grids=tuple(grid for grid in grids if grid is not None),
             snapshots=tuple(snapshots),
             table=table,
-            unavailable=tuple(read_json(run.path / "summary.json")["unavailable"]),
+            unavailable=without_numbers(summary["unavailable"]),
+            rulings=tuple(
+                ruling_view(tree, drawn[tree["subject"]], sets[tree["subject"]]) for tree in summary["rulings"]
+            ),
+            advice=advice(plan),
             plan_toml=to_toml(plan.model_dump(mode="json")),
             provenance=read_json(run.path / "provenance.json"),
         )
     )
     write_text(path, page)
     return path
+
+
+def advice(plan: RunPlan) -> str:
+    """The command to go on with: one's own photos, after the built-in model Stable Diffusion v1.5."""
+    if plan.base.model != "toon":
+        return "boothlab export RUN --to FOLDER"
+    return "boothlab demo --photos FOLDER --class person --base stable-diffusion-v1-5/stable-diffusion-v1-5"

@@ -11,7 +11,7 @@ from boothlab.api.judging import Ruling, rule
 from boothlab.api.pictures import evaluation_pictures, plan_of
 from boothlab.api.resolving import domain_of, photo_sets_of
 from boothlab.errors import RunDamaged
-from boothlab.evaluation.derived import derived
+from boothlab.evaluation.derived import COPIED, derived
 from boothlab.evaluation.evaluate import Unavailable, evaluate
 from boothlab.evaluation.lots import Judged, Photos, judged
 from boothlab.evaluation.scores import Score, Summary, read_scores, summarise, write_scores
@@ -78,7 +78,7 @@ def photos_of(photo_set: PhotoSet) -> Photos:
 
 def shares() -> frozenset[str]:
     """Metrics whose values are 0 or 1 per picture."""
-    return frozenset(metric.name for metric in METRICS if metric.unit == "1 or 0")
+    return frozenset(facts.name for facts in (*METRICS, COPIED) if facts.unit == "1 or 0")
 
 
 def _key(seen: dict[str, Judged], domain: Domain) -> str:

@@ -37,8 +37,8 @@ def file_uri(path: Path) -> str:
 
 
 def number(value: float) -> str:
-    """Four significant digits."""
-    return f"{value:.4g}"
+    """Three significant digits, no more than three decimals."""
+    return f"{value:.3g}" if abs(value) >= 0.1 else f"{round(value, 3) + 0.0:.3f}".rstrip("0").rstrip(".")
 
 
 def mean(summary: Summary | None) -> str:
