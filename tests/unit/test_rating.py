@@ -194,5 +194,9 @@ def test_no_json_and_a_wrong_key(page: tuple[Path, Path], tmp_path: Path) -> Non
         read_ratings([broken], page[1])
     with pytest.raises(RunDamaged, match="is not the key"):
         read_ratings([good], good)
+    torn = tmp_path / "torn.json"
+    torn.write_text(json.dumps({"format": 1, "kind": "boothlab-rating-key"}))
+    with pytest.raises(RunDamaged, match="not a whole key"):
+        read_ratings([good], torn)
     with pytest.raises(RunDamaged, match=r"none\.json"):
         read_ratings([tmp_path / "none.json"], page[1])

@@ -181,9 +181,10 @@ def _comparisons(
 
 def _key(path: Path) -> dict[str, Any]:
     key = read_json(path)
-    whole = isinstance(key, dict) and {"page", "sources", "trials"} <= key.keys()
-    if not whole or key.get("kind") != "boothlab-rating-key" or key.get("format") != FORMAT:
+    if not isinstance(key, dict) or key.get("kind") != "boothlab-rating-key" or key.get("format") != FORMAT:
         raise RunDamaged(f"{path} is not the key of a rating page.", "Give the rating-key.json made with the page.")
+    if not {"page", "sources", "trials"} <= key.keys():
+        raise RunDamaged(f"{path} is not a whole key of a rating page.", "Make the page again.")
     return key
 
 
