@@ -95,7 +95,7 @@ def test_diversity_within_prompts() -> None:
 def test_drift_is_row_by_row() -> None:
     base, tuned = np.array([[0.0, 0], [1, 1], [2, 2]]), np.array([[3.0, 4], [1, 1], [np.nan, 0]])
     np.testing.assert_allclose(DRIFT.values(tuned, base), [25.0, 0.0, np.nan])
-    with pytest.raises(ValueError, match="shorter"):
+    with pytest.raises(ValueError, match="belong together"):
         DRIFT.values(tuned, base[:2])
 
 

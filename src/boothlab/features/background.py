@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boothlab.features.feature import Feature, Pictures, Vectors
+from boothlab.features.transforms import rgb
 
 PLACES = (
     (0.00, 0.00, 0.12, 0.15),
@@ -69,7 +70,7 @@ def extract(pictures: Pictures) -> Vectors:
     """(N, 24): the median colour of each place."""
     rows = []
     for pixels in pictures:
-        height, width = pixels.shape[:2]
+        height, width = rgb(pixels).shape[:2]
         medians = []
         for x0, y0, x1, y1 in PLACES:
             left, top = int(x0 * width), int(y0 * height)

@@ -16,14 +16,20 @@ from boothlab.features.feature import Pictures
 FILTER = Image.Resampling.BICUBIC
 
 
+def rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """``pixels`` if they are (H, W, 3) of 8 bits. Raises ValueError: other ranges would give plausible numbers."""
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise ValueError(f"a feature wants (H, W, 3) of uint8, not {pixels.shape} of {pixels.dtype}")
+    return pixels
+
+
 def resized(pixels: NDArray[np.uint8], side: int) -> NDArray[np.float32]:
     """(H, W, 3) → (side, side, 3) in about 0–255, each channel in floating point, never rounded.
 
     Source: clean-fid's "clean" resize (Parmar et al. 2022, arXiv:2104.11222).
     """
-    channels = [
-        np.asarray(Image.fromarray(pixels[..., c].astype(np.float32)).resize((side, side), FILTER)) for c in range(3)
-    ]
+    planes = np.moveaxis(rgb(pixels).astype(np.float32), 2, 0)
+    channels = [np.asarray(Image.fromarray(plane).resize((side, side), FILTER)) for plane in planes]
     return np.stack(channels, axis=-1)
 
 
@@ -40,7 +46,7 @@ def cropped(pixels: NDArray[np.uint8], shortest: int, side: int) -> NDArray[np.u
         size = (int(shortest * width / height), shortest)
     else:
         size = (shortest, int(shortest * height / width))
-    small = np.asarray(Image.fromarray(pixels).resize(size, FILTER))
+    small = np.asarray(Image.fromarray(rgb(pixels)).resize(size, FILTER))
     top, left = (size[1] - side) // 2, (size[0] - side) // 2
     return small[top : top + side, left : left + side]
 
@@ -55,7 +61,7 @@ def standardised(
 
 def same_size(pictures: Pictures) -> None:
     """Raises PhotoError when the pictures differ in size: the numbers could not be compared."""
-    sizes = {pixels.shape[:2] for pixels in pictures}
+    sizes = {rgb(pixels).shape[:2] for pixels in pictures}
     if len(sizes) > 1:
         listed = ", ".join(f"{width}×{height}" for height, width in sorted(sizes))
         raise PhotoError(

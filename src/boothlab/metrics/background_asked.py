@@ -6,11 +6,13 @@ import numpy as np
 
 from boothlab.features.background import BACKGROUND, PLACES, WORDS, lab
 from boothlab.features.feature import Vectors
+from boothlab.metrics.distances import same_rows
 from boothlab.metrics.metric import Metric, Values
 
 
 def values(generated: Vectors, references: Vectors) -> Values:
     """1 where most places are nearest to the asked colour, else 0; NaN where the prompt names none."""
+    same_rows(generated, references)
     anchors = lab(np.array(list(WORDS.values())))
     places = generated.astype(np.float64).reshape(len(generated), len(PLACES), 3)
     asked = references.astype(np.float64).reshape(len(references), len(PLACES), 3)[:, 0]

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from boothlab.features.clip import CLIP
 from boothlab.features.feature import Vectors
-from boothlab.metrics.distances import unit
+from boothlab.metrics.distances import paired_cosines
 from boothlab.metrics.metric import Metric, Values
 
 
 def values(generated: Vectors, references: Vectors) -> Values:
     """Cosine of each picture with its own prompt, raw, (n,)."""
-    return np.asarray(np.clip((unit(generated) * unit(references)).sum(axis=1), -1.0, 1.0))
+    return paired_cosines(generated, references)
 
 
 METRIC = Metric(

@@ -31,8 +31,15 @@ def squared_distances(left: Vectors, right: Vectors) -> Values:
     return np.maximum(total, 0.0)
 
 
+def same_rows(left: Vectors, right: Vectors) -> None:
+    """Raises ValueError unless row k of one can belong to row k of the other: numpy would stretch a single row."""
+    if left.shape != right.shape:
+        raise ValueError(f"rows that belong together have shapes {left.shape} and {right.shape}")
+
+
 def paired_squared_distances(left: Vectors, right: Vectors) -> Values:
     """(n, D), (n, D) → (n,) of ‖l_k − r_k‖², summed in float64; NaN where either row is."""
+    same_rows(left, right)
     return np.array(
         [((a.astype(np.float64) - b.astype(np.float64)) ** 2).sum() for a, b in zip(left, right, strict=True)]
     )
@@ -47,3 +54,9 @@ def unit(rows: Vectors) -> Values:
 def cosines(left: Vectors, right: Vectors) -> Values:
     """(n, D), (m, D) → (n, m) of cosines, raw, in −1…1."""
     return np.clip(unit(left) @ unit(right).T, -1.0, 1.0)
+
+
+def paired_cosines(left: Vectors, right: Vectors) -> Values:
+    """(n, D), (n, D) → (n,) of cosines of rows that belong together, raw; NaN where either row is."""
+    same_rows(left, right)
+    return np.asarray(np.clip((unit(left) * unit(right)).sum(axis=1), -1.0, 1.0))

@@ -10,7 +10,7 @@ import numpy as np
 
 from boothlab.features.clip import CLIP
 from boothlab.features.feature import Vectors
-from boothlab.metrics.distances import present, unit
+from boothlab.metrics.distances import present, same_rows, unit
 from boothlab.metrics.metric import Metric, Values
 
 
@@ -20,6 +20,7 @@ def values(generated: Vectors, references: Vectors) -> Values:
     1: nearest to its own prompt; 0: as good as chance. NaN where picture or prompt is missing, and everywhere when
     there is a single prompt. Ties count half.
     """
+    same_rows(generated, references)
     pictures, own = unit(generated), unit(references)
     texts = np.unique(present(own), axis=0)
     found = np.full(len(pictures), np.nan)
