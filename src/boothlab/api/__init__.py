@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from boothlab.models.tokens import TokenReport
     from boothlab.models.weights import Precision
     from boothlab.photos.photoset import PhotoSet
+    from boothlab.reports.rating import Preference
 
 __all__ = [
     "check",
@@ -33,9 +34,12 @@ __all__ = [
     "doctor",
     "evaluate",
     "export",
+    "fetch",
     "forget",
     "generate",
     "prepare",
+    "rate",
+    "read_ratings",
     "report",
     "show",
     "tokens",
@@ -115,6 +119,27 @@ def report(run: Path, progress: Progress = silent) -> Path:
     return report_run(open_run(run), progress)
 
 
+def rate(run: Path, out: Path, seed: int = 0, progress: Progress = silent) -> Path:
+    """Write a page on which people choose blindly between a run's snapshots; returns its path."""
+    from boothlab.api.rating import rate_run
+
+    return rate_run(open_run(run), out, seed, progress)
+
+
+def read_ratings(answers: Sequence[Path], folder: Path) -> list[Preference]:
+    """What people answered on the page in ``folder``."""
+    from boothlab.api.rating import read_ratings
+
+    return read_ratings(answers, folder)
+
+
+def fetch(what: str, source: Path | None = None) -> Path:
+    """Put the weights of a metric (lpips-vgg, inception, clip, dino) where they are looked for; returns the place."""
+    from boothlab.api.rating import fetch_weights
+
+    return fetch_weights(what, source)
+
+
 def export(
     run: Path,
     to: Path,
@@ -141,11 +166,18 @@ def forget(
     return forget_subject(subject, root, photos, confirm)
 
 
-def demo(out: Path, progress: Progress = silent, listen: Callable[[Event], None] = lambda event: None) -> Path:
-    """Photos → report on the built-in model; returns the report's path."""
-    from boothlab.api.demonstration import run_demo
+def demo(
+    out: Path,
+    photos: Path | None = None,
+    class_noun: str = "person",
+    base: Base | None = None,
+    progress: Progress = silent,
+    listen: Callable[[Event], None] = lambda event: None,
+) -> Path:
+    """Photos → report; returns its path. The built-in model and the sample photos, unless told otherwise."""
+    from boothlab.api.demonstration import demo_plan, run_demo
 
-    return run_demo(out, progress, listen)
+    return run_demo(demo_plan(photos, class_noun, base or Base()), out, progress, listen)
 
 
 def check(plan: RunPlan, root: Path = RUNS, progress: Progress = silent) -> Checked:

@@ -10,14 +10,23 @@ import typer
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for everything the demo makes.")] = Path("demo"),
+    photos: Annotated[
+        Path | None, typer.Option(help="Your own photos of one person, pet or thing; the sample photos if left out.")
+    ] = None,
+    class_: Annotated[str, typer.Option("--class", help="What is in your photos: person, woman, dog …")] = "person",
+    base: Annotated[str, typer.Option(help="The built-in model, a hub id, or a folder.")] = "toon",
 ) -> None:
-    """From a few photos to a report, on the built-in model: no GPU, no download, a few minutes.
+    """From a few photos to a report: prepared photos, tuned snapshots, pictures, scores, a verdict.
 
-    Stopped or killed, it goes on where it was; done once, it only looks up its results.
+    On the built-in model, without GPU or download, it takes a few minutes. Stopped or killed, it goes on where it
+    was; done once, it only looks up its results.
+
+    Example: boothlab demo, then boothlab demo --photos photos/ada --class woman
     """
     from boothlab import api
     from boothlab.cli.screen import progress_screen, say
+    from boothlab.models.config import Base
 
     with progress_screen() as progress:
-        path = api.demo(out, progress)
+        path = api.demo(out, photos, class_, Base(model=base), progress)
     say(f"The report is {path.resolve()}. Open it in a browser.")

@@ -3,31 +3,69 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from boothlab.api.scoring import Evaluated
 
 
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
-    json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="Print every score, not only those that matter most.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print summaries and verdicts as JSON.")] = False,
 ) -> None:
-    """Draw the evaluation plan with every snapshot and the base model, and score it.
+    """Draw the evaluation plan with every snapshot and the base model, score it, and say which snapshot to take.
+
+    Per-picture values are written to scores.csv in the run folder.
 
     Example: boothlab evaluate runs/ada-1a2b3c4d
     """
-    from dataclasses import asdict
-
     from boothlab import api
     from boothlab.cli.screen import progress_screen, say, say_json
 
     with progress_screen() as progress:
         found = api.evaluate(run, progress)
     if json:
-        say_json([asdict(line) for line in found.summaries])
+        from dataclasses import asdict
+
+        unavailable = [asdict(line) for line in found.unavailable]
+        summaries = [asdict(line) for line in found.summaries]
+        say_json({"summaries": summaries, "unavailable": unavailable, "rulings": found.rulings})
         return
-    for line in found.summaries:
-        interval = "" if line.low is None else f"  [{line.low:.4f}, {line.high:.4f}]"
-        say(f"{line.snapshot:>12}  {line.metric:<14} {line.reference:<10} n={line.n:<3} {line.mean:.4f}{interval}")
-    for item in found.unavailable:
-        say(f"{item.metric} ({item.reference}): not available, {item.reason}")
+    for line in _lines(found, all_):
+        say(line)
+
+
+def _lines(found: Evaluated, everything: bool) -> list[str]:
+    """What a person reads: the scores that matter most, what is missing, the verdict."""
+    from boothlab.reports.rulings import HEADLINE, source_title, without_numbers
+
+    lines = []
+    rows = [
+        s
+        for s in found.summaries
+        if everything or (s.metric, s.pictures, s.reference.split("/")[0]) in HEADLINE or s.pictures == "photos"
+    ]
+    wanted = {metric for metric, _, _ in HEADLINE}
+    for summary in rows:
+        if not everything and summary.metric not in wanted:
+            continue
+        interval = "" if summary.low is None else f"  [{summary.low:.3f}, {summary.high:.3f}]"
+        value = "–" if summary.mean is None else f"{summary.mean:.3f}"
+        where = f"{summary.pictures} / {summary.reference}"
+        name = source_title(summary.snapshot, [])
+        lines.append(f"{name:>17}  {summary.metric:<19} {where:<22} n={summary.n:<3} {value:>7}{interval}")
+    for reason, names in without_numbers(
+        [{"metric": u.metric, "reason": u.reason} for u in found.unavailable]
+    ).items():
+        lines.append(f"Not available: {', '.join(names)}. {reason}")
+    for ruling in found.rulings:
+        lines.append("")
+        for judged in ruling["verdict"]["judgements"]:
+            failed = [gate["name"] for gate in judged["gates"] if gate["state"] == "failed"]
+            because = f" ({', '.join(failed)} failed)" if failed else ""
+            lines.append(f"{source_title(judged['name'], []):>17}  {judged['word']}{because}")
+        lines.append(ruling["verdict"]["reason"])
+    return lines

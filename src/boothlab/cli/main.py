@@ -13,9 +13,11 @@ from boothlab.cli import (
     doctor,
     evaluate,
     export,
+    fetch,
     forget,
     generate,
     prepare,
+    rate,
     report,
     show,
     tokens,
@@ -34,7 +36,22 @@ app = typer.Typer(
     epilog="First try: boothlab demo",
 )
 
-for module in (demo, prepare, train, generate, evaluate, report, export, check, show, tokens, doctor, forget):
+for module in (
+    demo,
+    prepare,
+    train,
+    generate,
+    evaluate,
+    report,
+    rate,
+    export,
+    check,
+    show,
+    tokens,
+    doctor,
+    fetch,
+    forget,
+):
     name = module.__name__.rpartition(".")[2]
     app.command(name)(getattr(module, name))
 

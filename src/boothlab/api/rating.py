@@ -1,0 +1,83 @@
+"""`rate` and `fetch`: people's judgement, and the weights that do not ship."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from boothlab.api.pictures import evaluation_pictures, plan_of
+from boothlab.api.resolving import photo_sets_of
+from boothlab.errors import NoWeights, PlanError, disk_errors
+from boothlab.features import clip, dino
+from boothlab.features.inception import fetch_inception
+from boothlab.features.lpips_vgg import fetch_lpips_vgg
+from boothlab.files import new_folder
+from boothlab.progress import Progress, silent
+from boothlab.reports.rating import Preference, write_rating
+from boothlab.reports.rating import read_ratings as read
+from boothlab.runs.run import Run
+
+FOLDERS: dict[str, Callable[[], Path]] = {"clip": clip.folder, "dino": dino.folder}
+KEPT = (".json", ".safetensors", ".txt")
+"""What is taken of a model folder: never a pickle."""
+
+
+def rate_run(run: Run, out: Path, seed: int, progress: Progress = silent) -> Path:
+    """Write the blind page for the snapshots of a run on its context pictures; returns its path.
+
+    Raises PlanError with fewer than two snapshots.
+    """
+    plan = plan_of(run)
+    subject = plan.subjects[0]
+    drawn = evaluation_pictures(run, plan, progress)[subject.name]
+    sets = {
+        source: [one.picture for one in roles["context"]]
+        for source, roles in drawn.items()
+        if source.startswith("step-")
+    }
+    if len(sets) < 2:
+        raise PlanError(
+            f"{run.path} has {len(sets)} snapshot to choose from; a choice needs two.",
+            "Train with training.snapshots = [100, 200, …].",
+        )
+    photos = [photo.pixels for photo in photo_sets_of(run, plan)[subject.name].photos]
+    return write_rating(out, sets, photos, seed, subject.name)[0]
+
+
+def read_ratings(answers: Sequence[Path], folder: Path) -> list[Preference]:
+    """People's answers, one line per pair of snapshots and question. Raises RunDamaged for files that are none."""
+    return read(answers, folder / "rating-key.json")
+
+
+def fetch_weights(what: str, source: Path | None) -> Path:
+    """Put the weights of a metric below boothlab's home; returns where. Raises PlanError, NoWeights, NoSpace."""
+    known = ("lpips-vgg", "inception", *FOLDERS)
+    if what not in known:
+        raise PlanError(f"There is nothing called {what!r} to fetch.", f"Fetch one of: {', '.join(known)}.")
+    if what == "lpips-vgg":
+        return fetch_lpips_vgg()
+    if source is None or not source.exists():
+        raise PlanError(
+            f"{source if source else 'The weights of ' + what} cannot be found; nothing is downloaded.",
+            f"Give the file or folder you have: boothlab fetch {what} PATH.",
+        )
+    if what == "inception":
+        return fetch_inception(source)
+    return _fetch_folder(what, source)
+
+
+def _fetch_folder(what: str, source: Path) -> Path:
+    """A copy of a model folder in transformers' format; only what is no pickle."""
+    files = [path for path in sorted(source.iterdir()) if path.suffix in KEPT] if source.is_dir() else []
+    names = {path.name for path in files}
+    if not {"config.json", "model.safetensors"} <= names:
+        raise NoWeights(
+            f"{source} is not a model folder: it needs config.json and model.safetensors.",
+            "Save the model with save_pretrained(…, safe_serialization=True).",
+        )
+    target = FOLDERS[what]()
+    with disk_errors(target, f"keep the weights of {what}"), new_folder(target) as temporary:
+        for path in files:
+            shutil.copy2(path, temporary / path.name)
+    return target
