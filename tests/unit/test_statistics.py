@@ -48,7 +48,7 @@ def test_t_interval_by_hand() -> None:
 @pytest.mark.parametrize("skewed", [False, True])
 def test_t_interval_covers_at_twenty(skewed: bool) -> None:
     random = np.random.default_rng(0)
-    draws = random.beta(2, 5, (1500, 20)) - 2 / 7 if skewed else random.normal(size=(1500, 20))
+    draws = random.beta(2, 5, (1000, 20)) - 2 / 7 if skewed else random.normal(size=(1000, 20))
     assert 0.92 <= np.mean([covered(t_interval(row), 0.0) for row in draws]) <= 0.97
 
 
@@ -65,7 +65,7 @@ def test_wilson_is_honest_at_the_edges() -> None:
 def test_wilson_covers_at_twenty() -> None:
     random = np.random.default_rng(1)
     for rate in (0.1, 0.3, 0.5):
-        hits = random.binomial(20, rate, 800)
+        hits = random.binomial(20, rate, 500)
         assert 0.92 <= np.mean([covered(wilson(int(k), 20), rate) for k in hits]) <= 0.98
 
 
@@ -73,10 +73,10 @@ def test_wilson_covers_at_twenty() -> None:
 def test_two_way_bootstrap_covers_where_independent_pairs_do_not(photo_effect: float) -> None:
     random = np.random.default_rng(2)
     both, pairs = [], []
-    for _ in range(400):
+    for _ in range(300):
         matrix = random.normal(size=(20, 1)) + photo_effect * random.normal(size=(1, 18))
         matrix = matrix + random.normal(size=(20, 18))
-        both.append(covered(two_way_bootstrap(matrix, random, draws=600), 0.0))
+        both.append(covered(two_way_bootstrap(matrix, random, draws=400), 0.0))
         pairs.append(covered(t_interval(matrix), 0.0))
     assert 0.92 <= np.mean(both) <= 0.97
     assert np.mean(pairs) < 0.6
@@ -99,9 +99,9 @@ def test_cluster_bootstrap_covers(prompts: int, seeds: int) -> None:
     random = np.random.default_rng(3)
     names = np.repeat(np.arange(prompts), seeds).tolist()
     hits, naive = [], []
-    for _ in range(300):
+    for _ in range(200):
         values = (random.normal(size=(prompts, 1)) + 0.4 * random.normal(size=(prompts, seeds))).ravel()
-        hits.append(covered(cluster_bootstrap(values, names, random, draws=400), 0.0))
+        hits.append(covered(cluster_bootstrap(values, names, random, draws=300), 0.0))
         naive.append(covered(t_interval(values), 0.0))
     assert 0.92 <= np.mean(hits) <= 0.99
     assert np.mean(naive) < np.mean(hits) - 0.05
