@@ -41,6 +41,7 @@ METRIC = Metric(
     references=("held_out", "train"),
     values=values,
     source="invented in 2026",
+    copies=0.0,
 )
 '''
 
