@@ -42,7 +42,10 @@ threads = 1
 steps = 2
 
 [evaluation]
-prompts = ["a photo of {{it}}", "a photo of {{it}} with a red background"]
+prompts = ["a photo of {{it}}", "a photo of {{it}} on a red background"]
+bare = 2
+class_pictures = 1
+unrelated = []
 """
 
 
@@ -89,31 +92,52 @@ def test_scores_have_every_picture_and_read_back(journey: dict[str, object]) -> 
     with (journey["run"] / "scores.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     cross = [r for r in rows if r["metric"] == "lpips_cross" and r["reference"] == "held_out"]
+    drawn = [r for r in cross if r["pictures"] == "context"]
     # 3 sources (base, two snapshots) × 2 prompts × 2 seeds
-    assert len(cross) == 12
-    assert {r["snapshot"] for r in cross} == {"base", "step-000003", "step-000006"}
-    assert all(0.0 < float(r["value"]) < 2.0 for r in cross)
-    summaries = json.loads(journey["said"]["evaluate"].stdout)
-    one = next(
-        s for s in summaries if (s["snapshot"], s["metric"], s["reference"]) == ("base", "lpips_cross", "train")
-    )
-    values = [
-        float(r["value"])
-        for r in rows
-        if (r["snapshot"], r["metric"], r["reference"]) == ("base", "lpips_cross", "train")
-    ]
+    assert len(drawn) == 12
+    assert {r["snapshot"] for r in drawn} == {"base", "step-000003", "step-000006"}
+    assert all(0.0 < float(r["value"]) < 2.0 for r in drawn)
+    # The photos themselves and a cheater that copies them stand beside the models: six photos each.
+    assert sorted(r["snapshot"] for r in cross if r["pictures"] == "photos") == ["copies"] * 6 + ["photos"] * 6
+    said = json.loads(journey["said"]["evaluate"].stdout)
+    wanted = ("base", "context", "lpips_cross", "train")
+    names = ("snapshot", "pictures", "metric", "reference")
+    one = next(s for s in said["summaries"] if tuple(s[n] for n in names) == wanted)
+    values = [float(r["value"]) for r in rows if tuple(r[n] for n in names) == wanted]
     assert one["n"] == len(values) == 4
     assert one["mean"] == pytest.approx(np.mean(values), rel=1e-12)
+
+
+def test_a_tiny_random_model_is_not_recommended(journey: dict[str, object]) -> None:
+    said = json.loads(journey["said"]["evaluate"].stdout)
+    (ruling,) = said["rulings"]
+    assert ruling["verdict"]["recommended"] is None
+    assert [j["name"] for j in ruling["verdict"]["judgements"]] == ["step-000003", "step-000006"]
+    likeness = {g["state"] for j in ruling["verdict"]["judgements"] for g in j["gates"] if g["name"] == "likeness"}
+    assert likeness == {"not measured"}, "nothing here has a face"
+    missing = {line["metric"]: line["reason"] for line in said["unavailable"]}
+    assert "boothlab fetch inception" in missing["fid"]
+
+
+def test_scoring_again_looks_up_what_it_has(journey: dict[str, object]) -> None:
+    scores = journey["run"] / "scores.csv"
+    before = (scores.read_bytes(), scores.stat().st_mtime_ns)
+    place = journey["place"]
+    again = boothlab("evaluate", journey["run"], home=place / "home", cwd=place)
+    assert again.returncode == 0, again.stderr
+    assert (scores.read_bytes(), scores.stat().st_mtime_ns) == before
+    assert "lpips_cross" in again.stdout
+    assert "features" not in again.stderr
 
 
 def test_the_training_changed_the_pictures_and_the_seeds_are_shared(journey: dict[str, object]) -> None:
     images = journey["run"] / "images"
     names = ("base", "step-000006")
-    sidecars = {name: json.loads((images / name / "ada" / "00-00.json").read_text()) for name in names}
+    sidecars = {name: json.loads((images / name / "ada" / "context-00-00.json").read_text()) for name in names}
     assert sidecars["base"]["seed"] == sidecars["step-000006"]["seed"]
     assert sidecars["base"]["prompt"] == "a photo of a person"
     assert re.fullmatch(r"a photo of \w+ person", sidecars["step-000006"]["prompt"])
-    base, tuned = (np.array(Image.open(images / n / "ada" / "00-00.png"), int) for n in names)
+    base, tuned = (np.array(Image.open(images / n / "ada" / "context-00-00.png"), int) for n in names)
     assert base.shape == (64, 64, 3)
     assert np.abs(base - tuned).max() > 0
 
@@ -121,9 +145,10 @@ def test_the_training_changed_the_pictures_and_the_seeds_are_shared(journey: dic
 def test_the_report_is_one_file_with_everything_in_it(journey: dict[str, object]) -> None:
     page = (journey["run"] / "report.html").read_text()
     assert not re.search(r'(src|href)="(?!data:|#)', page)
-    # 9 photos and 3 sources × 4 pictures
-    assert page.count("data:image/webp;base64,") == 9 + 12
-    assert page.count("<svg") >= 3
+    # 9 photos; contexts 3 × 4, bare 3 × 2, class 3 × 1; 4 + 2 in the filmstrip, 2 pairs beside the verdict.
+    assert page.count("data:image/webp;base64,") == 9 + 12 + 6 + 3 + 5 + 2 * 2
+    assert "Take none of these snapshots" in page
+    assert page.count("<svg") == 2, "variety and the training loss: nothing else can be measured here"
     assert "notes.jpg is not a picture" in page
     assert "learning_rate = 0.001" in page
 
