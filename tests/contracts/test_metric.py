@@ -119,6 +119,21 @@ def test_what_is_missing_is_said_and_never_replaced(case: Case) -> None:
     assert raised.value.message == reason
 
 
+def test_its_feature_looks_at_each_picture_alone(case: Case) -> None:
+    """So vectors may be kept by a picture's content, and pictures given in any batches."""
+    if case.feature.missing() is not None:
+        pytest.skip("its weights are not here")
+    pictures = [np.asarray(made_photo(k, SIZE)).copy() for k in range(3)]
+    for pixels in pictures:
+        pixels.setflags(write=False)
+    together = case.feature.extract(pictures)
+    alone = np.concatenate([case.feature.extract([pixels]) for pixels in reversed(pictures)])[::-1]
+    np.testing.assert_allclose(together, alone, rtol=1e-5, atol=1e-6)
+    if case.feature.texts is not None:
+        texts = case.feature.texts(PROMPTS[:2])
+        assert texts.shape == (2, together.shape[1]), "texts and pictures lie in one space"
+
+
 def test_values_are_numbers_within_bounds(case: Case) -> None:
     values = case.score(case.generated)
     assert values.shape == ((PICTURES,) if isinstance(case.metric, Metric) else (1,))

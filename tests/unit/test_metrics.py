@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from PIL import Image, ImageFilter
+from PIL import Image, ImageEnhance, ImageFilter
 
 from boothlab.features.background import WORDS, asked_for, extract, lab
 from boothlab.features.clip import TOON_CLIP
-from boothlab.features.identity import TOON_IDENTITY
+from boothlab.features.identity import PHOTO_IDENTITY, TOON_IDENTITY
 from boothlab.features.lpips import LPIPS_ALEX
 from boothlab.metrics import METRICS, background_asked, context_glue, copies, identity, lpips_debiased, lpips_intra
 from boothlab.metrics.clip_t import METRIC as CLIP_T
@@ -46,6 +48,31 @@ def test_identity_tells_two_people_apart(people: dict[str, np.ndarray]) -> None:
     assert own.min() > 0.5 > other.max()
     assert MATCH.values(mira[:4], mira[4:]).tolist() == [1.0] * 4
     assert MATCH.values(tomo, mira).tolist() == [0.0] * 8
+
+
+def photographs() -> tuple[Image.Image, Image.Image]:
+    """Two people in photographs that packages bring along, at 512 px."""
+    data = pytest.importorskip("skimage.data")
+    matplotlib = pytest.importorskip("matplotlib")
+    with Image.open(Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg") as image:
+        hopper = image.convert("RGB").crop((0, 0, 512, 512))
+    return Image.fromarray(data.astronaut()), hopper
+
+
+def test_identity_of_photographs() -> None:
+    """The same person mirrored and in other light lies above 0.8, another person below 0.5, dlib's limit."""
+    ada, hopper = photographs()
+    mirrored = ImageEnhance.Brightness(ada.transpose(Image.Transpose.FLIP_LEFT_RIGHT)).enhance(1.2)
+    blank = Image.new("RGB", (512, 512), (200, 180, 160))
+    rows = PHOTO_IDENTITY.extract([np.asarray(image) for image in (ada, mirrored, hopper, blank)])
+    values = identity.METRIC.values(rows[1:], rows[:1])
+    assert values[0] > 0.8
+    assert values[1] < 0.5
+    np.testing.assert_array_equal(MATCH.values(rows[1:], rows[:1]), [1.0, 0.0, np.nan])
+    assert FACE_FOUND.values(rows, rows[:0]).tolist() == [1.0, 1.0, 1.0, 0.0]
+    norms = np.linalg.norm(rows[:3], axis=1) * 0.6
+    assert norms.min() > 1.2, "not of unit length, so a cosine would mislead"
+    assert float((rows[0] @ rows[2]) / np.linalg.norm(rows[0]) / np.linalg.norm(rows[2])) > 0.7
 
 
 def test_similarity_is_a_function_of_distance_alone() -> None:
