@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from boothlab.diffusion.config import Objective
-from boothlab.files import is_temporary
+from boothlab.files import folder_listing, is_temporary
 from boothlab.models.model import Model
 from boothlab.runs.events import CheckpointSaved, Event, Stepped
 from boothlab.runs.run import Run
@@ -217,6 +217,14 @@ def test_export_restores_into_a_fresh_model(strategy: Strategy, lived: Lived, ex
     assert not torch.equal(expected, base)
     assert same(got, expected)
     assert not any(p.requires_grad and p.grad is not None for m in model.parts().values() for p in m.parameters())
+
+
+def test_the_same_weights_are_the_same_files(lived: Lived, exported: Path, tmp_path: Path) -> None:
+    for number in range(4):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        lived.job.attached.export(folder, "fp32")
+        assert folder_listing(folder) == folder_listing(exported) != {}
 
 
 def test_export_in_half_precision_is_close(strategy: Strategy, lived: Lived, fresh: Fresh, tmp_path: Path) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 
+from boothlab.api.previewing import previews_of
 from boothlab.api.resolving import Resolved
 from boothlab.files import new_folder
 from boothlab.plan import trunk_digest
-from boothlab.runs.events import Event, Extended, SnapshotSaved, Started, Stepped, Validated, Warned
+from boothlab.runs.events import Event, Extended, Previewed, SnapshotSaved, Started, Stepped, Validated, Warned
 from boothlab.runs.run import Run, runs_with_trunk, step_name
 from boothlab.training import checkpoint
 
@@ -48,19 +49,26 @@ def _take_over(run: Run, other: Run, step: int, resolved: Resolved, steps: int) 
         if not (run.snapshots / name).is_dir():
             with new_folder(run.snapshots / name) as temporary:
                 shutil.copytree(other.snapshots / name, temporary, dirs_exist_ok=True)
-    every = resolved.plan.training.validation.every
+    looking = resolved.plan.training.validation
+    drawn = {s for s in looking.preview.steps(steps) if s <= step and (previews_of(other) / step_name(s)).is_dir()}
+    for name in (step_name(s) for s in sorted(drawn)):
+        if not (previews_of(run) / name).is_dir():
+            with new_folder(previews_of(run) / name) as temporary:
+                shutil.copytree(previews_of(other) / name, temporary, dirs_exist_ok=True)
     for event in other.events():
-        if event.step <= step and _belongs(event, wanted, every):
+        if event.step <= step and _belongs(event, wanted, looking.every, drawn):
             run.say(replace(event, steps=steps) if isinstance(event, Started) else event)
     # Last, because a run with a checkpoint is one that has begun: killed before this, it starts over.
     taken = checkpoint.adopt(other.checkpoints, run.checkpoints, step)
     return None if taken is None else Extended(taken, source=other.name)
 
 
-def _belongs(event: Event, snapshots: list[int], every: int | None) -> bool:
+def _belongs(event: Event, snapshots: list[int], every: int | None, previews: set[int]) -> bool:
     """Whether the new run would have said ``event`` itself."""
     if isinstance(event, SnapshotSaved):
         return event.step in snapshots
     if isinstance(event, Validated):
         return every is not None and event.step % every == 0
+    if isinstance(event, Previewed):
+        return event.step in previews
     return isinstance(event, Started | Stepped | Warned)

@@ -13,6 +13,7 @@ from types import FrameType
 import torch
 
 from boothlab.api.extending import extend
+from boothlab.api.previewing import with_previews
 from boothlab.api.resolving import Resolved, run_of
 from boothlab.errors import BoothlabError, Cancelled, NoMemory
 from boothlab.models.load import load
@@ -89,15 +90,16 @@ def _record_failure(run: Run, step: int, reason: str) -> None:
 def _events(run: Run, job: Job, resolved: Resolved) -> Iterator[Event]:
     skipped: list[Path] = []
     if _restore(run, job, skipped):
-        yield Resumed(job.step)
+        yield from with_previews([Resumed(job.step)], run, job, resolved.plan)
     else:
-        yield Started(0, steps=job.steps, parameters=job.attached.num_parameters)
+        started = Started(0, steps=job.steps, parameters=job.attached.num_parameters)
+        yield from with_previews([started], run, job, resolved.plan)
         yield from (Warned(0, "identifier", text) for text in resolved.warnings)
     for path in skipped:
         yield Warned(job.step, "damaged-checkpoint", f"{path.name} is damaged and was passed over.")
     events = train(job)
     try:
-        yield from events
+        yield from with_previews(events, run, job, resolved.plan)
     finally:
         events.close()  # type: ignore[attr-defined]
 

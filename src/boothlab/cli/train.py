@@ -20,6 +20,8 @@ def train(
 ) -> None:
     """Train what a plan says. The same command finds the same run and goes on where it stopped.
 
+    Pictures on the way, in RUN/previews: --set training.validation.preview.every=50
+
     Example: boothlab train ada.toml --set training.steps=400
     """
     from boothlab import api, load_plan

@@ -13,7 +13,7 @@ from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 from torch import Tensor, nn
 
 from boothlab.errors import RunDamaged, TrainingError, disk_errors
-from boothlab.models.weights import load_tensors
+from boothlab.models.weights import load_tensors, sort_notes
 
 FILE = "pytorch_lora_weights.safetensors"
 """The name that diffusers' ``load_lora_weights`` looks for."""
@@ -66,6 +66,7 @@ def save_adapters(folder: Path, modules: dict[str, nn.Module], shapes: dict[str,
             unet_lora_adapter_metadata=metadata.get("backbone"),
             text_encoder_lora_adapter_metadata=metadata.get("text_encoder"),
         )
+        sort_notes(folder / FILE)
     return folder / FILE
 
 

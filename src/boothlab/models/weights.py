@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -34,6 +35,22 @@ def save_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
             # The Rust writer wraps the operating system's error in text: "(os error 28)".
             number = str(error).rpartition("os error ")[2].partition(")")[0]
             raise OSError(int(number), str(error)) from error if number.isdigit() else error
+
+
+def sort_notes(path: Path) -> None:
+    """Put the notes in a safetensors file's header in order of name, so that equal contents are equal bytes.
+
+    The library writes them in the order of a hash table that is seeded anew each time. A file that is not there yet
+    in full must be written elsewhere and renamed; this changes it in place.
+    """
+    with path.open("rb+") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        header["__metadata__"] = dict(sorted(header.get("__metadata__", {}).items()))
+        text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode().ljust(length)
+        if len(text) == length:
+            file.seek(8)
+            file.write(text)
 
 
 def _of_their_own(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -88,6 +88,14 @@ class Validated(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Previewed(Event):
+    """So many pictures to look at are in ``previews/step-NNNNNN``."""
+
+    kind: ClassVar[str] = "previewed"
+    pictures: int
+
+
+@dataclass(frozen=True, slots=True)
 class Extended(Event):
     """The run took over the first ``step`` steps of the run ``source``, which are the same bit for bit."""
 
@@ -118,6 +126,7 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     CheckpointSaved,
     SnapshotSaved,
     Validated,
+    Previewed,
     Extended,
     Warned,
     Finished,

@@ -58,8 +58,23 @@ class Compute(Config):
     """Compute activations twice instead of keeping them: much less memory, about 40 % more time."""
 
 
+class Preview(Config):
+    """Pictures drawn while the training goes on, to look at; they change nothing of it."""
+
+    every: int | None = Field(None, ge=1)
+    """Steps between two sets of pictures (and one at the start and the end); left out, none is drawn."""
+    prompts: tuple[str, ...] = Field(("a photo of {it}",), min_length=1)
+    """What is drawn of each subject; {it} stands for "identifier class"."""
+    seeds: int = Field(1, ge=1, le=64)
+    """Pictures per prompt; the same noises every time, so that a row of them shows what the steps did."""
+
+    def steps(self, total: int) -> list[int]:
+        """The steps after which pictures are drawn, of ``total`` steps."""
+        return [] if self.every is None else sorted({*range(0, total, self.every), total})
+
+
 class Validation(Config):
-    """Looking at the loss with fixed noise and fixed timesteps, on training and on held-out photos."""
+    """Looking at a training: the loss at fixed noise and timesteps, on photos trained on and held out; previews."""
 
     every: int | None = Field(None, ge=1)
     """Steps between two looks (and one at the start and the end); left out, none."""
@@ -67,6 +82,8 @@ class Validation(Config):
     """At so many timesteps, equally spaced, each photo is looked at."""
     patience: int | None = Field(None, ge=1)
     """Stop after so many looks without a lower loss on held-out photos; left out, never."""
+    preview: Preview = Preview()
+    """Pictures drawn while the training goes on."""
 
     @model_validator(mode="after")
     def _patience_needs_looks(self) -> Validation:

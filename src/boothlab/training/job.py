@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -125,15 +125,30 @@ class Job:
     def settle(self) -> None:
         """Encode every prompt that can come, and give back what training does not need: at SD v1.5's size 0.8 GB.
 
-        The autoencoder is done when the pool is made; so are text encoders that do not move.
+        The autoencoder is done when the pool is made; so are text encoders that do not move. Previews need both.
         """
-        self.model.release("autoencoder")
+        drawing = self.settings.validation.preview.every is not None
+        if not drawing:
+            self.model.release("autoencoder")
         if self.attached.moves_text:
             return
         examples = [*self.pool.instances, *self.held_out, *(e for group in self.pool.classes.values() for e in group)]
         self.condition(sorted({"", *(example.prompt for example in examples)}))
-        for role in self.model.text_encoders():
+        for role in [] if drawing else self.model.text_encoders():
             self.model.release(role)
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """The model as snapshots hold it, to export or draw with; afterwards it trains on as if nothing had been."""
+        modes = [(module, module.training) for part in self.model.parts().values() for module in part.modules()]
+        with self.ema.in_place() if self.ema is not None else nullcontext():
+            for module, _ in modes:
+                module.training = False
+            try:
+                yield
+            finally:
+                for module, training in modes:
+                    module.training = training
 
     def save_checkpoint(self, folder: Path) -> Event:
         """Write the checkpoint of the current step."""
@@ -145,7 +160,7 @@ class Job:
         path = folder / "snapshots" / step_name(self.step)
         if not path.is_dir():
             with new_folder(path) as temporary:
-                with self.ema.in_place() if self.ema is not None else nullcontext():
+                with self.shown():
                     self.attached.export(temporary, self.settings.snapshot_precision)
                 write_json(temporary / "snapshot.json", {"format": 1, "step": self.step})
         size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())

@@ -1,0 +1,59 @@
+"""Previews: pictures drawn between two steps of a training, into the run folder, without disturbing it.
+
+A training is the same bit for bit with and without them: every noise has its own seed, gradients are off, and the
+weights come back as they were. A run that goes on after a kill draws what is missing and nothing twice, because the
+weights of a step are the same in every life.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from boothlab.generation.generate import generate
+from boothlab.generation.picture import Order
+from boothlab.plan import RunPlan
+from boothlab.runs.events import Event, Previewed, Resumed, Started, Stepped
+from boothlab.runs.run import Run, step_name
+from boothlab.seeds import derive
+from boothlab.subjects import fill
+from boothlab.training.job import Job
+
+
+def previews_of(run: Run) -> Path:
+    """Where a run's previews live: a folder per step."""
+    return run.path / "previews"
+
+
+def with_previews(events: Iterable[Event], run: Run, job: Job, plan: RunPlan) -> Iterator[Event]:
+    """``events`` of ``job``, with pictures drawn after the steps that the plan names."""
+    due = set(plan.training.validation.preview.steps(job.steps))
+    for event in events:
+        yield event
+        if isinstance(event, Started | Resumed | Stepped) and event.step in due:
+            yield draw(run, job, plan)
+
+
+def orders_of(plan: RunPlan) -> list[Order]:
+    """One picture for each subject, prompt and noise; the noises are those of every step."""
+    preview = plan.training.validation.preview
+    return [
+        Order(
+            name=f"{subject.name}-{index:02d}-{k:02d}".replace(" ", "-"),
+            prompt=fill(template, subject.identifier, subject.class_noun),
+            seed=derive(plan.training.seed, "preview", subject.name, template, k),
+        )
+        for subject in plan.subjects
+        for index, template in enumerate(preview.prompts)
+        for k in range(preview.seeds)
+    ]
+
+
+def draw(run: Run, job: Job, plan: RunPlan) -> Previewed:
+    """Draw what is not there yet of the pictures of the current step."""
+    orders = orders_of(plan)
+    asked = [Order(order.name, job.attached.caption(order.prompt), order.seed) for order in orders]
+    name = step_name(job.step)
+    with job.shown():
+        generate(lambda: job.model, name, asked, plan.generation, previews_of(run) / name)
+    return Previewed(job.step, pictures=len(asked))
