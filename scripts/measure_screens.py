@@ -133,7 +133,7 @@ def _people(photos: list[Photo], reader: FaceReader, domain: Domain) -> None:
     """Identity distances, and strangers mixed into sets where several photos of one person are at hand."""
     known = [photo for photo in photos if photo.subject is not None and photo.subject["identity"]]
     vectors = [from_text((photo.subject or {})["identity"]) for photo in known]
-    owners = [Path(photo.name).parent.name if domain == "drawings" else photo.name for photo in known]
+    owners = [Path(photo.name).parent.parent.name if domain == "drawings" else photo.name for photo in known]
     same, different = [], []
     for i, first in enumerate(vectors):
         for j in range(i):

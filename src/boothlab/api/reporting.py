@@ -38,9 +38,10 @@ def report_run(run: Run, progress: Progress = silent) -> Path:
     summaries = summarise(scores, shares())
     names = dict.fromkeys(line.snapshot for line in summaries)
     snapshots = [name for name in (PHOTOS, COPIES, BASE, DESCRIBED, *snapshots_of(run)) if name in names]
-    table = gather.score_table(summaries, (*DERIVED, COPIED, MEMORISATION, *METRICS), snapshots)
     sets = photo_sets_of(run, plan)
     summary = read_json(run.path / "summary.json")
+    facts = (*DERIVED, COPIED, MEMORISATION, *METRICS)
+    table = gather.score_table(summaries, facts, snapshots, summary["nulls"])
     grids = (gather.grid(name, role, sources) for name, sources in drawn.items() for role in ROLES)
     page = render(
         gather.RunInfo(

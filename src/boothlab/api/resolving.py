@@ -25,7 +25,7 @@ from boothlab.runs.provenance import provenance
 from boothlab.runs.run import Run, create_run
 from boothlab.subjects import Subject, fill
 
-PREPARATION = 2
+PREPARATION = 3
 """Version of the preparation code: part of the address of prepared sets, so that new code never finds old ones."""
 
 

@@ -14,6 +14,7 @@ from boothlab.errors import RunDamaged
 from boothlab.evaluation.derived import COPIED, derived
 from boothlab.evaluation.evaluate import Unavailable, evaluate
 from boothlab.evaluation.lots import Judged, Photos, judged
+from boothlab.evaluation.nulls import NullRow, nulls
 from boothlab.evaluation.scores import Score, Summary, read_scores, summarise, write_scores
 from boothlab.features.faces import Domain
 from boothlab.files import read_json, sha256_json, write_json
@@ -23,7 +24,7 @@ from boothlab.photos.photoset import PhotoSet
 from boothlab.progress import Progress, silent
 from boothlab.runs.run import Run
 
-SCORING = 1
+SCORING = 2
 """Version of the scoring code: part of what stored scores are known by, so that new code never finds old ones."""
 
 
@@ -57,10 +58,12 @@ def evaluate_run(run: Run, progress: Progress = silent) -> Evaluated:
         scores: list[Score] = []
         unavailable: list[Unavailable] = []
         rulings: list[Ruling] = []
+        nulled: list[NullRow] = []
         subjects = {subject.name: subject for subject in plan.subjects}
         for subject, looked_at in seen.items():
             found, missing = evaluate(run.name, looked_at, METRICS, domain, run.path / "features", progress)
             found += derived(found)
+            nulled += nulls(looked_at, METRICS, domain, run.path / "features")
             ruling, more = rule(run, plan, subjects[subject], looked_at, found, domain, progress)
             rulings.append(ruling)
             found += more
@@ -68,7 +71,7 @@ def evaluate_run(run: Run, progress: Progress = silent) -> Evaluated:
                 found = [replace(score, reference=f"{score.reference}/{subject}") for score in found]
             scores += found
             unavailable += missing
-        return _write(run, key, scores, list(dict.fromkeys(unavailable)), rulings)
+        return _write(run, key, scores, list(dict.fromkeys(unavailable)), rulings, nulled)
 
 
 def photos_of(photo_set: PhotoSet) -> Photos:
@@ -110,7 +113,12 @@ def _stored(run: Run, key: str) -> Evaluated | None:
 
 
 def _write(
-    run: Run, key: str, scores: list[Score], unavailable: list[Unavailable], rulings: Sequence[Ruling]
+    run: Run,
+    key: str,
+    scores: list[Score],
+    unavailable: list[Unavailable],
+    rulings: Sequence[Ruling],
+    nulled: Sequence[NullRow],
 ) -> Evaluated:
     summaries = summarise(scores, shares())
     tree: dict[str, Any] = {
@@ -118,6 +126,7 @@ def _write(
         "run": run.name,
         "summaries": [asdict(line) for line in summaries],
         "unavailable": [asdict(line) for line in unavailable],
+        "nulls": [asdict(line) for line in nulled],
         "rulings": [_tree(ruling) for ruling in rulings],
         "key": key,
     }

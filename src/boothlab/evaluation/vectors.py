@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boothlab.features.feature import Feature, Vectors
-from boothlab.files import write_bytes
+from boothlab.features.transforms import same_size
+from boothlab.files import sha256_file, write_bytes
 
 KEPT = 8192
 """Vectors of more numbers are not kept on disk: LPIPS at 512 px has 2.6 million a picture."""
@@ -25,6 +26,13 @@ def picture_hash(pixels: NDArray[np.uint8]) -> str:
     return hashlib.sha256(repr(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes()).hexdigest()[:32]
 
 
+def _file_name(feature: Feature) -> str:
+    """Name, version, and which weights where a user supplied them."""
+    given = feature.weights() if feature.weights is not None else None
+    tag = f"-{sha256_file(given)[:8]}" if given is not None and given.is_file() else ""
+    return f"{feature.name}-{feature.version}{tag}.npz".replace("/", "-")
+
+
 class Embedder:
     """Looks at pictures with one feature; knows again what it has seen, now or in an earlier evaluation.
 
@@ -34,7 +42,7 @@ class Embedder:
 
     def __init__(self, feature: Feature, folder: Path | None) -> None:
         self.feature = feature
-        self._path = None if folder is None else folder / f"{feature.name}-{feature.version}.npz".replace("/", "-")
+        self._path = None if folder is None else folder / _file_name(feature)
         self._rows: dict[str, NDArray[np.floating]] = self._read()
         self._on_disk = set(self._rows)
         self._texts: dict[str, NDArray[np.floating]] = {}
@@ -51,6 +59,8 @@ class Embedder:
 
     def look(self, pictures: Sequence[NDArray[np.uint8]], hashes: Sequence[str]) -> Vectors:
         """(N, D), one row per picture; only what is new is computed."""
+        if len({pixels.shape for pixels in pictures}) > 1:
+            same_size(pictures)
         new = {h: pixels for h, pixels in zip(hashes, pictures, strict=True) if h not in self._rows}
         names = list(new)
         for start in range(0, len(names), BATCH):

@@ -27,4 +27,5 @@ METRIC = SetMetric(
     caution=CAUTION,
     minimum_references=2,
     copies=0.0,
+    shifts=True,
 )

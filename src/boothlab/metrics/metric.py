@@ -68,6 +68,7 @@ class SetMetric:
     ``minimum`` and ``minimum_references`` are the smallest n and m for which the number exists, counted without
     rows of NaN; with fewer no number is printed. ``copies`` is the value of a set that is the reference set, for
     metrics without a reference that of n copies of one picture; None where no end of the scale is reached.
+    ``shifts`` says that shifting or turning all vectors together leaves it as it is.
     """
 
     name: str
@@ -84,6 +85,7 @@ class SetMetric:
     on: tuple[Role, ...] = ("context",)
     minimum_references: int = 1
     copies: float | None = None
+    shifts: bool = False
 
 
 AnyMetric = Metric | SetMetric

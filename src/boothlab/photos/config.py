@@ -35,7 +35,7 @@ class Screen(Config):
     darkest: float = Field(45.0, ge=0.0, le=255.0)
     """Least luma (0–255) that the brightest twentieth of the face must reach, whatever the colour of the skin."""
     clipped: float = Field(0.25, ge=0.0, le=1.0)
-    """Largest share of the face that may be burnt out to pure white."""
+    """Largest share of the face that may be burnt out: two of its three colours at their end."""
     yaw: float | None = Field(None, ge=0.0, le=90.0)
     """Largest turn of the head in degrees; left out, 40 for photographs and 60 for drawings."""
     duplicate: float | None = Field(None, ge=-1.0, le=1.0)

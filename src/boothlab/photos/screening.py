@@ -58,9 +58,7 @@ def fault(photo: Photo, screen: Screen, domain: str) -> Rejected | None:
     if subject is None:
         return None
     if light["clipped"] > screen.clipped:
-        reason = (
-            f"is overexposed: {light['clipped']:.0%} of the face is pure white, the limit is {screen.clipped:.0%}"
-        )
+        reason = f"is overexposed: {light['clipped']:.0%} of the face is burnt out, the limit is {screen.clipped:.0%}"
         return _aside(photo, "overexposed", reason, "Take it in softer light, or raise photos.screen.clipped.")
     if abs(subject["yaw"]) > allowed.yaw:
         reason = f"has the face turned too far: {abs(subject['yaw']):.0f}°, the limit is {allowed.yaw:g}°"

@@ -60,6 +60,8 @@ class TableRow:
     pictures: str
     reference: str
     cells: tuple[Summary | None, ...]
+    nulls: tuple[Mapping[str, float] | None, ...]
+    """Per source what the number would be if pictures and photos were exchangeable; None where that was not asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,13 +150,17 @@ def grid(subject: str, role: Role, drawn: Mapping[str, Sets]) -> Grid | None:
 
 
 def score_table(
-    summaries: Sequence[Summary], metrics: Sequence[AnyMetric | Facts], sources: Sequence[str]
+    summaries: Sequence[Summary],
+    metrics: Sequence[AnyMetric | Facts],
+    sources: Sequence[str],
+    nulls: Sequence[Mapping[str, Any]] = (),
 ) -> tuple[TableRow, ...]:
     """Metrics in the order of the list, one row per kind of pictures and reference, one cell per source.
 
     Photographs have no prompts: their numbers stand in every row of the metric and reference.
     """
     rows = []
+    expected = {(n["metric"], n["pictures"], n["reference"], n["snapshot"]): n for n in nulls}
     for metric in metrics:
         own = [line for line in summaries if line.metric == metric.name]
         found = {(line.snapshot, line.pictures, line.reference): line for line in own}
@@ -164,5 +170,6 @@ def score_table(
                 found.get((source, "photos" if source in (PHOTOS, COPIES) else pictures, reference))
                 for source in sources
             )
-            rows.append(TableRow(metric, pictures, reference, tuple(cells)))
+            beside = (expected.get((metric.name, pictures, reference.split("/")[0], source)) for source in sources)
+            rows.append(TableRow(metric, pictures, reference, tuple(cells), tuple(beside)))
     return tuple(rows)
