@@ -83,6 +83,22 @@ def test_snapshot_holds_the_running_mean_and_training_goes_on_with_the_weights(f
     assert all(same(stored[name], job.ema.mean[f"backbone.{name}"]) for name in stored)
 
 
+def test_what_is_shown_is_the_snapshot_and_training_goes_on_as_before(fresh: Fresh) -> None:
+    job = make_job(fresh(), DreamBooth(learning_rate=1e-2), training=training(2, optimizer=Optimizer(ema_decay=0.5)))
+    run(job)
+    before = tensors(job.model)
+    modes = [module.training for module in job.model.backbone().modules()]
+    assert job.ema is not None
+    assert any(modes)
+    with job.shown():
+        assert not any(module.training for module in job.model.backbone().modules())
+        shown = dict(job.model.backbone().named_parameters())
+        assert all(same(shown[name.removeprefix("backbone.")], mean) for name, mean in job.ema.mean.items())
+    assert [module.training for module in job.model.backbone().modules()] == modes
+    after = tensors(job.model)
+    assert all(same(before[name], after[name]) for name in before)
+
+
 def test_running_mean_follows_its_formula() -> None:
     from boothlab.training.ema import Ema
 
