@@ -119,6 +119,19 @@ def test_a_tiny_random_model_is_not_recommended(journey: dict[str, object]) -> N
     assert "boothlab fetch inception" in missing["fid"]
 
 
+def test_without_held_out_photos_every_score_is_said_to_be_to_training_photos(tiny_sd: Path, tmp_path: Path) -> None:
+    photo_folder(tmp_path / "photos", 3)
+    plan = PLAN.format(model=tiny_sd).replace("[evaluation]", "[evaluation]\nseeds_per_prompt = 1")
+    (tmp_path / "ada.toml").write_text(plan)
+    run = tmp_path / boothlab("train", "ada.toml", home=tmp_path / "home", cwd=tmp_path).stdout.strip()
+    said = boothlab("evaluate", run, home=tmp_path / "home", cwd=tmp_path)
+    assert "All scores of ada are to training photos: none is held out." in said.stdout
+    assert "/ held_out" not in said.stdout
+    page = boothlab("report", run, home=tmp_path / "home", cwd=tmp_path)
+    assert page.returncode == 0
+    assert "All scores of ada are to training photos" in (run / "report.html").read_text()
+
+
 def test_scoring_again_looks_up_what_it_has(journey: dict[str, object]) -> None:
     scores = journey["run"] / "scores.csv"
     before = (scores.read_bytes(), scores.stat().st_mtime_ns)

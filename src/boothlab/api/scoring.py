@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -20,11 +20,12 @@ from boothlab.features.faces import Domain
 from boothlab.files import read_json, sha256_json, write_json
 from boothlab.metrics import METRICS
 from boothlab.metrics.metric import feature_of
+from boothlab.photos.config import HELD_OUT_FROM
 from boothlab.photos.photoset import PhotoSet
 from boothlab.progress import Progress, silent
 from boothlab.runs.run import Run
 
-SCORING = 2
+SCORING = 3
 """Version of the scoring code: part of what stored scores are known by, so that new code never finds old ones."""
 
 
@@ -38,6 +39,8 @@ class Evaluated:
     unavailable: tuple[Unavailable, ...]
     rulings: tuple[dict[str, Any], ...]
     """Per subject the verdict, what it stands on, and the nearest photos, as ``summary.json`` holds them."""
+    remarks: tuple[str, ...]
+    """What must be known before any of the numbers is read."""
 
 
 def evaluate_run(run: Run, progress: Progress = silent) -> Evaluated:
@@ -71,12 +74,22 @@ def evaluate_run(run: Run, progress: Progress = silent) -> Evaluated:
                 found = [replace(score, reference=f"{score.reference}/{subject}") for score in found]
             scores += found
             unavailable += missing
-        return _write(run, key, scores, list(dict.fromkeys(unavailable)), rulings, nulled)
+        return _write(run, key, scores, list(dict.fromkeys(unavailable)), rulings, nulled, remarks_on(sets))
 
 
 def photos_of(photo_set: PhotoSet) -> Photos:
     """The photos that pictures are compared with, by part."""
     return Photos([photo.pixels for photo in photo_set.train], [photo.pixels for photo in photo_set.held_out])
+
+
+def remarks_on(sets: Mapping[str, PhotoSet]) -> list[str]:
+    """A sentence per subject without held-out photos."""
+    return [
+        f"All scores of {name} are to training photos: none is held out. They reward copying. "
+        f"Give {HELD_OUT_FROM} photos or more, or a folder of others as photos.references."
+        for name, found in sets.items()
+        if not found.held_out
+    ]
 
 
 def shares() -> frozenset[str]:
@@ -107,9 +120,10 @@ def _stored(run: Run, key: str) -> Evaluated | None:
         summaries = tuple(Summary(**line) for line in tree["summaries"])
         unavailable = tuple(Unavailable(**line) for line in tree["unavailable"])
         rulings = tuple(tree["rulings"])
+        remarks = tuple(tree["remarks"])
     except (RunDamaged, KeyError, TypeError):
         return None
-    return Evaluated(run, tuple(scores), summaries, unavailable, rulings)
+    return Evaluated(run, tuple(scores), summaries, unavailable, rulings, remarks)
 
 
 def _write(
@@ -119,6 +133,7 @@ def _write(
     unavailable: list[Unavailable],
     rulings: Sequence[Ruling],
     nulled: Sequence[NullRow],
+    remarks: Sequence[str],
 ) -> Evaluated:
     summaries = summarise(scores, shares())
     tree: dict[str, Any] = {
@@ -126,13 +141,14 @@ def _write(
         "run": run.name,
         "summaries": [asdict(line) for line in summaries],
         "unavailable": [asdict(line) for line in unavailable],
+        "remarks": list(remarks),
         "nulls": [asdict(line) for line in nulled],
         "rulings": [_tree(ruling) for ruling in rulings],
         "key": key,
     }
     write_scores(run.path / "scores.csv", scores)
     write_json(run.path / "summary.json", tree)
-    return Evaluated(run, tuple(scores), tuple(summaries), tuple(unavailable), tuple(tree["rulings"]))
+    return Evaluated(run, tuple(scores), tuple(summaries), tuple(unavailable), tuple(tree["rulings"]), tuple(remarks))
 
 
 def _tree(ruling: Ruling) -> dict[str, Any]:

@@ -61,6 +61,7 @@ def _lines(found: Evaluated, everything: bool) -> list[str]:
         [{"metric": u.metric, "reason": u.reason} for u in found.unavailable]
     ).items():
         lines.append(f"Not available: {', '.join(names)}. {reason}")
+    lines += found.remarks
     for ruling in found.rulings:
         lines.append("")
         for judged in ruling["verdict"]["judgements"]:
