@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from boothlab.api import estimating
-from boothlab.api.estimating import Counts, disk_of, estimate, memory_of, step_flops, with_setting
+from boothlab.api.estimating import (
+    Counts,
+    disk_of,
+    estimate,
+    memory_of,
+    stage_seconds,
+    step_flops,
+    step_seconds,
+    with_setting,
+)
 from boothlab.home import cache
 from boothlab.models import speed as rates_room
 from boothlab.models.costs import SD15, costs_of
 from boothlab.models.speed import Speed, interpolate
 from boothlab.plan import RunPlan, plan_from
+from boothlab.training.class_request import ClassRequest
 
 RATES = Speed({8: 1e10, 320: 1e11}, {8: 1e10, 320: 1e11}, {8: 1e10, 320: 1e10}, 1e9, 1e-4, 1e10)
 COUNTS = Counts(photos=10, classes=100, steps=1000, snapshots=3, pictures=40)
@@ -51,6 +62,43 @@ def test_counted_flops_of_a_step_follow_batch_and_accumulation() -> None:
     assert step_flops(plan(training={"batch_size": 2, "accumulate": 3}), SD) == pytest.approx(6 * one)
     assert step_flops(plan(strategy={"kind": "lora"}), SD) < 0.75 * one
     assert step_flops(plan(training={"compute": {"gradient_checkpointing": True}}), SD) > 1.2 * one
+
+
+def test_every_stage_is_told_and_follows_its_settings() -> None:
+    def seconds(counts: Counts = COUNTS, **nodes: Any) -> dict[str, float]:
+        wanted = plan(**nodes)
+        return stage_seconds(wanted, counts, SD, RATES, step_seconds(wanted, SD, RATES))
+
+    plain = seconds()
+    assert plain["validation"] == plain["previews"] == 0
+    assert all(plain[stage] > 0 for stage in ("loading", "class images", "encoding", "training", "saving"))
+    cached = seconds(replace(COUNTS, classes=0))
+    assert cached["class images"] == 0
+    assert cached["encoding"] == pytest.approx(plain["encoding"] * 10 / 110)
+    assert seconds(replace(COUNTS, classes=0, given=100))["encoding"] == pytest.approx(plain["encoding"])
+    watched = seconds(training={"validation": {"every": 100, "preview": {"every": 250, "seeds": 4}}})
+    assert watched["validation"] == pytest.approx(11 * 10 * RATES.seconds(SD.unet, 4))
+    # 5 sets of 4 pictures, 25 steps of twice as many samples each
+    drawing = 25 * RATES.seconds(SD.unet, 8) + RATES.seconds(SD.decoder, 4) + RATES.seconds(SD.text, 8)
+    assert watched["previews"] == pytest.approx(5 * drawing)
+    assert watched["training"] == plain["training"]
+    often = seconds(training={"checkpoint_every": 50})
+    assert often["saving"] - plain["saving"] == pytest.approx(10 * 12 * 859_520_964 / estimating.SAVED_PER_SECOND)
+    averaged = seconds(training={"optimizer": {"ema_decay": 0.99}})
+    assert averaged["training"] - plain["training"] == pytest.approx(1000 * 12 * 859_520_964 / RATES.copied)
+    frozen = seconds(objective={"prior_from": "prediction"})
+    assert frozen["training"] - plain["training"] == pytest.approx(1000 * RATES.seconds(SD.unet, 1))
+
+
+def test_class_images_that_are_in_the_cache_are_not_drawn_again() -> None:
+    request = ClassRequest("base", "a photo of a person", 64, 20, "dpm++", 25, 7.5, 0)
+    assert request.undrawn() == 24, "whole batches of eight"
+    request.folder().mkdir(parents=True)
+    for path in [*request.block(0), *request.block(1)[:7], *request.block(2)]:
+        path.touch()
+    assert request.undrawn() == 8
+    assert replace(request, count=8).undrawn() == 0
+    assert replace(request, prompt="a photo of a dog").undrawn() == 24
 
 
 def test_disk_counts_the_checkpoint_that_is_written_beside_the_old_ones() -> None:

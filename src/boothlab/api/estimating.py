@@ -5,9 +5,10 @@ Every figure says what it is made of, and where memory or disk do not suffice, w
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from boothlab.models.costs import (
 from boothlab.models.locate import part_configs
 from boothlab.models.speed import Speed
 from boothlab.plan import RunPlan, plan_from
+from boothlab.training.class_request import BLOCK
 
 LIBRARIES = 0.9e9
 """Bytes of a process that has loaded PyTorch, diffusers and transformers and nothing else (measured)."""
@@ -44,6 +46,16 @@ PICTURE_BYTES = 1.8
 
 STEP_LAYERS = 100
 """What a step costs besides the model's layers (noise, clipping, the optimizer's calls, the event), in layers."""
+
+IMPORTS = 6.0
+"""Seconds until PyTorch, diffusers and transformers are imported (measured on the machine of docs/benchmarks.md)."""
+
+READ_PER_SECOND = 0.5e9
+"""Bytes of weights that are read and put in place in a second (0.5 to 1 measured; the first time, the disk's)."""
+
+SAVED_PER_SECOND = 0.3e9
+"""Bytes of checkpoints and snapshots written, flushed and hashed in a second (measured on the machine of
+docs/benchmarks.md; disks differ by a factor of ten)."""
 
 ROOM = 0.9
 """Share of what is free that a plan may take; the rest is for other programs and for the error of the estimate."""
@@ -68,13 +80,17 @@ REMEDIES: dict[str, tuple[tuple[str, Any], ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How much there is to do: photos, class images still to be drawn at most, steps, snapshots, pictures."""
+    """How much there is to do: photos, class images still to be drawn, steps, snapshots, pictures of the evaluation.
+
+    ``given`` are class pictures of the user's own. Those that the cache holds already cost nothing more.
+    """
 
     photos: int
     classes: int
     steps: int
     snapshots: int
     pictures: int
+    given: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +198,7 @@ def step_flops(plan: RunPlan, costs: Costs) -> float:
 
 
 def step_seconds(plan: RunPlan, costs: Costs, rates: Speed) -> float:
-    """Seconds of one optimizer step: forward time × FLOPs over forward FLOPs, and the optimizer."""
+    """Seconds of one optimizer step: forward time × FLOPs over forward FLOPs, and what touches every weight."""
     samples, passes = samples_per_pass(plan), plan.training.accumulate
     forward = rates.seconds(costs.unet, samples)
     if "text_encoder" in plan.strategy.trains():
@@ -192,22 +208,53 @@ def step_seconds(plan: RunPlan, costs: Costs, rates: Speed) -> float:
     ratio = step_flops(plan, costs) / (samples * passes * flops)
     trained = trained_numbers(plan, costs)
     # AdamW reads weight, gradient and two moments and writes three of them; clipping reads and writes the gradient.
-    optimizer = 10.0 * FLOAT * trained / rates.copied
-    return forward * ratio * passes + optimizer + STEP_LAYERS * rates.layer
+    touched = 10.0 * FLOAT * trained
+    if plan.training.optimizer.ema_decay is not None:
+        touched += 3.0 * FLOAT * trained
+    frozen = 0.0
+    if plan.objective.prior_preservation and plan.objective.prior_from == "prediction":
+        frozen = passes * rates.seconds(costs.unet, plan.training.batch_size)
+    return forward * ratio * passes + frozen + touched / rates.copied + STEP_LAYERS * rates.layer
 
 
 def stage_seconds(plan: RunPlan, counts: Counts, costs: Costs, rates: Speed, per_step: float) -> dict[str, float]:
     """Seconds of each stage of `train` and `evaluate`."""
-    guided = 2 if plan.generation.guidance != 1.0 else 1
     batch = plan.generation.batch_size
-    drawn = plan.generation.steps * rates.seconds(costs.unet, guided * batch) + rates.seconds(costs.decoder, batch)
-    each = (drawn + rates.seconds(costs.text, guided * batch)) / batch
+    validation = plan.training.validation
+    looks = 0 if validation.every is None else 1 + math.ceil(counts.steps / validation.every)
+    encoded = counts.photos + counts.classes + counts.given
+    previews, sets = previews_of(plan, counts), len(validation.preview.steps(counts.steps))
     return {
-        "class images": counts.classes * each,
-        "encoding": (counts.photos + counts.classes) * rates.seconds(costs.encoder, 1),
+        "loading": IMPORTS + FLOAT * costs.parameters / READ_PER_SECOND,
+        "class images": counts.classes * picture_seconds(plan, costs, rates, min(BLOCK, max(counts.classes, 1))),
+        "encoding": encoded * rates.seconds(costs.encoder, 1),
         "training": counts.steps * per_step,
-        "evaluation pictures": counts.pictures * each,
+        "validation": looks * counts.photos * rates.seconds(costs.unet, validation.timesteps),
+        "previews": previews * picture_seconds(plan, costs, rates, min(batch, previews // max(sets, 1))),
+        "saving": saved_bytes(plan, counts, costs) / SAVED_PER_SECOND,
+        "evaluation pictures": counts.pictures * picture_seconds(plan, costs, rates, batch),
     }
+
+
+def picture_seconds(plan: RunPlan, costs: Costs, rates: Speed, batch: int) -> float:
+    """Seconds to draw one picture of ``batch`` that are drawn together."""
+    batch = max(batch, 1)
+    guided = 2 if plan.generation.guidance != 1.0 else 1
+    drawn = plan.generation.steps * rates.seconds(costs.unet, guided * batch) + rates.seconds(costs.decoder, batch)
+    return (drawn + rates.seconds(costs.text, guided * batch)) / batch
+
+
+def previews_of(plan: RunPlan, counts: Counts) -> int:
+    """How many pictures are drawn while the training goes on."""
+    preview = plan.training.validation.preview
+    return len(preview.steps(counts.steps)) * len(plan.subjects) * len(preview.prompts) * preview.seeds
+
+
+def saved_bytes(plan: RunPlan, counts: Counts, costs: Costs) -> float:
+    """Bytes of all checkpoints and snapshots that the training writes, kept or not."""
+    disk, settings = disk_of(plan, counts, costs), plan.training
+    checkpoints = math.ceil(counts.steps / settings.checkpoint_every)
+    return disk["checkpoints"] * checkpoints / (settings.keep_checkpoints + 1) + disk["snapshots"]
 
 
 def memory_of(plan: RunPlan, counts: Counts, costs: Costs) -> dict[str, float]:
@@ -231,6 +278,8 @@ def memory_of(plan: RunPlan, counts: Counts, costs: Costs) -> dict[str, float]:
         "activations": FLOAT * kept * samples_per_pass(plan) * (HALF_SHARE if half else 1.0),
     }
     drawing = FLOAT * plan.generation.batch_size * largest_step(costs.decoder)
+    if plan.training.validation.preview.every is not None:
+        training["activations"] = max(training["activations"], drawing)
     bare = training["libraries"] + training["weights"] + drawing
     if bare > sum(training.values()):
         training = {name: training[name] for name in ("libraries", "weights")} | {"drawing": drawing}
@@ -247,7 +296,7 @@ def disk_of(plan: RunPlan, counts: Counts, costs: Costs) -> dict[str, float]:
     return {
         "checkpoints": (settings.keep_checkpoints + 1) * state * trained,
         "snapshots": float(counts.snapshots * width * trained),
-        "pictures": counts.pictures * pixels,
+        "pictures": (counts.pictures + previews_of(plan, counts)) * pixels,
         "photos and class images": (2 * counts.photos + counts.classes) * pixels,
     }
 
@@ -258,11 +307,7 @@ def remedies_for(what: str, plan: RunPlan, counts: Counts, costs: Costs, free: f
     before = sum(measure(plan, counts, costs).values())
     found = []
     for path, value in REMEDIES[what]:
-        changed = (
-            counts
-            if path != "training.snapshots"
-            else Counts(counts.photos, counts.classes, counts.steps, 1, counts.pictures)
-        )
+        changed = counts if path != "training.snapshots" else replace(counts, snapshots=1)
         after = sum(measure(with_setting(plan, path, value), changed, costs).values())
         if before - after >= before / 20:
             shown = "strategy.kind=lora" if path == "strategy" else f"{path}={str(value).lower()}"

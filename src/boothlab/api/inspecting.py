@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 
+from boothlab.api.class_requests import class_requests
 from boothlab.api.estimating import Counts, Estimate, estimate
 from boothlab.api.resolving import resolve
 from boothlab.config.show import difference, to_toml
@@ -21,6 +22,7 @@ from boothlab.home import home
 from boothlab.models.config import Base
 from boothlab.models.speed import speed
 from boothlab.models.tokens import TokenReport, inspect_word, load_tokenizer, suggest
+from boothlab.photos.read import find_photos
 from boothlab.plan import RunPlan, digest, plan_from
 from boothlab.progress import Progress, silent
 from boothlab.runs.provenance import versions
@@ -50,9 +52,11 @@ def check_plan(plan: RunPlan, root: Path, progress: Progress = silent) -> Checke
     full = resolved.plan
     steps = full.training.total_steps(resolved.training_photos)
     snapshots = full.training.snapshot_steps(steps)
+    requests = class_requests(full, resolved.inputs["base"])
     counts = Counts(
         photos=sum(len(found.photos) for found in resolved.sets.values()),
-        classes=class_images(full),
+        classes=sum(request.undrawn() for request in requests.values()),
+        given=own_pictures(full),
         steps=steps,
         snapshots=len(snapshots),
         pictures=evaluation_size(full, len(snapshots)),
@@ -84,11 +88,13 @@ def evaluation_size(plan: RunPlan, snapshots: int) -> int:
     return total
 
 
-def class_images(plan: RunPlan) -> int:
-    """How many class images are drawn, unless they are in the shared cache already."""
-    if not plan.objective.prior_preservation or plan.objective.class_folder is not None:
+def own_pictures(plan: RunPlan) -> int:
+    """How many pictures of the user's own class folder are trained with, over all class nouns."""
+    objective = plan.objective
+    if not objective.prior_preservation or objective.class_folder is None:
         return 0
-    return plan.objective.class_images * len({subject.class_noun for subject in plan.subjects})
+    nouns = {subject.class_noun for subject in plan.subjects}
+    return len(nouns) * min(objective.class_images, len(find_photos(objective.class_folder)[0]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from types import FrameType
 
 import torch
 
+from boothlab.api.class_requests import class_requests
 from boothlab.api.extending import extend
 from boothlab.api.previewing import with_previews
 from boothlab.api.resolving import Resolved, run_of
@@ -22,16 +23,12 @@ from boothlab.plan import RunPlan
 from boothlab.progress import Progress, silent, within
 from boothlab.runs.events import Event, Resumed, Started, Validated, Warned
 from boothlab.runs.run import Run
-from boothlab.subjects import fill
 from boothlab.training import checkpoint
 from boothlab.training.assemble import TrainingSet, build_job, build_pool, encode_held_out
 from boothlab.training.batches import Example
-from boothlab.training.class_images import ClassRequest, class_images, own_class_images
+from boothlab.training.class_images import class_images, own_class_images
 from boothlab.training.job import Job
 from boothlab.training.loop import train
-
-CLASS_IMAGE_SEED = 0
-"""Class images have a seed of their own, so that runs with different training seeds share them."""
 
 
 def train_run(
@@ -142,27 +139,12 @@ def class_paths(
     plan: RunPlan, base_fingerprint: str, model: Callable[[], Model], progress: Progress
 ) -> dict[str, list[Path]]:
     """Class images by class noun; none without prior preservation."""
-    if not plan.objective.prior_preservation or plan.objective.prior_from == "prediction":
-        return {}
-    nouns = list(dict.fromkeys(subject.class_noun for subject in plan.subjects))
-    if plan.objective.class_folder is not None:
-        return {noun: own_class_images(plan.objective.class_folder, plan.objective.class_images) for noun in nouns}
+    objective, nouns = plan.objective, {subject.class_noun: None for subject in plan.subjects}
+    if objective.prior_preservation and objective.prior_from != "prediction" and objective.class_folder is not None:
+        return {noun: own_class_images(objective.class_folder, objective.class_images) for noun in nouns}
+    tell = within(progress, "class images")
     return {
-        noun: class_images(
-            ClassRequest(
-                base_fingerprint=base_fingerprint,
-                prompt=fill(plan.objective.class_prompt, None, noun),
-                size=plan.photos.size or 0,
-                count=plan.objective.class_images,
-                sampler=plan.generation.sampler,
-                steps=plan.generation.steps,
-                guidance=plan.generation.guidance,
-                seed=CLASS_IMAGE_SEED,
-            ),
-            model,
-            within(progress, "class images"),
-        )
-        for noun in nouns
+        noun: class_images(request, model, tell) for noun, request in class_requests(plan, base_fingerprint).items()
     }
 
 

@@ -7,9 +7,7 @@ per picture, so an interrupted generation goes on where it stopped and gives the
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from filelock import FileLock
@@ -17,46 +15,20 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from boothlab.errors import PhotoError, TrainingError, disk_errors
-from boothlab.files import sha256_json, sweep_temporaries, write_bytes, write_json
-from boothlab.home import cache
+from boothlab.files import sweep_temporaries, write_bytes, write_json
 from boothlab.models.model import Model
-from boothlab.models.sampling import Sampler, sample
+from boothlab.models.sampling import sample
 from boothlab.photos.photo import Rejected
 from boothlab.photos.photoset import png_bytes
 from boothlab.photos.read import find_photos, read_photo
 from boothlab.photos.steps import Center, Resize
 from boothlab.seeds import derive
-
-BLOCK = 8
-"""Pictures per batch; fixed, because the last bits of a picture depend on the batch it is made in."""
+from boothlab.training.class_request import BLOCK, ClassRequest
 
 FLATTEST = 2.0
 """A picture whose grey levels deviate less than this (of 255) from their mean is black or flat, and is not used."""
 
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class ClassRequest:
-    """Everything class images depend on."""
-
-    base_fingerprint: str
-    prompt: str
-    size: int
-    count: int
-    sampler: Sampler
-    steps: int
-    guidance: float
-    seed: int
-
-    def key(self) -> str:
-        """Address in the cache; the count is not part of it: more pictures extend the same folder."""
-        return sha256_json({"format": 1, "block": BLOCK, **self.described()})[:16]
-
-    def described(self) -> dict[str, Any]:
-        """What ``manifest.json`` says."""
-        names = ("base_fingerprint", "prompt", "size", "sampler", "steps", "guidance", "seed")
-        return {name: getattr(self, name) for name in names}
 
 
 def is_flat(pixels: NDArray[np.uint8]) -> bool:
@@ -70,7 +42,7 @@ def class_images(request: ClassRequest, model: Callable[[], Model], progress: Pr
     ``model`` is called only when something has to be drawn. Raises TrainingError when the base model draws
     almost nothing but flat pictures.
     """
-    folder = cache("class-images") / request.key()
+    folder = request.folder()
     with disk_errors(folder, "make class images"):
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):
@@ -82,7 +54,7 @@ def class_images(request: ClassRequest, model: Callable[[], Model], progress: Pr
 def _fill(folder: Path, request: ClassRequest, model: Callable[[], Model], progress: Progress | None) -> list[Path]:
     good: list[Path] = []
     for block in range(2 + 2 * request.count // BLOCK):
-        paths = [folder / f"{index:05d}.png" for index in range(block * BLOCK, (block + 1) * BLOCK)]
+        paths = request.block(block)
         pictures = _read_block(paths)
         if pictures is None:
             seeds = [derive(request.seed, "class-images", block * BLOCK + k) for k in range(BLOCK)]
