@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from boothlab.api.forgetting import Forgotten, Found
     from boothlab.api.inspecting import Checked, Finding, Shown
     from boothlab.api.scoring import Evaluated
+    from boothlab.api.study_costs import StudyCost
+    from boothlab.api.study_reporting import Reported
+    from boothlab.api.study_resolving import Study
     from boothlab.generation.picture import Picture
     from boothlab.models.tokens import TokenReport
     from boothlab.models.weights import Precision
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "check",
+    "check_study",
     "demo",
     "doctor",
     "evaluate",
@@ -42,11 +46,13 @@ __all__ = [
     "read_ratings",
     "report",
     "show",
+    "study",
     "tokens",
     "train",
 ]
 
 RUNS = Path("runs")
+STUDIES = Path("studies")
 
 
 def prepare(
@@ -185,6 +191,24 @@ def check(plan: RunPlan, root: Path = RUNS, progress: Progress = silent) -> Chec
     from boothlab.api.inspecting import check_plan
 
     return check_plan(plan, root, progress)
+
+
+def study(file: Path, root: Path = STUDIES, overrides: Sequence[str] = (), progress: Progress = silent) -> Reported:
+    """Train and score every run of the study in ``file``, and write its report; failed runs do not stop the others."""
+    from boothlab.api.study_reporting import study_and_report
+
+    return study_and_report(file, root, overrides, progress)
+
+
+def check_study(
+    file: Path, root: Path = STUDIES, overrides: Sequence[str] = (), progress: Progress = silent
+) -> tuple[Study, StudyCost]:
+    """Find everything that is wrong with a study, what its runs share, and what it will take; nothing is loaded."""
+    from boothlab.api.study_costs import costs_of_study
+    from boothlab.api.study_resolving import resolve_study
+
+    found = resolve_study(file, root, overrides, progress)
+    return found, costs_of_study(found)
 
 
 def show(run: Path) -> Shown:

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 
 
 def check(
-    plan: Annotated[Path, typer.Argument(help="Plan file (TOML).")],
+    plan: Annotated[Path, typer.Argument(help="Plan file or study file (TOML).")],
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Change a setting of the plan: path=value. May be repeated.")
     ] = None,
     runs: Annotated[Path, typer.Option(help="Folder for run folders.")] = Path("runs"),
+    studies: Annotated[Path, typer.Option(help="Folder for study folders.")] = Path("studies"),
 ) -> None:
-    """Find everything that is wrong with a plan, and what it will take, without loading a model.
+    """Find everything that is wrong with a plan or a study, and what it will take, without loading a model.
 
     The first check on a machine measures how fast it computes (some seconds) and remembers it.
 
@@ -27,7 +28,15 @@ def check(
     """
     from boothlab import api, load_plan
     from boothlab.cli.screen import progress_screen, say
+    from boothlab.cli.study import lines_of_study
+    from boothlab.studies.plan import is_study
 
+    if is_study(plan):
+        with progress_screen() as progress:
+            whole = api.check_study(plan, studies, set_ or [], progress)
+        for line in lines_of_study(*whole):
+            say(line)
+        return
     with progress_screen() as progress:
         found = api.check(load_plan(plan, set_ or []), runs, progress)
     for subject in found.plan.subjects:

@@ -20,6 +20,7 @@ from boothlab.cli import (
     rate,
     report,
     show,
+    study,
     tokens,
     train,
 )
@@ -43,6 +44,7 @@ for module in (
     generate,
     evaluate,
     report,
+    study,
     rate,
     export,
     check,

@@ -1,0 +1,130 @@
+"""A study's results as points, from its run folders alone, whoever trained them and whatever became of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePath
+from typing import Any
+
+from boothlab.api.scoring import shares
+from boothlab.api.study_costs import folder_of
+from boothlab.api.study_resolving import Study
+from boothlab.evaluation.derived import Scale, Table
+from boothlab.evaluation.scores import Score, read_scores
+from boothlab.files import read_json
+from boothlab.runs.run import Run, step_name
+from boothlab.studies.expand import Planned
+from boothlab.studies.plan import NUMBER
+from boothlab.studies.points import Point, fill, judged, of_subject, study_scale
+from boothlab.studies.share import Trunk
+
+Summary = Mapping[str, Any]
+
+
+def read_points(study: Study, failures: Mapping[str, str]) -> list[Point]:
+    """One point per run and subject, in the study's order. ``failures`` maps runs to why they failed."""
+    places = coordinates(study)
+    trunk_of = {name: trunk for trunk in study.shared.trunks for name in trunk.members}
+    tables, summaries = _read_all(study)
+    scales = _scales(study, tables)
+    found = []
+    for planned, resolved in zip(study.runs, study.resolved, strict=True):
+        trunk = trunk_of[planned.name]
+        run = folder_of(study.root, study.of(trunk))
+        for subject in planned.plan.subjects:
+            point = Point(
+                run=planned.name,
+                setting=planned.setting,
+                seed=planned.seed,
+                values=places[planned.name],
+                subject=subject.name,
+                folder=run.name,
+                snapshot=step_name(trunk.members[planned.name]),
+                step=trunk.members[planned.name],
+                photos=len(resolved.sets[subject.name].train),
+                state="not yet",
+            )
+            table = tables.get(run.name, {}).get(subject.name)
+            scored = table is not None and any(source == point.snapshot for source, *_ in table.cells)
+            found.append(_settled(point, table if scored else None, scales, summaries, failures))
+    return found
+
+
+def _settled(
+    point: Point,
+    table: Table | None,
+    scales: Mapping[str, Scale | None],
+    summaries: Mapping[str, Summary],
+    failures: Mapping[str, str],
+) -> Point:
+    """The point with its state, and with its numbers where there are any."""
+    if table is None:
+        reason = failures.get(point.run, "")
+        return replace(point, state="failed" if reason else "not yet", reason=reason)
+    filled = fill(replace(point, state="done"), table, scales[point.subject], shares())
+    return judged(filled, summaries[point.folder]["rulings"])
+
+
+def _read_all(study: Study) -> tuple[dict[str, dict[str, Table]], dict[str, Summary]]:
+    """Run folder → subject → scores, and run folder → ``summary.json``, of what has been scored."""
+    tables: dict[str, dict[str, Table]] = {}
+    summaries: dict[str, Summary] = {}
+    for trunk in study.shared.trunks:
+        run = folder_of(study.root, study.of(trunk))
+        if (run.path / "scores.csv").is_file() and (run.path / "summary.json").is_file():
+            scores: list[Score] = read_scores(run.path / "scores.csv")
+            names = [subject.name for subject in trunk.plan.subjects]
+            tables[run.name] = {name: Table(of_subject(scores, name, len(names) > 1)) for name in names}
+            summaries[run.name] = read_json(run.path / "summary.json")
+    return tables, summaries
+
+
+def _scales(study: Study, tables: Mapping[str, Mapping[str, Table]]) -> dict[str, Scale | None]:
+    names = dict.fromkeys(subject.name for planned in study.runs for subject in planned.plan.subjects)
+    return {name: study_scale([own[name] for own in tables.values() if name in own]) for name in names}
+
+
+def coordinates(study: Study) -> dict[str, dict[str, Any]]:
+    """Run → its place on everything that the study varies, whether the run itself sets it or leaves it as it is."""
+    paths = list(dict.fromkeys(path for planned in study.runs for path in planned.values))
+    return {planned.name: _place(planned, paths, study.tree) for planned in study.runs}
+
+
+def _place(planned: Planned, paths: Sequence[str], tree: Mapping[str, Any]) -> dict[str, Any]:
+    dump = planned.plan.model_dump(mode="json")
+    return {path: _value(planned, path, dump, tree) for path in paths}
+
+
+def _value(planned: Planned, path: str, dump: Mapping[str, Any], tree: Mapping[str, Any]) -> Any:
+    if path == NUMBER:
+        return "all" if planned.number is None else planned.number
+    value = planned.values[path] if path in planned.values else look_up(tree, path)
+    value = look_up(dump, path) if value is None else value
+    if path.endswith((".photos", ".references", ".class_folder")) and isinstance(value, str):
+        return "/".join(PurePath(value).parts[-2:])
+    return value
+
+
+def look_up(tree: Any, path: str) -> Any:
+    """What stands at a dotted path of a JSON tree; None where nothing does."""
+    for part in path.split("."):
+        if isinstance(tree, list) and part.isdigit() and int(part) < len(tree):
+            tree = tree[int(part)]
+        elif isinstance(tree, Mapping) and part in tree:
+            tree = tree[part]
+        else:
+            return None
+    return tree
+
+
+def trunk_run(study: Study, trunk: Trunk) -> Run:
+    """The run folder of a trunk."""
+    return folder_of(study.root, study.of(trunk))
+
+
+def photo_file(run: Run, subject: str, index: int) -> Path | None:
+    """The file of the ``index``-th training photo in the run's own copy of its photo set."""
+    place = run.path / "photos" / subject
+    entries = [e for e in read_json(place / "manifest.json")["photos"] if e["part"] == "train"]
+    return place / str(entries[index]["file"]) if index < len(entries) else None

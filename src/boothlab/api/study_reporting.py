@@ -1,0 +1,142 @@
+"""The report of a study: one HTML page, and its tables as CSV, Markdown and LaTeX."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from boothlab.api.study_reading import read_points
+from boothlab.api.study_resolving import Study, resolve_study
+from boothlab.api.study_views import subject_view
+from boothlab.api.studying import Outcome, Studied, go_through, held
+from boothlab.config.show import to_toml
+from boothlab.files import write_json, write_text
+from boothlab.progress import Progress, silent
+from boothlab.reports.study import Head, StudyInfo, render_study
+from boothlab.reports.study_tables import as_csv, as_latex, as_markdown
+from boothlab.runs.provenance import provenance
+from boothlab.studies.compare import Effect, effects
+from boothlab.studies.expand import shown
+from boothlab.studies.points import COLUMNS, Point
+
+ARROWS = {"higher": "↑", "lower": "↓", "neither": ""}
+
+FILES = ("table.csv", "pictures.csv", "effects.csv", "table.md", "table.tex", "study.toml")
+"""What stands beside the page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A study that was gone through, and its page."""
+
+    report: Path
+    outcomes: tuple[Outcome, ...]
+    points: tuple[Point, ...]
+
+    @property
+    def failed(self) -> tuple[Outcome, ...]:
+        """The trainings that failed."""
+        return tuple(outcome for outcome in self.outcomes if outcome.reason)
+
+
+def study_and_report(file: Path, root: Path, overrides: Sequence[str] = (), progress: Progress = silent) -> Reported:
+    """Every run of the study in ``file`` trained and scored, and its report written.
+
+    Failed trainings are tried again by the next call. Raises PlanError before anything is trained, RunBusy when
+    another process works on the study, Cancelled after Ctrl-C, NoSpace on a full disk.
+    """
+    study = resolve_study(file, root, overrides, progress)
+    with held(study.place):
+        studied = go_through(study, progress)
+        points = report_study(studied)
+    return Reported(study.place / "report.html", studied.outcomes, points)
+
+
+def report_study(studied: Studied) -> tuple[Point, ...]:
+    """Write the page and its tables into the study's folder; returns the points they are made of."""
+    study, place = studied.study, studied.study.place
+    failures = {name: f"{o.stage}: {o.reason}" for o in studied.failed for name in o.runs}
+    points = read_points(study, failures)
+    found = effects(points)
+    write_text(place / "study.toml", plan_text(study))
+    _tables(place, points, found)
+    names = dict.fromkeys(point.subject for point in points)
+    seen = {column.key for point in points for column in COLUMNS if column.key in point.cells}
+    columns = [column for column in COLUMNS if column.key in seen]
+    subjects = tuple(subject_view(study, name, points, found, columns) for name in names)
+    info = StudyInfo(
+        name=study.plan.name,
+        runs=len(study.runs),
+        trainings=len(study.shared.trunks),
+        executed=study.shared.executes,
+        asked=study.shared.asked,
+        claims=study.plan.claims,
+        failed=tuple(dict.fromkeys(f"{p.run}: {p.reason or p.state}" for p in points if p.state != "done")),
+        heads=tuple(Head(c.title, ARROWS[c.better], c.familiar) for c in columns),
+        subjects=subjects,
+        files=FILES,
+        plan_toml=plan_text(study),
+        provenance=provenance(study.resolved[0].inputs, study.resolved[0].plan.base.device),
+    )
+    write_text(place / "report.html", render_study(info))
+    write_json(place / "choices.json", {"format": 1, "choices": {s.name: s.chosen for s in subjects}})
+    return tuple(points)
+
+
+def plan_text(study: Study) -> str:
+    """The study as TOML, with its base plan in it."""
+    tree = study.plan.model_dump(mode="json", exclude={"plan"}, exclude_defaults=True)
+    return to_toml({"name": study.plan.name, **tree, "plan": study.tree})
+
+
+def _tables(place: Path, points: Sequence[Point], found: Sequence[Effect]) -> None:
+    """``table``, ``pictures`` and ``effects``. Nothing in them depends on when or how fast the study was made."""
+    axes = list(dict.fromkeys(path for point in points for path in point.values))
+    fixed = [
+        "run",
+        "setting",
+        "training_seed",
+        "subject",
+        *axes,
+        "steps",
+        "photos",
+        "state",
+        "verdict",
+        "failed_gates",
+    ]
+    numbers = [f"{c.key}{part}" for c in COLUMNS for part in ("", "_low", "_high", "_n")]
+    write_text(place / "table.csv", as_csv([*fixed, *numbers], [[*_fixed(p, axes), *_numbers(p)] for p in points]))
+    short = ["run", "subject", "steps", "verdict", *(c.title for c in COLUMNS)]
+    rows = [[p.run, p.subject, p.step, p.word or p.state, *_numbers(p)[::4]] for p in points]
+    write_text(place / "table.md", as_markdown(short, rows))
+    write_text(place / "table.tex", as_latex(short, rows))
+    each = [
+        [p.run, p.subject, key, index, float(value)]
+        for p in points
+        for key, values in p.pictures.items()
+        for index, value in enumerate(values.tolist())
+    ]
+    write_text(place / "pictures.csv", as_csv(["run", "subject", "column", "picture", "value"], each))
+    head = ["subject", "axis", "column", "a", "b", "about", "n", "trainings", "difference", "low", "high", "p"]
+    lines = [
+        [e.subject, e.axis, e.column.key, e.a, e.b, e.about, e.n, e.trainings, e.difference, e.low, e.high, e.p]
+        + [e.adjusted, e.detectable, e.sentence]
+        for e in found
+    ]
+    write_text(place / "effects.csv", as_csv([*head, "holm_p", "detectable", "sentence"], lines))
+
+
+def _fixed(point: Point, axes: Sequence[str]) -> list[Any]:
+    places = [shown(point.values[axis]) for axis in axes]
+    first = [point.run, point.setting, point.seed, point.subject, *places, point.step, point.photos]
+    return [*first, point.state, point.word, " ".join(point.failed_gates)]
+
+
+def _numbers(point: Point) -> list[Any]:
+    found: list[Any] = []
+    for column in COLUMNS:
+        cell = point.cells.get(column.key)
+        found += [None] * 4 if cell is None else [cell.value, cell.low, cell.high, cell.n]
+    return found

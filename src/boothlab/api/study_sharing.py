@@ -1,0 +1,91 @@
+"""What runs of a study have in common on disk: the beginning of a training, the base model's pictures, features."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from boothlab.evaluation.lots import BASE, DESCRIBED
+from boothlab.files import new_folder, sha256_json, sweep_temporaries
+from boothlab.plan import RunPlan
+from boothlab.runs.events import Event, Extended, SnapshotSaved, Started, Stepped, Validated, Warned
+from boothlab.runs.run import Run, step_name
+from boothlab.training import checkpoint
+from boothlab.training.config import Training
+
+
+def branch(run: Run, stem: Run, step: int, training: Training, steps: int) -> int | None:
+    """Give a run of ``steps`` that has taken none the first ``step`` steps of ``stem``, which went the same way.
+
+    The step it can go on from, or None where there was nothing to take. What is taken over is what training from the
+    start would have given, bit for bit: the rate was the same in every one of these steps.
+    """
+    if checkpoint.steps_in(run.checkpoints) or step not in checkpoint.steps_in(stem.checkpoints):
+        return None
+    with run.writing():
+        wanted = [kept for kept in training.snapshot_steps(steps) if kept < step]
+        for name in map(step_name, wanted):
+            if (stem.snapshots / name).is_dir():
+                copy_folder(stem.snapshots / name, run.snapshots / name)
+        for event in stem.events():
+            if event.step <= step and _belongs(event, wanted, training.validation.every):
+                run.say(replace(event, steps=steps) if isinstance(event, Started) else event)
+        # Last, because a run with a checkpoint is one that has begun: killed before this, it starts over.
+        taken = checkpoint.adopt(stem.checkpoints, run.checkpoints, step)
+        if taken is not None:
+            run.say(Extended(taken, source=stem.name))
+    return taken
+
+
+def _belongs(event: Event, snapshots: list[int], every: int | None) -> bool:
+    """Whether the run itself would have said ``event``; a stem also looks and keeps weights at its own end."""
+    if isinstance(event, SnapshotSaved):
+        return event.step in snapshots
+    if isinstance(event, Validated):
+        return every is not None and event.step % every == 0
+    return isinstance(event, Started | Stepped | Warned)
+
+
+class Drawn:
+    """The evaluated runs of a study, as givers of what the base model drew and of vectors of pictures.
+
+    What is given is checked by whoever uses it: pictures by their sidecars, vectors by their pictures' hashes. So a
+    gift that does not fit costs a copy and changes nothing.
+    """
+
+    def __init__(self) -> None:
+        self._givers: dict[str, Run] = {}
+
+    def add(self, run: Run, plan: RunPlan, inputs: dict[str, str]) -> None:
+        """From now on ``run`` gives."""
+        for key in _keys(plan, inputs).values():
+            self._givers.setdefault(key, run)
+
+    def give(self, run: Run, plan: RunPlan, inputs: dict[str, str]) -> None:
+        """Copy into ``run`` what it would draw and look at again."""
+        with run.writing():
+            for subject, key in _keys(plan, inputs).items():
+                giver = self._givers.get(key)
+                if giver is None or giver.path == run.path:
+                    continue
+                for source in (BASE, DESCRIBED):
+                    copy_folder(giver.images / source / subject, run.images / source / subject)
+                copy_folder(giver.path / "features", run.path / "features")
+
+
+def _keys(plan: RunPlan, inputs: dict[str, str]) -> dict[str, str]:
+    """Subject → what the base model's pictures for it depend on."""
+    common: list[Any] = [inputs["base"], plan.photos.size]
+    common += [plan.generation.model_dump(mode="json"), plan.evaluation.model_dump(mode="json")]
+    return {s.name: sha256_json([*common, s.name, s.class_noun, s.description]) for s in plan.subjects}
+
+
+def copy_folder(source: Path, target: Path) -> None:
+    """Copy a folder so that it appears at once; nothing where there is none, or one is there already."""
+    if not source.is_dir() or target.is_dir():
+        return
+    sweep_temporaries(target.parent)
+    with new_folder(target) as temporary:
+        shutil.copytree(source, temporary, dirs_exist_ok=True)

@@ -1,0 +1,288 @@
+"""What the page of a study says of one subject: rows, plots, sentences, pictures, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from boothlab.api.study_reading import photo_file, trunk_run
+from boothlab.api.study_resolving import Study
+from boothlab.evaluation.lots import BASE
+from boothlab.evaluation.orders import unique, wanted
+from boothlab.files import read_json
+from boothlab.plan import RunPlan
+from boothlab.reports.info import Curve, seconds_per_step
+from boothlab.reports.study import CellView, GridView, RowView, SubjectView, medals
+from boothlab.reports.study_figures import HeatMap, Spot
+from boothlab.runs.run import Run
+from boothlab.statistics.variance import SEEDS_NEEDED
+from boothlab.studies.choose import Choice, choose, familiar, front
+from boothlab.studies.compare import Effect, seeds_and_settings
+from boothlab.studies.expand import shown
+from boothlab.studies.points import LIKENESS, PROMPT, Column, Point
+
+MOST_COLUMNS = 12
+"""So many runs stand side by side in the picture grid."""
+
+MOST_PROMPTS = 6
+MOST_LINES = 8
+MOST_ILLUSTRATED = 60
+"""Up to so many runs every card has four pictures; above, one."""
+
+STEPS = ("training.steps_per_photo", "training.steps")
+
+
+def subject_view(
+    study: Study, name: str, points: Sequence[Point], found: Sequence[Effect], columns: Sequence[Column]
+) -> SubjectView:
+    """Everything on the page about one subject."""
+    own = [point for point in points if point.subject == name]
+    choice = choose(own, name)
+    axes: dict[str, list[tuple[str, bool]]] = {}
+    for effect in found:
+        if effect.subject == name:
+            axes.setdefault(effect.axis, []).append((effect.sentence, effect.shown))
+    gallery = Gallery(study)
+    chosen = next((point for point in own if point.run == choice.run), None)
+    exposure = _exposure_axes(own)
+    return SubjectView(
+        name=name,
+        chosen=choice.run,
+        reason=choice.reason,
+        caution=_caution(study, choice),
+        strip=() if chosen is None else tuple(gallery.pictures(chosen, 8)),
+        rows=_rows(study, own, choice, columns, gallery),
+        spots=_spots(own, choice),
+        effects={axis: tuple(lines) for axis, lines in axes.items()},
+        spread=tuple(f"{column.title}: {c.sentence}" for column, c in seeds_and_settings(own, name)),
+        familiar=_familiar(own, name, choice),
+        curves=_curves(own, exposure),
+        x_label="learning rate × steps" if exposure else "optimizer steps",
+        maps=_maps(own, exposure),
+        grid=gallery.grid(own, choice),
+    )
+
+
+def _caution(study: Study, choice: Choice) -> str:
+    seeds = len(study.plan.seeds)
+    said = "The scores of a chosen checkpoint are optimistic, because they chose it."
+    if choice.run is None:
+        said = ""
+    if seeds < SEEDS_NEEDED:
+        said += (
+            f" Every setting was trained {'once' if seeds == 1 else 'twice'}: this is about these checkpoints. A "
+            f"statement about a setting needs {SEEDS_NEEDED} training seeds (seeds = [0, 1, 2])."
+        )
+    return said.strip()
+
+
+def _rows(
+    study: Study, points: Sequence[Point], choice: Choice, columns: Sequence[Column], gallery: Gallery
+) -> tuple[RowView, ...]:
+    places = [medals([p.cells[c.key].value if c.key in p.cells else None for p in points], c.better) for c in columns]
+    rows = []
+    for index, point in enumerate(points):
+        cells = []
+        for column, medal in zip(columns, places, strict=True):
+            cell = point.cells.get(column.key)
+            if cell is None:
+                cells.append(CellView(None, None, None, 0, ""))
+            else:
+                cells.append(CellView(cell.value, cell.low, cell.high, cell.n, medal[index]))
+        notes = [f"Gates that failed: {', '.join(point.failed_gates)}."] if point.failed_gates else []
+        notes += [f"Also: {', '.join(point.findings)}."] if point.findings else []
+        notes += [point.reason] if point.reason else []
+        rows.append(
+            RowView(
+                run=point.run,
+                subject=point.subject,
+                state=point.state,
+                word=point.word,
+                notes=" ".join(notes),
+                chosen=point.run == choice.run,
+                cells=tuple(cells),
+                facts=_facts(study, point),
+                pictures=tuple(gallery.card(point, 4 if len(points) <= MOST_ILLUSTRATED else 1)),
+            )
+        )
+    return tuple(rows)
+
+
+def _facts(study: Study, point: Point) -> tuple[tuple[str, str], ...]:
+    """Settings, inputs and cost of a run."""
+    facts = [(path, shown(value)) for path, value in point.values.items()]
+    facts += [("steps in all", str(point.step)), ("photos trained on", str(point.photos))]
+    facts += [("training seed", str(point.seed)), ("folder", f"runs/{point.folder}"), ("snapshot", point.snapshot)]
+    run = Run(study.root / point.folder)
+    pace = seconds_per_step(run.events()) if (run.path / "events.jsonl").is_file() else None
+    if pace is not None:
+        facts.append(("trained alone", f"about {point.step * pace:.0f} s at {pace:.2g} s a step"))
+    return tuple(facts)
+
+
+def _spots(points: Sequence[Point], choice: Choice) -> tuple[Spot, ...]:
+    ahead = {point.run for point in front(points)}
+    return tuple(
+        Spot(
+            point.run,
+            (x.value, x.low, x.high),
+            (y.value, y.low, y.high),
+            point.word,
+            point.run in ahead,
+            point.run == choice.run,
+        )
+        for point in points
+        if (x := point.cells.get(LIKENESS)) is not None and (y := point.cells.get(PROMPT)) is not None
+    )
+
+
+def _familiar(points: Sequence[Point], name: str, choice: Choice) -> tuple[str, ...]:
+    said = []
+    for found in familiar(points, name):
+        verdict = f", which the verdict calls {found.word}" if found.word else ""
+        same = "the same as recommended" if found.run == choice.run else "not the recommended one"
+        same = "; nothing is recommended here" if choice.run is None else f"; {same}"
+        said.append(f"{found.column.title} alone would have taken {found.run} ({found.value:.3g}){verdict}{same}.")
+    return tuple(said)
+
+
+def _exposure_axes(points: Sequence[Point]) -> tuple[str, str] | None:
+    """(path of the learning rate, path of the steps) where both vary."""
+    paths = dict.fromkeys(path for point in points for path in point.values)
+    rate = next((path for path in paths if path.endswith(".learning_rate") and _many(points, path)), None)
+    steps = next((path for path in STEPS if path in paths and _many(points, path)), None)
+    return (rate, steps) if rate and steps else None
+
+
+def _many(points: Sequence[Point], path: str) -> bool:
+    values = {repr(point.values.get(path)) for point in points}
+    return len(values) > 1 and all(isinstance(point.values.get(path), int | float) for point in points)
+
+
+def _curves(points: Sequence[Point], exposure: tuple[str, str] | None) -> dict[str, tuple[Curve, ...]]:
+    """Title → one line per setting but for its length, over steps, or over learning rate × steps where both vary."""
+    found = {}
+    for title, key in (("Likeness", LIKENESS), ("Prompt following", PROMPT)):
+        lines: dict[str, dict[float, list[tuple[float, float | None, float | None]]]] = {}
+        for point in points:
+            cell = point.cells.get(key)
+            if cell is not None:
+                others = {p: v for p, v in point.values.items() if p not in STEPS}
+                label = ", ".join(f"{path.rpartition('.')[2]} {shown(value)}" for path, value in others.items())
+                x = float(point.step)
+                if exposure is not None:
+                    x = float(point.values[exposure[0]]) * float(point.values[exposure[1]])
+                lines.setdefault(label, {}).setdefault(x, []).append((cell.value, cell.low, cell.high))
+        curves = [_curve(label, rows) for label, rows in lines.items() if len(rows) > 1]
+        if curves:
+            found[title] = tuple(curves[:MOST_LINES])
+    return found
+
+
+def _curve(label: str, rows: Mapping[float, Sequence[tuple[float, float | None, float | None]]]) -> Curve:
+    """Means over the trainings at each place; with one training each, the intervals over its pictures."""
+    x = tuple(sorted(rows))
+    mean = tuple(float(np.mean([value for value, _, _ in rows[place]])) for place in x)
+    single = all(len(rows[place]) == 1 and rows[place][0][1] is not None for place in x)
+    low = tuple(float(rows[place][0][1] or 0.0) for place in x) if single else None
+    high = tuple(float(rows[place][0][2] or 0.0) for place in x) if single else None
+    return Curve(label, x, mean, low, high)
+
+
+def _maps(points: Sequence[Point], exposure: tuple[str, str] | None) -> tuple[HeatMap, ...]:
+    """Learning rate × steps as squares, each the mean over all trainings there."""
+    if exposure is None:
+        return ()
+    rate, steps = exposure
+    columns = sorted({point.values[steps] for point in points})
+    rows = sorted({point.values[rate] for point in points}, reverse=True)
+    found = []
+    for title, key in (("Likeness", LIKENESS), ("Prompt following", PROMPT)):
+        cells: list[tuple[float | None, ...]] = []
+        for row in rows:
+            line: list[float | None] = []
+            for column in columns:
+                here = [p for p in points if p.values[rate] == row and p.values[steps] == column and key in p.cells]
+                line.append(float(np.mean([p.cells[key].value for p in here])) if here else None)
+            cells.append(tuple(line))
+        if sum(cell is not None for line in cells for cell in line) > 1:
+            names = steps.rpartition(".")[2].replace("_", " ")
+            found.append(
+                HeatMap(
+                    title, names, "learning rate", tuple(map(shown, columns)), tuple(map(shown, rows)), tuple(cells)
+                )
+            )
+    return tuple(found)
+
+
+class Gallery:
+    """The pictures of a study's runs, by their places on disk; nothing is drawn here."""
+
+    def __init__(self, study: Study) -> None:
+        self._runs = {
+            trunk_run(study, trunk).name: (trunk_run(study, trunk), trunk.plan) for trunk in study.shared.trunks
+        }
+        self._near: dict[str, Any] = {}
+
+    def _paths(self, point: Point, role: str, source: str | None = None) -> list[tuple[str, Path]]:
+        """(prompt, path) of the pictures of one role that are there."""
+        run, plan = self._runs[point.folder]
+        subject = next(s for s in named(plan) if s.name == point.subject)
+        kind = "tuned" if source is None else "base"
+        asked = wanted(plan.evaluation, subject, "tuned" if kind == "tuned" else "base")
+        folder = run.images / (source or point.snapshot) / point.subject
+        names = {order.name for order in unique(asked)}
+        found = [(w.text, folder / f"{w.order.name}.png") for w in asked if w.role == role and w.order.name in names]
+        return [(text, path) for text, path in found if path.is_file()]
+
+    def pictures(self, point: Point, most: int) -> list[Path]:
+        """Some pictures of a point: bare ones and contexts."""
+        bare, contexts = self._paths(point, "bare"), self._paths(point, "context")
+        return [path for _, path in [*bare[: most // 2], *contexts[: most - most // 2]]]
+
+    def card(self, point: Point, most: int) -> list[Path]:
+        """The bare picture that is nearest to a photo, that photo, and contexts."""
+        if point.state != "done":
+            return []
+        run, _ = self._runs[point.folder]
+        if point.folder not in self._near:
+            self._near[point.folder] = read_json(run.path / "summary.json")["rulings"]
+        near = [
+            item
+            for ruling in self._near[point.folder]
+            if ruling["subject"] == point.subject
+            for item in ruling["near"]
+            if item["source"] == point.snapshot
+        ]
+        bare = [path for _, path in self._paths(point, "bare")]
+        first: list[Path] = []
+        if near and bare:
+            item = min(near, key=lambda found: float(found["distance"]))
+            photo = photo_file(run, point.subject, item["photo"])
+            first = [bare[item["picture"]], *([photo] if photo is not None else [])]
+        return [*first, *(path for _, path in self._paths(point, "context"))][:most]
+
+    def grid(self, points: Sequence[Point], choice: Choice) -> GridView | None:
+        """Runs side by side, the base model first; the recommended run and the front before all others."""
+        done = [point for point in points if point.state == "done"]
+        if not done:
+            return None
+        first = {choice.run, *choice.front}
+        ranked = sorted(done, key=lambda point: (point.run != choice.run, point.run not in first))[:MOST_COLUMNS]
+        kept = [point for point in done if point in ranked]
+        columns = [self._paths(kept[0], "context", BASE), *(self._paths(point, "context") for point in kept)]
+        texts = list(dict.fromkeys(text for text, _ in columns[-1]))[:MOST_PROMPTS]
+        rows = tuple(
+            (text, tuple(next((path for own, path in column if own == text), None) for column in columns))
+            for text in texts
+        )
+        titles = ("base model", *(f"{point.run}{' ★' if point.run == choice.run else ''}" for point in kept))
+        return GridView(kept[0].subject, titles, rows, len(done) - len(kept))
+
+
+def named(plan: RunPlan) -> list[Any]:
+    """The plan's subjects; their identifiers do not matter for the places of pictures."""
+    return [subject.model_copy(update={"identifier": subject.identifier or "x"}) for subject in plan.subjects]

@@ -1,0 +1,163 @@
+"""`study`: all runs of a study, each training once, resumable at any moment; a failed run does not stop the rest."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from boothlab.api.resolving import Resolved, run_of
+from boothlab.api.scoring import evaluate_run
+from boothlab.api.study_costs import StudyCost, costs_of_study
+from boothlab.api.study_resolving import Study
+from boothlab.api.study_sharing import Drawn, branch
+from boothlab.api.trainer import train_run
+from boothlab.errors import BoothlabError, Cancelled, NoSpace, RunBusy, disk_errors
+from boothlab.files import sweep_temporaries, write_json
+from boothlab.progress import Progress, silent
+from boothlab.runs.events import Event, Stepped
+from boothlab.runs.run import Run
+from boothlab.studies.share import Trunk
+
+OUTCOMES = "outcomes.json"
+"""File of the study's folder: what became of each training."""
+
+Listen = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One training of the study: its run folder's name, the runs that it gives, and why it failed ("" if it did not).
+
+    ``stage`` is where it failed: "training" or "evaluation".
+    """
+
+    folder: str
+    runs: tuple[str, ...]
+    stage: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Studied:
+    """A study that was gone through: what became of every training, in order."""
+
+    study: Study
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def failed(self) -> tuple[Outcome, ...]:
+        """The trainings that failed."""
+        return tuple(outcome for outcome in self.outcomes if outcome.reason)
+
+
+def go_through(study: Study, progress: Progress = silent, listen: Listen = lambda e: None) -> Studied:
+    """Every training of a resolved study in turn. The caller holds the study's folder."""
+    clock = Clock(costs_of_study(study), progress)
+    drawn, outcomes = Drawn(), []
+    for index, trunk in enumerate(study.shared.trunks):
+        resolved = study.of(trunk)
+        with clock.turn(index, trunk.steps, listen) as heard:
+            run, stage, reason = _one(study, trunk, resolved, drawn, progress, heard)
+        outcomes.append(Outcome(run.name if run else "", tuple(trunk.members), stage, reason))
+        write_json(study.place / OUTCOMES, {"format": 1, "outcomes": [_tree(found) for found in outcomes]})
+    return Studied(study, tuple(outcomes))
+
+
+def _tree(found: Outcome) -> dict[str, object]:
+    return {"folder": found.folder, "runs": list(found.runs), "stage": found.stage, "reason": found.reason}
+
+
+def _one(
+    study: Study, trunk: Trunk, resolved: Resolved, drawn: Drawn, progress: Progress, listen: Listen
+) -> tuple[Run | None, str, str]:
+    """Train and score one trunk; its folder, and where and why it failed. What was trained is scored in any case."""
+    made: list[Run] = []
+
+    def training() -> None:
+        made.append(run_of(resolved, study.root))
+        if trunk.stem is not None and made[0].status().state != "finished":
+            stem = train_run(study.of(trunk, trunk.stem), study.root, progress, listen)
+            branch(made[0], stem, trunk.branch, resolved.plan.training, trunk.steps)
+        train_run(resolved, study.root, progress, listen)
+
+    def evaluation() -> None:
+        drawn.give(made[0], resolved.plan, resolved.inputs)
+        evaluate_run(made[0], progress)
+        drawn.add(made[0], resolved.plan, resolved.inputs)
+
+    reason = attempt(training)
+    stage = "training" if reason else ""
+    if made and made[0].snapshot_steps():
+        unscored = attempt(evaluation)
+        if unscored and not reason:
+            stage, reason = "evaluation", unscored
+    return (made[0] if made else None), stage, reason
+
+
+def attempt(work: Callable[[], None]) -> str:
+    """Why ``work`` failed; "" if it did not. What concerns the whole study is raised: Ctrl-C, a full disk."""
+    try:
+        work()
+    except (Cancelled, NoSpace):
+        raise
+    except BoothlabError as error:
+        return error.message
+    except Exception as error:  # noqa: BLE001 - whatever goes wrong in one run is that run's state, and is told
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+@contextmanager
+def held(place: Path) -> Iterator[None]:
+    """Hold the study's folder. Raises RunBusy when another process does."""
+    with disk_errors(place, f"make the study's folder {place}"):
+        place.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(place / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise RunBusy(f"Another process is working on {place}.", "Wait for it to end, or stop it.") from None
+    try:
+        sweep_temporaries(place)
+        yield
+    finally:
+        lock.release()
+
+
+class Clock:
+    """How far the whole study is, in estimated seconds, and how long it will still take at the pace so far."""
+
+    def __init__(self, cost: StudyCost, progress: Progress) -> None:
+        self._costs, self._progress = cost.costs, progress
+        self._total = sum(c.training + c.evaluation for c in cost.costs if not c.finished)
+        self._done = 0.0
+        self._started = time.monotonic()
+
+    @contextmanager
+    def turn(self, index: int, steps: int, listen: Listen) -> Iterator[Listen]:
+        """The turn of one trunk of so many steps; yields what is to hear the training's events."""
+        cost, begun = self._costs[index], self._done
+
+        def heard(event: Event) -> None:
+            listen(event)
+            if isinstance(event, Stepped) and not cost.finished:
+                self._done = max(self._done, begun + cost.training * min(1.0, event.step / steps))
+                self._tell()
+
+        yield heard
+        if not cost.finished:
+            self._done = begun + cost.training + cost.evaluation
+            self._tell()
+
+    def _tell(self) -> None:
+        """In seconds that the whole will have taken, by its pace so far."""
+        if self._done <= 0:
+            return
+        passed = time.monotonic() - self._started
+        whole = passed * self._total / self._done
+        self._progress("whole study (s)", round(passed), max(round(whole), round(passed)))

@@ -1,0 +1,84 @@
+"""``boothlab study``, and what ``boothlab check`` says of a study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from boothlab.api.study_costs import StudyCost
+    from boothlab.api.study_resolving import Study
+
+STUDIES = Path("studies")
+
+MOST_LINES = 40
+"""So many runs are listed one by one; of more only how many there are."""
+
+
+def study(
+    plan: Annotated[Path, typer.Argument(help="Study file (TOML).")],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change a setting of the base plan: path=value. May be repeated."),
+    ] = None,
+    studies: Annotated[Path, typer.Option(help="Folder for study folders.")] = STUDIES,
+) -> None:
+    """Train and score all runs of a study, sharing what they have in common, and write its report.
+
+    Stopped or killed, the same command goes on. Runs that fail do not stop the others (exit code 3); the same command
+    tries them again. `boothlab check STUDY` says beforehand what it takes.
+
+    Example: boothlab study rates.toml
+    """
+    from boothlab import api
+    from boothlab.cli.screen import progress_screen, say
+    from boothlab.errors import PartialStudy
+
+    with progress_screen() as progress:
+        found = api.study(plan, studies, set_ or [], progress)
+    say(str(found.report))
+    if found.failed:
+        lines = [f"{', '.join(outcome.runs)}: {outcome.stage} failed: {outcome.reason}" for outcome in found.failed]
+        raise PartialStudy(
+            f"{len(found.failed)} of {len(found.outcomes)} trainings failed; the others are complete.\n"
+            + "\n".join(f"  - {line}" for line in lines),
+            "Give the same command again to try them again.",
+        )
+
+
+def lines_of_study(study: Study, cost: StudyCost) -> list[str]:
+    """What `check` says of a study, for people."""
+    from boothlab.cli.check import duration, gigabytes, parts
+
+    runs, shared = study.runs, study.shared
+    settings = len({planned.setting for planned in runs})
+    seeds = len(study.plan.seeds)
+    lines = [
+        f"study     {study.plan.name}: {len(runs)} runs, {settings} settings × {seeds} training seeds"
+    ]
+    if seeds < 3:
+        lines.append(
+            "          a statement about a setting needs 3 training seeds; this study can compare checkpoints"
+        )
+    for trunk in shared.trunks[:MOST_LINES]:
+        members = ", ".join(f"{name} ({steps})" for name, steps in trunk.members.items())
+        parted = f"; from step {trunk.branch} of a common stem" if trunk.stem is not None else ""
+        lines.append(f"training  {trunk.steps} steps{parted} → {members}")
+    if len(shared.trunks) > MOST_LINES:
+        lines.append(f"          and {len(shared.trunks) - MOST_LINES} trainings more")
+    done = sum(one.finished for one in cost.costs)
+    lines += [
+        f"steps     executes {shared.executes} of {shared.asked} steps ({shared.executes / shared.asked:.0%}), "
+        f"in {len(shared.trunks)} trainings" + (f"; {done} of them are done" if done else ""),
+        "shared    class images, photo sets, the base model's pictures and vectors: made once",
+        f"time      about {duration(sum(cost.seconds.values()))}: {parts(cost.seconds, duration)}",
+        f"memory    about {gigabytes(cost.memory)} of {gigabytes(cost.free_memory)} free",
+        f"disk      at most {gigabytes(cost.disk)} of {gigabytes(cost.free_disk)} free",
+        f"folder    {study.place}",
+    ]
+    lines += [f"warning   {text}" for text in study.warnings]
+    if not cost.fits:
+        lines.append("warning   this study does not fit on this machine as it is now")
+    return lines

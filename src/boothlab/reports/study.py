@@ -1,0 +1,130 @@
+"""The HTML page of a study, from plain rows: one file that opens from disk and needs nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from boothlab.reports.figures import line_plot
+from boothlab.reports.info import Curve
+from boothlab.reports.page import data_uri, file_uri, number
+from boothlab.reports.study_figures import HeatMap, Spot, heat_map, pareto
+
+MEDALS = ("first", "second", "third")
+"""Classes of the best, second and third value of a column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A column of the table. ``arrow`` is ↑, ↓ or nothing; ``familiar`` ones decide nothing."""
+
+    title: str
+    arrow: str
+    familiar: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CellView:
+    """One number: value, interval, and its place among the three best ("" for none)."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    medal: str
+
+
+@dataclass(frozen=True, slots=True)
+class RowView:
+    """One run and subject: a row of the table and a card. ``facts`` are pairs of what and value."""
+
+    run: str
+    subject: str
+    state: str
+    word: str
+    notes: str
+    chosen: bool
+    cells: tuple[CellView, ...]
+    facts: tuple[tuple[str, str], ...]
+    pictures: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GridView:
+    """Pictures of several runs at equal prompts and noises; a column's first entry is its title."""
+
+    subject: str
+    titles: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[Path | None, ...]], ...]
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectView:
+    """What the page says about one subject. ``effects`` maps an axis to (sentence, whether it is shown)."""
+
+    name: str
+    chosen: str | None
+    reason: str
+    caution: str
+    strip: tuple[Path, ...]
+    rows: tuple[RowView, ...]
+    spots: tuple[Spot, ...]
+    effects: Mapping[str, tuple[tuple[str, bool], ...]]
+    spread: tuple[str, ...]
+    familiar: tuple[str, ...]
+    curves: Mapping[str, tuple[Curve, ...]]
+    x_label: str
+    maps: tuple[HeatMap, ...]
+    grid: GridView | None
+
+
+@dataclass(frozen=True, slots=True)
+class StudyInfo:
+    """Everything on the page of a study."""
+
+    name: str
+    runs: int
+    trainings: int
+    executed: int
+    asked: int
+    claims: tuple[str, ...]
+    failed: tuple[str, ...]
+    heads: tuple[Head, ...]
+    subjects: tuple[SubjectView, ...]
+    files: tuple[str, ...]
+    plan_toml: str
+    provenance: Mapping[str, Any]
+
+
+def medals(values: Sequence[float | None], better: str) -> list[str]:
+    """The class of each value: the three best differing ones of a column; none where no direction is better."""
+    if better == "neither":
+        return [""] * len(values)
+    ranked = sorted({value for value in values if value is not None}, reverse=better == "higher")
+    places = dict(zip(ranked, MEDALS, strict=False)) if len(ranked) > 1 else {}
+    return ["" if value is None else places.get(value, "") for value in values]
+
+
+def render_study(info: StudyInfo) -> str:
+    """The page as text."""
+    environment = Environment(
+        loader=PackageLoader("boothlab.reports"),
+        autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"data_uri": data_uri, "file_uri": file_uri, "number": number}
+    plots = {}
+    for subject in info.subjects:
+        drawn = [pareto(subject.spots, "likeness →", "prompt following →")] if len(subject.spots) > 1 else []
+        drawn += [line_plot(lines, title, "", subject.x_label) for title, lines in subject.curves.items()]
+        drawn += [heat_map(found) for found in subject.maps]
+        plots[subject.name] = [Markup(svg) for svg in drawn]
+    return environment.get_template("study.html").render(info=info, plots=plots)

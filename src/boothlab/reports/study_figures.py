@@ -1,0 +1,125 @@
+"""The plots of a study as SVG text: likeness × prompt following, and a map over two settings."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from boothlab.reports.figures import COLOURS
+
+WORD_COLOURS = {"good": "#2f7d4f", "underfitted": "#5b6675", "overfitted": "#c2571a", "copying": "#a11d33"}
+"""Colours of the verdict's words; all others are blue. The marker's shape says the same."""
+
+WORD_MARKERS = {"good": "o", "underfitted": "v", "overfitted": "^", "copying": "X"}
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """One run on the Pareto plot; ``x`` and ``y`` are (value, low, high), ``front`` tells that no run beats it."""
+
+    label: str
+    x: tuple[float, float | None, float | None]
+    y: tuple[float, float | None, float | None]
+    word: str
+    front: bool
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HeatMap:
+    """Means of one column over two settings; None where no run is."""
+
+    title: str
+    x_label: str
+    y_label: str
+    x: tuple[str, ...]
+    y: tuple[str, ...]
+    cells: tuple[tuple[float | None, ...], ...]
+
+
+def pareto(spots: Sequence[Spot], x_label: str, y_label: str) -> str:
+    """An ``<svg>`` with one mark per run, 95 % intervals, and the front as a line."""
+    with _figure((7.0, 4.6)) as (figure, axes, done):
+        for spot in spots:
+            colour = WORD_COLOURS.get(spot.word, COLOURS[0])
+            axes.errorbar(
+                spot.x[0],
+                spot.y[0],
+                xerr=_bars(spot.x),
+                yerr=_bars(spot.y),
+                color=colour,
+                marker=WORD_MARKERS.get(spot.word, "s"),
+                markersize=11 if spot.chosen else 6,
+                markeredgecolor="#1c2430" if spot.chosen else colour,
+                elinewidth=0.8,
+                alpha=0.95 if spot.front or spot.chosen else 0.55,
+            )
+        named = [s for s in spots if s.chosen or (s.front and len(spots) <= 40)] if len(spots) > 12 else spots
+        for spot in named:
+            axes.annotate(spot.label, (spot.x[0], spot.y[0]), xytext=(5, 4), textcoords="offset points", fontsize=8)
+        line = sorted((spot.x[0], spot.y[0]) for spot in spots if spot.front)
+        axes.plot([x for x, _ in line], [y for _, y in line], color="#1c2430", linewidth=0.8, linestyle=":")
+        axes.set_xlabel(x_label)
+        axes.set_ylabel(y_label)
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+        return str(done(figure))
+
+
+def heat_map(found: HeatMap) -> str:
+    """An ``<svg>`` with one square per combination, its number written in it."""
+    with _figure((max(3.6, 0.9 * len(found.x) + 1.6), max(2.4, 0.5 * len(found.y) + 1.4))) as (figure, axes, done):
+        values = [[math.nan if cell is None else cell for cell in row] for row in found.cells]
+        known = [cell for row in found.cells for cell in row if cell is not None]
+        axes.imshow(values, cmap="cividis", aspect="auto")
+        axes.set_xticks(range(len(found.x)), found.x)
+        axes.set_yticks(range(len(found.y)), found.y)
+        middle = (min(known) + max(known)) / 2
+        for i, row in enumerate(found.cells):
+            for j, cell in enumerate(row):
+                if cell is not None:
+                    ink = "white" if cell < middle else "black"
+                    axes.text(j, i, f"{cell:.2f}", ha="center", va="center", color=ink, fontsize=9)
+        axes.set_title(found.title, loc="left", fontweight="bold")
+        axes.set_xlabel(found.x_label)
+        axes.set_ylabel(found.y_label)
+        return str(done(figure))
+
+
+def _bars(value: tuple[float, float | None, float | None]) -> list[list[float]] | None:
+    mean, low, high = value
+    return None if low is None or high is None else [[max(mean - low, 0.0)], [max(high - mean, 0.0)]]
+
+
+class _figure:  # noqa: N801 - used as a statement, like the context managers of the standard library
+    """A matplotlib figure in the house's style, and what turns it into text."""
+
+    def __init__(self, size: tuple[float, float]) -> None:
+        self.size = size
+
+    def __enter__(self) -> tuple[Any, Any, Any]:
+        import matplotlib as mpl
+
+        mpl.use("svg")
+        import matplotlib.pyplot as plt
+
+        self.context = mpl.rc_context({"svg.hashsalt": "boothlab", "font.size": 10, "svg.fonttype": "none"})
+        self.context.__enter__()
+        self.figure, axes = plt.subplots(figsize=self.size, layout="constrained")
+        return self.figure, axes, _as_text
+
+    def __exit__(self, *problem: object) -> None:
+        import matplotlib.pyplot as plt
+
+        plt.close(self.figure)
+        self.context.__exit__(None, None, None)
+
+
+def _as_text(figure: Any) -> str:
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]

@@ -1,0 +1,130 @@
+"""Which checkpoint of a whole study to take, which ones nothing beats, and what usual numbers would have chosen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from boothlab.evaluation.thresholds import DOMINANCE_MARGIN
+from boothlab.evaluation.verdict_choice import dominated, least_trained, standard_error
+from boothlab.evaluation.verdict_data import Measured
+from boothlab.seeds import derive
+from boothlab.studies.points import COLUMNS, FRECHET, LIKENESS, PROMPT, Column, Point
+
+MOST_CONTESTANTS = 12
+"""So many candidates are tested against each other; the others are left out by their means."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The checkpoint to take for one subject, and why; ``run`` is None where none may be recommended."""
+
+    subject: str
+    run: str | None
+    reason: str
+    front: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Familiar:
+    """What one usual number alone would have chosen, and what the verdict says of that run."""
+
+    column: Column
+    run: str
+    value: float
+    word: str
+
+
+def choose(points: Sequence[Point], subject: str) -> Choice:
+    """The least trained of the best good checkpoints of ``subject``, over all runs.
+
+    Only snapshots that passed every gate are candidates. Those that another one dominates are left out (paired tests,
+    Holm); of the rest the one of fewest steps within one standard error of the highest likeness is taken.
+    """
+    done = [point for point in points if point.subject == subject and point.state == "done"]
+    good = [point.measured() for point in done if point.may_be_chosen]
+    if not good:
+        return Choice(subject, None, _none(done), ())
+    contestants = _contestants(good)
+    random = np.random.default_rng(derive(0, "statistics", "study", subject))
+    beaten = {worse for _, worse in dominated(contestants, random)}
+    front = [found for found in contestants if found.name not in beaten] or contestants
+    prefer = "likeness" if any(found.likeness for found in front) else "prompt following"
+    chosen, best = least_trained(front, "likeness" if prefer == "likeness" else "prompt following")
+    return Choice(subject, chosen.name, _reason(chosen, best, len(good), len(done)), tuple(f.name for f in front))
+
+
+def _contestants(good: Sequence[Measured]) -> list[Measured]:
+    """Candidates worth testing: none that another one beats on both axes by more than the margin, best ones first."""
+    kept = [found for found in good if not any(_clearly(other, found) for other in good)]
+    ranked = sorted(kept, key=lambda found: (-(found.likeness.value if found.likeness else -np.inf), found.step))
+    chosen = {found.name for found in ranked[:MOST_CONTESTANTS]}
+    return [found for found in good if found.name in chosen]
+
+
+def _clearly(other: Measured, found: Measured) -> bool:
+    pairs = [(other.likeness, found.likeness), (other.prompt, found.prompt)]
+    known = [(a.value, b.value) for a, b in pairs if a is not None and b is not None]
+    return len(known) == 2 and all(a - b > DOMINANCE_MARGIN for a, b in known)
+
+
+def _reason(chosen: Measured, best: Measured, good: int, done: int) -> str:
+    said = f"{good} of {done} checkpoints are good."
+    if chosen.likeness is not None and best.likeness is not None:
+        said += f" {chosen.name} has likeness {chosen.likeness.value:.2f}"
+        if chosen.prompt is not None:
+            said += f" and prompt following {chosen.prompt.value:.2f}"
+        if best.name == chosen.name:
+            return said + "; none that may be chosen has a higher likeness."
+        return said + (
+            f". {best.name} has the highest likeness, {best.likeness.value:.2f}, which is within one standard error "
+            f"({standard_error(best.likeness):.2f}), and {chosen.name} took fewer steps."
+        )
+    return said + f" Likeness is not measured; {chosen.name} follows the prompts best with the fewest steps."
+
+
+def _none(done: Sequence[Point]) -> str:
+    if not done:
+        return "No run is finished."
+    words = ", ".join(
+        f"{count} {word or 'not judged'}" for word, count in Counter(p.word for p in done).most_common()
+    )
+    gates = Counter(gate for point in done for gate in point.failed_gates)
+    failed = f" Gates that failed: {', '.join(f'{gate} ({n})' for gate, n in gates.most_common(4))}." if gates else ""
+    return f"None of {len(done)} checkpoints may be recommended: {words}.{failed}"
+
+
+def front(points: Sequence[Point]) -> list[Point]:
+    """The points of one subject that no other one beats on both means: the Pareto front, by likeness."""
+    placed = [p for p in points if p.state == "done" and LIKENESS in p.cells and PROMPT in p.cells]
+
+    def place(point: Point) -> tuple[float, float]:
+        return point.cells[LIKENESS].value, point.cells[PROMPT].value
+
+    kept = [
+        point
+        for point in placed
+        if not any(
+            place(other) != place(point) and all(o >= p for o, p in zip(place(other), place(point), strict=True))
+            for other in placed
+        )
+    ]
+    return sorted(kept, key=place)
+
+
+def familiar(points: Sequence[Point], subject: str) -> list[Familiar]:
+    """The run that LPIPS alone, and that a Fréchet distance alone, would have called best."""
+    done = [point for point in points if point.subject == subject and point.state == "done"]
+    frechet = next((key for key in FRECHET if any(key in point.cells for point in done)), None)
+    found = []
+    for column in COLUMNS:
+        if column.key not in ("lpips", frechet):
+            continue
+        having = [point for point in done if column.key in point.cells]
+        if having:
+            best = min(having, key=lambda point: point.cells[column.key].value)
+            found.append(Familiar(column, best.run, best.cells[column.key].value, best.word))
+    return found

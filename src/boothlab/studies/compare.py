@@ -1,0 +1,176 @@
+"""What the settings of a study do: main effects along each axis, with tests that say what they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from boothlab.seeds import derive
+from boothlab.statistics.comparisons import LEVEL, compare_paired, holm, minimum_detectable
+from boothlab.statistics.intervals import t_interval
+from boothlab.statistics.variance import SEEDS_NEEDED, Components, components
+from boothlab.studies.expand import shown
+from boothlab.studies.points import COLUMNS, Column, Point
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """``b`` against ``a`` on one axis, everything else equal; differences are b − a in the unit of the column.
+
+    ``about`` is "settings" where at least three training seeds stand on both sides: then ``n`` counts seeds, and p is
+    that of a paired t test of the seeds' mean differences. Else it is "checkpoints": ``n`` counts pairs of pictures,
+    p is by sign flips, and nothing is said about another training. ``adjusted`` is Holm's p over all effects of the
+    study. ``detectable`` is the smallest difference that would have been seen with 80 % power.
+    """
+
+    subject: str
+    axis: str
+    column: Column
+    a: str
+    b: str
+    about: str
+    n: int
+    trainings: int
+    difference: float
+    low: float | None
+    high: float | None
+    p: float
+    adjusted: float
+    detectable: float | None
+
+    @property
+    def shown(self) -> bool:
+        """Whether the difference is more than chance, after Holm."""
+        return self.adjusted <= LEVEL
+
+    @property
+    def sentence(self) -> str:
+        """What may be said; never that two are equal."""
+        name = self.axis.rpartition(".")[2]
+        what = f"{self.column.title}: {name} {self.b} against {self.a}"
+        if self.low is None or self.high is None:
+            return f"{what}: {self.difference:+.3g}; one pair can show nothing."
+        numbers = f"{self.difference:+.3g}, 95 % CI {self.low:.3g} to {self.high:.3g}, Holm p = {self.adjusted:.2g}"
+        if not self.shown:
+            least = "" if self.detectable is None else f"; only ≥ {self.detectable:.2g} could have been seen"
+            return f"{what}: no difference found ({numbers}){least}."
+        word = "higher" if self.difference > 0 else "lower"
+        if self.column.better != "neither":
+            word = "better" if word == self.column.better else "worse"
+        about = "" if self.about == "settings" else " These checkpoints only: fewer than 3 training seeds."
+        return f"{what}: {word} ({numbers}).{about}"
+
+
+def effects(points: Sequence[Point]) -> list[Effect]:
+    """Every pair of neighbouring values on every axis, for the two deciding columns, Holm over all of them."""
+    found: list[Effect] = []
+    for subject in dict.fromkeys(point.subject for point in points):
+        own = [point for point in points if point.subject == subject and point.state == "done"]
+        for axis in dict.fromkeys(path for point in own for path in point.values):
+            for a, b in pairwise(_ordered(own, axis)):
+                for column in (column for column in COLUMNS if column.decides):
+                    effect = _effect(subject, axis, column, _pairs(own, axis, a, b))
+                    if effect is not None:
+                        found.append(replace(effect, a=shown(a), b=shown(b)))
+    adjusted = holm([effect.p for effect in found]) if found else []
+    return [
+        replace(effect, adjusted=p, detectable=_detectable(effect, len(found)))
+        for effect, p in zip(found, adjusted, strict=True)
+    ]
+
+
+def _ordered(points: Sequence[Point], axis: str) -> list[Any]:
+    """The values on an axis: numbers by size, all others as they come."""
+    values: list[Any] = []
+    for point in points:
+        if axis in point.values and point.values[axis] not in values:
+            values.append(point.values[axis])
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    return sorted(values) if numbers else values
+
+
+def _pairs(points: Sequence[Point], axis: str, a: Any, b: Any) -> list[tuple[Point, Point]]:
+    """Points that differ on this axis and nowhere else, seed by seed."""
+
+    def place(point: Point) -> str:
+        others = {path: value for path, value in point.values.items() if path != axis}
+        return f"{point.seed} {sorted((path, repr(value)) for path, value in others.items())}"
+
+    second = {place(point): point for point in points if axis in point.values and point.values[axis] == b}
+    first = [point for point in points if axis in point.values and point.values[axis] == a]
+    return [(point, second[place(point)]) for point in first if place(point) in second]
+
+
+def _effect(subject: str, axis: str, column: Column, pairs: Sequence[tuple[Point, Point]]) -> Effect | None:
+    """The effect before Holm; None where the column was not measured on both sides."""
+    pairs = [(a, b) for a, b in pairs if column.key in a.cells and column.key in b.cells]
+    if not pairs:
+        return None
+    by_seed: dict[int, list[float]] = {}
+    for a, b in pairs:
+        by_seed.setdefault(a.seed, []).append(b.cells[column.key].value - a.cells[column.key].value)
+    if len(by_seed) >= SEEDS_NEEDED:
+        each = np.array([np.mean(values) for values in by_seed.values()])
+        mean = t_interval(each)
+        return Effect(
+            subject, axis, column, "", "", "settings", len(each), len(pairs), mean.value, mean.low, mean.high,
+            paired_t(each), 1.0, _spread(each),
+        )  # fmt: skip
+    first, second = (np.concatenate([side[column.key] for side in sides]) for sides in _pictures(pairs))
+    if len(first) != len(second) or not np.isfinite(second - first).any():
+        return None
+    random = np.random.default_rng(derive(0, "statistics", subject, axis, column.key))
+    seen = compare_paired(first, second, random)
+    return Effect(
+        subject, axis, column, "", "", "checkpoints", seen.n, len(pairs), seen.difference, seen.low, seen.high,
+        seen.p, 1.0, _spread((second - first)[np.isfinite(second - first)]),
+    )  # fmt: skip
+
+
+def _pictures(
+    pairs: Sequence[tuple[Point, Point]],
+) -> tuple[list[Mapping[str, NDArray[np.float64]]], list[Mapping[str, NDArray[np.float64]]]]:
+    return [a.pictures for a, _ in pairs], [b.pictures for _, b in pairs]
+
+
+def paired_t(differences: NDArray[np.float64]) -> float:
+    """Two-sided p of the mean of differences (n,), n ≥ 2, by Student's t; 1 or 0 where they do not vary at all.
+
+    Sign flips of three seeds cannot go below 0.25, so the t test stands in their place, and with it the assumption
+    that differences between trainings are about normal. Source: Student 1908.
+    """
+    error = float(differences.std(ddof=1)) / np.sqrt(len(differences))
+    mean = float(differences.mean())
+    if error == 0.0:
+        return float(mean == 0.0)
+    return float(2 * stats.t.sf(abs(mean) / error, len(differences) - 1))
+
+
+def _spread(differences: NDArray[np.float64]) -> float | None:
+    return float(differences.std(ddof=1)) if len(differences) >= 2 else None
+
+
+def _detectable(effect: Effect, comparisons: int) -> float | None:
+    """The smallest difference seen with 80 % power; ``effect.detectable`` holds the SD of the differences so far."""
+    if effect.detectable is None:
+        return None
+    return minimum_detectable(effect.n, comparisons) * effect.detectable
+
+
+def seeds_and_settings(points: Sequence[Point], subject: str) -> list[tuple[Column, Components]]:
+    """How much of each deciding column comes from the setting, how much from the training seed."""
+    found = []
+    for column in (column for column in COLUMNS if column.decides):
+        scores: dict[str, list[float]] = {}
+        for point in points:
+            if point.subject == subject and point.state == "done" and column.key in point.cells:
+                scores.setdefault(point.setting, []).append(point.cells[column.key].value)
+        if scores:
+            found.append((column, components(scores)))
+    return found

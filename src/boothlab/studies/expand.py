@@ -1,0 +1,130 @@
+"""From a study to its runs: every combination and every seed, each with a name and a valid plan. (Torch-free.)"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from boothlab.config.load import apply_override, validate
+from boothlab.errors import PlanError
+from boothlab.plan import RunPlan, relative_to
+from boothlab.studies.plan import NUMBER, SEED, StudyPlan, axis_values, changes, deep
+
+MOST_PROBLEMS = 20
+"""So many problems are listed; more of them say no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One run of a study. ``setting`` names it without its seed, ``values`` are its places on the axes.
+
+    ``values`` maps paths to what stands there; ``number`` is how many photos per subject it trains on, None for all.
+    ``named`` tells a run with a name of its own from a point of the grid.
+    """
+
+    name: str
+    setting: str
+    seed: int
+    values: Mapping[str, Any]
+    number: int | None
+    named: bool
+    plan: RunPlan
+
+
+def expand(study: StudyPlan, tree: dict[str, Any], folder: Path, source: str = "the study") -> tuple[Planned, ...]:
+    """Every run of ``study`` over the base plan ``tree``, in the order of the file, seeds innermost.
+
+    Relative paths among the varied settings start at ``folder``. Raises one PlanError with every problem.
+    """
+    found: list[Planned] = []
+    problems: dict[str, list[str]] = {}
+    for setting, values, named in _settings(study):
+        for seed in study.seeds:
+            name = f"{setting} · seed {seed}" if len(study.seeds) > 1 else setting
+            try:
+                plan, number = _plan(tree, values, seed, study.name)
+                found.append(Planned(name, setting, seed, values, number, named, relative_to(plan, folder)))
+            except PlanError as error:
+                for line in _lines(error):
+                    problems.setdefault(line, []).append(name)
+    if problems:
+        raise PlanError(_told(source, problems))
+    names = [planned.name for planned in found]
+    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if twice:
+        raise PlanError(f"{source}: two runs are called {twice[0]!r}.", "Name the run otherwise.")
+    return tuple(found)
+
+
+def _settings(study: StudyPlan) -> Iterator[tuple[str, dict[str, Any], bool]]:
+    """(name, path → value, whether it has a name of its own) of every setting."""
+    axes = axis_values(study.axes)
+    points: list[dict[str, Any]] = [{}] if study.ridge is None else study.ridge.points()
+    if axes or study.ridge is not None or not study.runs:
+        for point in points:
+            for values in itertools.product(*axes.values()):
+                chosen = {**dict(zip(axes, values, strict=True)), **point}
+                yield label(chosen) or study.name, chosen, False
+    for run in study.runs:
+        yield run.name, changes(run.settings), True
+
+
+def label(values: Mapping[str, Any]) -> str:
+    """A point of the grid in words: ``learning_rate 2e-06, steps_per_photo 100``."""
+    names = [path.split(".") for path in values]
+    short = [parts[-1] if sum(p[-1] == parts[-1] for p in names) == 1 else ".".join(parts[-2:]) for parts in names]
+    return ", ".join(f"{name} {shown(value)}" for name, value in zip(short, values.values(), strict=True))
+
+
+def shown(value: Any) -> str:
+    """A value of an axis, short enough for a table head."""
+    if isinstance(value, Mapping):
+        kind = str(value.get("kind", ""))
+        others = [f"{key} {shown(part)}" for key, part in value.items() if key != "kind"]
+        return " ".join([kind, *([f"({', '.join(others)})"] if others else [])]).strip()
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "[" + ", ".join(shown(part) for part in value) + "]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _plan(tree: dict[str, Any], values: Mapping[str, Any], seed: int, name: str) -> tuple[RunPlan, int | None]:
+    """The plan with ``values`` in it, and the number of photos, which no run plan knows."""
+    own = deep(tree)
+    # Steps are given in one of two ways: the varied one takes the place of the other.
+    for one, other in (("steps", "steps_per_photo"), ("steps_per_photo", "steps")):
+        if f"training.{one}" in values and isinstance(own.get("training"), dict):
+            own["training"].pop(other, None)
+    for path, value in values.items():
+        try:
+            apply_override(own, path.split("."), deep(value))
+        except PlanError as error:
+            raise PlanError("\n  - " + error.message.removeprefix("--set ")) from None
+    apply_override(own, SEED.split("."), seed)
+    photos = own.get("photos")
+    number = photos.pop("number", None) if isinstance(photos, dict) else None
+    if number is not None and (not isinstance(number, int) or isinstance(number, bool) or number < 1):
+        raise PlanError(f"\n  - {NUMBER}: must be a whole number of photos, 1 or more (given: {number!r})")
+    own["name"] = name
+    return validate(RunPlan, own, "the plan"), number
+
+
+def _lines(error: PlanError) -> list[str]:
+    """The single problems that an error lists."""
+    lines = [line.removeprefix("  - ") for line in error.message.split("\n") if line.startswith("  - ")]
+    return lines or [error.message]
+
+
+def _told(source: str, problems: Mapping[str, Sequence[str]]) -> str:
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    lines = [f"{source} has {count}:"]
+    for problem, runs in itertools.islice(problems.items(), MOST_PROBLEMS):
+        more = f" and {len(runs) - 1} more" if len(runs) > 1 else ""
+        lines.append(f"  - {problem} (in {runs[0]}{more})")
+    if len(problems) > MOST_PROBLEMS:
+        lines.append(f"  - and {len(problems) - MOST_PROBLEMS} more")
+    return "\n".join(lines)

@@ -1,0 +1,178 @@
+"""The plan of a study: a run plan, and what is varied in it. (Torch-free.)"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, field_validator, model_validator
+
+from boothlab.config.base import Config
+from boothlab.config.load import apply_override, parse_override, read_toml, validate
+from boothlab.errors import PlanError
+
+NUMBER = "photos.number"
+"""A setting that only studies know: how many of the usable training photos of each subject are trained on."""
+
+SEED = "training.seed"
+
+ONLY_IN_STUDIES = ("plan", "axes", "runs", "ridge", "seeds")
+"""Tables and settings that no run plan has; any of them makes a file a study."""
+
+
+class Named(Config):
+    """One run with a name of its own."""
+
+    name: str = Field(min_length=1, max_length=48)
+    """What it is called in tables and on the page."""
+    settings: dict[str, Any] = {}
+    """What differs from the base plan: tables as in a run plan, or dotted paths in quotes. A table with a ``kind``
+    replaces the whole node; any other changes only what it names."""
+
+
+class Ridge(Config):
+    """A walk along learning rate × steps: what two trainings of equal product have in common is much.
+
+    Each learning rate takes exposure / learning rate steps, rounded, for each exposure. Several exposures put points
+    beside the ridge, which show how steep it is.
+    """
+
+    learning_rates: tuple[float, ...] = Field(min_length=1)
+    """The learning rates to walk through."""
+    exposures: tuple[float, ...] = Field(min_length=1)
+    """Learning rate × steps: 2e-4 is 100 steps at 2e-6."""
+    rate: str = "strategy.learning_rate"
+    """Path of the learning rate."""
+    steps: str = "training.steps_per_photo"
+    """Path of the number of steps: per photo, or ``training.steps`` for all together."""
+
+    @field_validator("learning_rates", "exposures")
+    @classmethod
+    def _positive(cls, values: tuple[float, ...]) -> tuple[float, ...]:
+        if any(value <= 0 for value in values):
+            raise ValueError("every value must be greater than 0")
+        return values
+
+    @model_validator(mode="after")
+    def _one_step_at_least(self) -> Ridge:
+        short = [(e, r) for e in self.exposures for r in self.learning_rates if round(e / r) < 1]
+        if short:
+            exposure, rate = short[0]
+            raise ValueError(f"exposure {exposure:g} at learning rate {rate:g} is less than one step")
+        return self
+
+    def points(self) -> list[dict[str, Any]]:
+        """Path → value of every point."""
+        return [{self.rate: r, self.steps: round(e / r)} for e in self.exposures for r in self.learning_rates]
+
+
+class StudyPlan(Config):
+    """Many runs from one plan: a grid over axes and ridge, named runs, each with every seed."""
+
+    name: str = Field("study", min_length=1, max_length=48)
+    """Name of the study and of its folder."""
+    plan: str | dict[str, Any]
+    """The run plan that everything starts from: written here as tables, or the path of its file."""
+    axes: dict[str, Any] = {}
+    """Dotted path → list of values; the runs are all combinations. ``photos.number``: how many photos to train on."""
+    ridge: Ridge | None = None
+    """A walk along learning rate × steps, combined with the axes."""
+    runs: tuple[Named, ...] = ()
+    """Named runs, beside the grid."""
+    seeds: tuple[int, ...] = Field((0,), min_length=1)
+    """Training seeds of every setting. A statement about a setting needs three."""
+    claims: tuple[str, ...] = ()
+    """What is expected, in words: said on the page before any number."""
+
+    @field_validator("axes")
+    @classmethod
+    def _lists(cls, tree: dict[str, Any]) -> dict[str, Any]:
+        for path, values in axis_values(tree).items():
+            if not isinstance(values, list) or not values:
+                raise ValueError(f"{path} must be a list of values")
+            if any(value in values[:index] for index, value in enumerate(values)):
+                raise ValueError(f"{path} lists a value twice: {values}")
+            if path == SEED:
+                raise ValueError("give training seeds as `seeds`, not as an axis: they are no setting")
+        return tree
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> StudyPlan:
+        names = [run.name for run in self.runs]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"runs must have different names: {', '.join(twice)}")
+        if len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
+            raise ValueError(f"seeds must be different and not negative: {list(self.seeds)}")
+        return self
+
+
+def axis_values(tree: dict[str, Any], path: str = "") -> dict[str, Any]:
+    """Dotted path → what stands there, through tables down to the lists."""
+    found: dict[str, Any] = {}
+    for key, value in tree.items():
+        here = f"{path}.{key}" if path else key
+        found |= axis_values(value, here) if isinstance(value, dict) else {here: value}
+    return found
+
+
+def changes(tree: dict[str, Any], path: str = "") -> dict[str, Any]:
+    """Dotted path → value of the settings of a named run; a table with a ``kind`` stays whole."""
+    found: dict[str, Any] = {}
+    for key, value in tree.items():
+        here = f"{path}.{key}" if path else key
+        deeper = isinstance(value, dict) and value and "kind" not in value
+        found |= changes(value, here) if deeper else {here: value}
+    return found
+
+
+def is_study(path: Path) -> bool:
+    """Whether the file at ``path`` is a study and not a run plan. Raises PlanError when it cannot be read."""
+    return any(name in ONLY_IN_STUDIES for name in read_toml(path))
+
+
+def load_study(path: Path, overrides: tuple[str, ...] | list[str] = ()) -> tuple[StudyPlan, dict[str, Any]]:
+    """The study in a TOML file, and the tree of its base plan with paths taken from the file that holds them.
+
+    Overrides change the base plan. Raises PlanError.
+    """
+    study = validate(StudyPlan, read_toml(path), str(path))
+    folder = path.resolve().parent
+    if isinstance(study.plan, str):
+        file = folder / study.plan
+        if not file.is_file():
+            raise PlanError(
+                f"{path}: plan = {study.plan!r}: there is no such file.", "Paths start at the study's file."
+            )
+        tree, folder = read_toml(file), file.parent
+    else:
+        tree = study.plan
+    tree = anchored(tree, folder)
+    for text in overrides:
+        apply_override(tree, *parse_override(text))
+    return study, tree
+
+
+def anchored(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """A copy of a plan's tree with relative paths taken from ``folder``; what is malformed is left for validation."""
+    found: dict[str, Any] = deep(tree)
+    nodes = [(node, "photos") for node in found.get("subjects", []) if isinstance(node, dict)]
+    for table, key in (("objective", "class_folder"), ("photos", "references")):
+        if isinstance(found.get(table), dict):
+            nodes.append((found[table], key))
+    for node, key in nodes:
+        if isinstance(node.get(key), str):
+            node[key] = str(folder / Path(node[key]).expanduser())
+    base = found.get("base")
+    if isinstance(base, dict) and isinstance(base.get("model"), str):
+        model = base["model"]
+        if model != "toon" and (folder / model).exists():
+            base["model"] = str(folder / model)
+    return found
+
+
+def deep(value: Any) -> Any:
+    """A copy of a JSON tree; only its tables and lists are copied."""
+    if isinstance(value, dict):
+        return {key: deep(part) for key, part in value.items()}
+    return [deep(part) for part in value] if isinstance(value, list) else value

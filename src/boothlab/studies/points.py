@@ -1,0 +1,159 @@
+"""What a study measured: one point per run and subject, read from the run folders' score files. (Torch-free.)"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from boothlab.evaluation.derived import IDENTITY, Scale, Table, identity_scale
+from boothlab.evaluation.scores import Score, interval
+from boothlab.evaluation.verdict_data import Measured, PerPicture
+from boothlab.metrics.metric import Better
+from boothlab.statistics.intervals import Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One number of the study's tables: a metric on pictures of one role against one reference.
+
+    ``decides`` tells the two numbers that a choice stands on; ``familiar`` ones are what other studies print, and
+    decide nothing.
+    """
+
+    key: str
+    title: str
+    metric: str
+    pictures: str
+    reference: str
+    better: Better
+    decides: bool = False
+    familiar: bool = False
+
+
+LIKENESS = "likeness"
+PROMPT = "prompt"
+FRECHET = ("fid", "frechet_alexnet", "frechet_toon_clip")
+"""Fréchet distances, the usual one first; the first that could be computed stands for "what FID says"."""
+
+COLUMNS: tuple[Column, ...] = (
+    Column(LIKENESS, "likeness", "identity", "context", "held_out", "higher", decides=True),
+    Column(PROMPT, "prompt following", "prompt_following", "context", "prompt", "higher", decides=True),
+    Column("likeness_train", "likeness to training photos", "identity", "context", "train", "neither"),
+    Column("background", "background asked for", "background_asked", "context", "prompt", "higher"),
+    Column("face", "face found", "face_found", "context", "none", "higher"),
+    Column("variety", "variety", "lpips_intra", "bare", "none", "higher"),
+    Column("copied", "copies", "copied", "bare", "train", "lower"),
+    Column("memorisation", "memorisation p", "memorisation_p", "bare", "held_out", "neither"),
+    Column("leak", "class face like the subject", "face_pres", "class", "held_out", "lower"),
+    Column("drift", "drift elsewhere", "drift_lpips", "unrelated", "base", "lower"),
+    Column("lpips", "LPIPS to all photos", "lpips_cross", "context", "originals", "lower", familiar=True),
+    *(Column(name, name.replace("_", " "), name, "context", "originals", "lower", familiar=True) for name in FRECHET),
+)
+"""Columns of the table, in order. Likeness is scaled per subject over the whole study: 0 = the base model's people,
+1 = two photos of this person, so that runs with different training photos are on one scale."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One run of the study at its last step, for one subject.
+
+    ``values`` are its places on everything the study varies. ``state`` is "done", "failed" or "not yet", ``reason``
+    why. ``cells`` holds means with 95 % intervals over pictures, ``pictures`` the values behind them, in the order of
+    the evaluation plan, NaN where a picture has none. ``word``, ``findings`` and ``failed_gates`` are the verdict.
+    """
+
+    run: str
+    setting: str
+    seed: int
+    values: Mapping[str, Any]
+    subject: str
+    folder: str
+    snapshot: str
+    step: int
+    photos: int
+    state: str
+    reason: str = ""
+    word: str = ""
+    findings: tuple[str, ...] = ()
+    failed_gates: tuple[str, ...] = ()
+    cells: Mapping[str, Interval] = field(default_factory=dict)
+    pictures: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+
+    @property
+    def may_be_chosen(self) -> bool:
+        """Good, and no gate failed."""
+        return self.word == "good" and not self.failed_gates
+
+    def measured(self) -> Measured:
+        """The point as the rules of choice want it."""
+        return Measured(
+            name=self.run,
+            step=self.step,
+            likeness=self.cells.get(LIKENESS),
+            prompt=self.cells.get(PROMPT),
+            pictures=PerPicture(
+                likeness=tuple(self.pictures.get(LIKENESS, np.zeros(0)).tolist()),
+                prompt=tuple(self.pictures.get(PROMPT, np.zeros(0)).tolist()),
+            ),
+        )
+
+
+def of_subject(scores: Sequence[Score], subject: str, several: bool) -> list[Score]:
+    """The scores of one subject. With several in a run, their names stand behind the references."""
+    if not several:
+        return list(scores)
+    return [
+        replace(score, reference=score.reference.removesuffix(f"/{subject}"))
+        for score in scores
+        if score.reference.endswith(f"/{subject}")
+    ]
+
+
+def study_scale(tables: Sequence[Table]) -> Scale | None:
+    """The likeness scale of one subject over all runs: the mean of the runs' own ends; None where none has one.
+
+    Each run's upper end is how alike its own training photos are to the held-out ones, which differs with the photos.
+    """
+    scales = [scale for scale in map(identity_scale, tables) if scale is not None]
+    if not scales:
+        return None
+    return Scale(
+        float(np.mean([scale.floor for scale in scales])), float(np.mean([scale.ceiling for scale in scales]))
+    )
+
+
+def fill(point: Point, table: Table, scale: Scale | None, shares: frozenset[str]) -> Point:
+    """``point`` with its numbers. Without a scale there is no likeness."""
+    cells: dict[str, Interval] = {}
+    pictures: dict[str, NDArray[np.float64]] = {}
+    for column in COLUMNS:
+        values = table.values(point.snapshot, column.pictures, column.metric, column.reference)
+        if column.metric == IDENTITY:
+            if scale is None:
+                continue
+            values = (values - scale.floor) / (scale.ceiling - scale.floor)
+        present = values[~np.isnan(values)]
+        if not len(present):
+            continue
+        rows = table.cells[(point.snapshot, column.pictures, column.metric, column.reference)]
+        whole = not rows[0].prompt
+        if whole:
+            cells[column.key] = Interval(float(present[0]), None, None, rows[0].n)
+        else:
+            cells[column.key] = interval(present, column.metric in shares)
+            pictures[column.key] = values
+    return replace(point, cells=cells, pictures=pictures)
+
+
+def judged(point: Point, rulings: Sequence[Mapping[str, Any]]) -> Point:
+    """``point`` with the verdict's word on its snapshot, from ``summary.json``."""
+    for ruling in rulings:
+        for found in ruling["verdict"]["judgements"] if ruling["subject"] == point.subject else []:
+            if found["name"] == point.snapshot:
+                failed = tuple(gate["name"] for gate in found["gates"] if gate["state"] == "failed")
+                return replace(point, word=found["word"], findings=tuple(found["findings"]), failed_gates=failed)
+    return point
