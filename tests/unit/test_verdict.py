@@ -102,6 +102,27 @@ def test_findings_beside_the_word() -> None:
     assert alone(likeness=around(0.1), alike=around(0.1)).findings == ()
     assert alone(likeness=around(0.1), alike=None).findings == ()
     assert alone(likeness=around(0.1), faceless=None).findings == ()
+    # Who is half learned is as like the photos as the pictures are like one another.
+    assert alone(likeness=around(0.45), alike=around(0.55)).findings == ()
+
+
+def test_a_background_that_stuck_does_not_explain_photos_learned_by_heart() -> None:
+    glued = alone(glued=Count(18, 20), memorisation=permuted(0.01))
+    assert (glued.word, glued.called) == ("overfitted", "overfitted")
+    assert glued.findings == ("background glued",)
+
+
+def test_a_fall_below_the_base_model_counts_where_pairs_show_it() -> None:
+    random = np.random.default_rng(3)
+    base = random.normal(0.7, 0.05, 20)
+    for spread, state, word in ((0.1, "failed", "overfitted"), (0.6, "not testable", "good")):
+        noise = random.normal(size=20)
+        ours = base - 0.15 + spread * (noise - noise.mean()) / noise.std()
+        pairs = PerPicture((), tuple(ours.tolist()), tuple(base.tolist()))
+        judged = alone(prompt=around(0.55), prompt_base=around(0.7), pictures=pairs)
+        gate = next(gate for gate in judged.gates if gate.name == "prompt following")
+        assert (gate.state, judged.word) == (state, word)
+        assert ("20 pairs do not show a fall, -0.15" in gate.reason) == (state == "not testable")
 
 
 # Gates

@@ -21,7 +21,7 @@ from boothlab.metrics.copies import copy_distances
 from boothlab.metrics.distances import present
 from boothlab.metrics.identity import similarities
 from boothlab.seeds import derive
-from boothlab.statistics.intervals import Interval, t_interval, two_way_bootstrap
+from boothlab.statistics.intervals import Interval, cluster_bootstrap, t_interval, two_way_bootstrap
 from boothlab.statistics.memorisation import Copies, Memorisation, copies, memorisation
 
 FEWEST = 2
@@ -131,9 +131,15 @@ class Measurer:
         return two_way_bootstrap(pairs, random)
 
     def _mean(self, source: str, role: str, metric: str, reference: str) -> Interval | None:
-        values = self.table.values(source, role, metric, reference)
-        values = values[~np.isnan(values)]
-        return t_interval(values) if len(values) else None
+        """Mean over pictures; where prompts have several each, prompts and then their pictures are drawn again."""
+        cell = [s for s in self.table.cells.get((source, role, metric, reference), []) if not np.isnan(s.value)]
+        values, prompts = [score.value for score in cell], [score.prompt for score in cell]
+        if not values:
+            return None
+        if len(values) > len(set(prompts)) > 1:
+            random = np.random.default_rng(derive(self.seed, "statistics", metric, source))
+            return cluster_bootstrap(values, prompts, random)
+        return t_interval(values)
 
     def _faceless(self, name: str) -> Count | None:
         found = np.concatenate([self.table.values(name, role, "face_found", "none") for role in ("context", "bare")])

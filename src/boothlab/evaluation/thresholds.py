@@ -16,7 +16,7 @@ LIKENESS_LEAST = 0.5
 Half-way between "some person" and "two photos of this person". By definition of the scale, not by measurement."""
 
 PROMPT_DROP_MOST = 0.10
-"""How far prompt following may fall below the base model's.
+"""How far prompt following may fall below the base model's; a larger fall counts where the pairs show one.
 
 Set beforehand. For comparison: Ruiz et al. 2023 say that people see a difference of 0.05 in CLIP-T, which was 0.3."""
 
@@ -70,6 +70,12 @@ ALIKE_LEAST = 0.5
 
 With a likeness to the photos below ``LIKENESS_LEAST`` that person is somebody else."""
 
+ALIKE_ABOVE = 0.25
+"""How far that likeness to one another must exceed the likeness to the photos before the person is somebody else.
+
+On six development subjects of toon: 0.6 or more for another person drawn consistently, at most 0.1 for a subject that
+was learned in some pictures and by its sayable looks in the others (docs/verdict.md)."""
+
 IDENTITY_GAP_MOST = 0.30
 """How far likeness to training photos may exceed likeness to held-out ones.
 
@@ -96,5 +102,5 @@ DOMINANCE_MARGIN = 0.05
 DOMINANCE_LEVEL = 0.05
 """Level of "better on one", after Holm over all pairs of candidates and both axes."""
 
-THRESHOLDS_VERSION = 1
+THRESHOLDS_VERSION = 2
 """Counted up whenever a number above changes; stands beside every verdict."""

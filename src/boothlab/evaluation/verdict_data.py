@@ -105,6 +105,7 @@ class Judgement:
     """One snapshot: a word, what else was found, the gates, and the reasons for the word.
 
     ``findings`` are of "background glued", "another subject", "leaks into the class word", "single copies".
+    ``called`` is the one name that says most: a finding that explains the word, or the word.
     """
 
     name: str
@@ -113,14 +114,7 @@ class Judgement:
     findings: tuple[str, ...]
     gates: tuple[Gate, ...]
     reasons: tuple[str, ...]
-
-    @property
-    def called(self) -> str:
-        """The one name that says most: a finding that explains the word, or the word."""
-        for finding, words in (("another subject", ("underfitted",)), ("background glued", ("overfitted",))):
-            if finding in self.findings and self.word in words:
-                return finding
-        return self.word
+    called: str
 
     @property
     def may_be_chosen(self) -> bool:

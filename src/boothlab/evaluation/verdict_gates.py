@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from boothlab.evaluation import thresholds as limit
 from boothlab.evaluation.verdict_data import Count, Gate, Measured
 from boothlab.statistics.comparisons import minimum_detectable
-from boothlab.statistics.intervals import Interval, wilson
+from boothlab.statistics.intervals import Interval, t_interval, wilson
 from boothlab.statistics.memorisation import Memorisation
 
 
@@ -87,22 +89,24 @@ def _prompt(found: Measured) -> Gate:
     drop = found.prompt_base.value - found.prompt.value
     reason = f"prompt following {shown(found.prompt)}, the base model {found.prompt_base.value:.2f}"
     reason += f"; it may lose {limit.PROMPT_DROP_MOST:.2f}"
-    state = "failed" if drop > limit.PROMPT_DROP_MOST + 1e-9 else "passed"
-    smallest = _detectable_drop(found)
-    if state == "passed" and smallest is not None and smallest > limit.PROMPT_DROP_MOST:
-        reason += f"; {found.prompt.n} pairs could only have shown ≥ {smallest:.2f}"
-    return Gate(name, "failed" if state == "failed" else "passed", reason)
+    fell = drop > limit.PROMPT_DROP_MOST + 1e-9
+    changes = _changes(found)
+    if changes is None:
+        return Gate(name, "failed" if fell else "passed", reason)
+    change = t_interval(changes)
+    if fell and change.high is not None and change.high >= 0:
+        return Gate(name, "not testable", f"{reason}; {len(changes)} pairs do not show a fall, {shown(change)}")
+    smallest = minimum_detectable(len(changes)) * float(np.std(changes, ddof=1))
+    if not fell and smallest > limit.PROMPT_DROP_MOST:
+        reason += f"; {len(changes)} pairs could only have shown ≥ {smallest:.2f}"
+    return Gate(name, "failed" if fell else "passed", reason)
 
 
-def _detectable_drop(found: Measured) -> float | None:
-    """The smallest fall of prompt following that the pairs with the base model would show; None without pairs."""
+def _changes(found: Measured) -> list[float] | None:
+    """Prompt following less the base model's, picture by picture; None for fewer than two pairs."""
     ours, base = found.pictures.prompt, found.pictures.prompt_base
     differences = [a - b for a, b in zip(ours, base, strict=False) if not math.isnan(a - b)]
-    if len(differences) < 2 or len(ours) != len(base):
-        return None
-    mean = sum(differences) / len(differences)
-    variance = sum((value - mean) ** 2 for value in differences) / (len(differences) - 1)
-    return minimum_detectable(len(differences)) * math.sqrt(variance)
+    return differences if len(differences) >= 2 and len(ours) == len(base) else None
 
 
 def _diversity(photos: float | None, base: float | None) -> Gate:

@@ -22,7 +22,13 @@ def _judgement(found: Measured, earlier: Sequence[Measured]) -> Judgement:
     passed = gates(found)
     gate = {each.name: each for each in passed}
     word, reasons = _word(found, gate, earlier)
-    return Judgement(found.name, found.step, word, _findings(found, gate), passed, tuple(reasons))
+    findings = _findings(found, gate)
+    called: str = word
+    if word == "underfitted" and "another subject" in findings:
+        called = "another subject"
+    if word == "overfitted" and "background glued" in findings and not _learned_by_heart(found, gate, earlier):
+        called = "background glued"
+    return Judgement(found.name, found.step, word, findings, passed, tuple(reasons), called)
 
 
 def _word(found: Measured, gate: dict[str, Gate], earlier: Sequence[Measured]) -> tuple[Word, list[str]]:
@@ -35,12 +41,8 @@ def _word(found: Measured, gate: dict[str, Gate], earlier: Sequence[Measured]) -
         return "not judged", [gate["likeness"].reason]
     if gate["likeness"].state == "failed":
         return "underfitted", [gate["likeness"].reason]
-    signs = [
-        gate[name].reason
-        for name in ("prompt following", "background", "memorisation")
-        if gate[name].state == "failed"
-    ]
-    signs += _identity_gap(found) + _got_worse(found, earlier)
+    signs = [gate[name].reason for name in ("prompt following", "background") if gate[name].state == "failed"]
+    signs += _learned_by_heart(found, gate, earlier)
     if signs:
         return "overfitted", signs
     return "good", [gate["likeness"].reason] + _untested(gate)
@@ -61,6 +63,12 @@ def _collapsed(found: Measured, gate: dict[str, Gate]) -> list[str]:
     if found.faceless is not None and (wilson(found.faceless.k, found.faceless.n).low or 0.0) > limit.FACELESS_MOST:
         signs.append(gate["faces"].reason)
     return signs
+
+
+def _learned_by_heart(found: Measured, gate: dict[str, Gate], earlier: Sequence[Measured]) -> list[str]:
+    """Signs of overfitting that a background which stuck does not explain."""
+    memorised = [gate["memorisation"].reason] if gate["memorisation"].state == "failed" else []
+    return memorised + _identity_gap(found) + _got_worse(found, earlier)
 
 
 def _identity_gap(found: Measured) -> list[str]:
@@ -152,8 +160,10 @@ def _findings(found: Measured, gate: dict[str, Gate]) -> tuple[str, ...]:
 
 
 def _somebody_else(found: Measured) -> bool:
-    """Faces are found and are one person's, but not this person's."""
+    """Faces are found and are one person's, but not this person's. Who is half learned is as like the photos as the
+    pictures are like one another."""
     if found.likeness is None or found.alike is None or found.faceless is None:
         return False
     faces = found.faceless.share <= limit.FACELESS_MOST
-    return faces and found.likeness.value < limit.LIKENESS_LEAST and found.alike.value >= limit.ALIKE_LEAST
+    one = found.alike.value >= max(limit.ALIKE_LEAST, found.likeness.value + limit.ALIKE_ABOVE)
+    return faces and found.likeness.value < limit.LIKENESS_LEAST and one
