@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -27,10 +28,18 @@ from training_made import make_place, result
 Fresh = Callable[[], Model]
 
 
-@pytest.fixture
-def plan(tiny_sd: Path, tmp_path: Path) -> RunPlan:
+@pytest.fixture(scope="module")
+def plan(tiny_sd: Path, tmp_path_factory: pytest.TempPathFactory) -> RunPlan:
     """Six steps with a checkpoint every second one."""
-    return load_plan(make_place(tmp_path, tiny_sd, steps=6).path / "ada.toml")
+    return load_plan(make_place(tmp_path_factory.mktemp("place"), tiny_sd, steps=6).path / "ada.toml")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(plan: RunPlan, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """What the plan leaves when nothing goes wrong; only to be read."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BOOTHLAB_HOME", str(tmp_path_factory.mktemp("home")))
+        return api.train(plan, tmp_path_factory.mktemp("undisturbed"))
 
 
 def only_run(root: Path) -> Run:
@@ -76,7 +85,9 @@ def test_gradient_that_is_no_number_stops_too(fresh: Fresh) -> None:
     assert all(same(before[name], tensor) for name, tensor in tensors(model).items())
 
 
-def test_a_failed_run_says_why_and_can_be_taken_up(plan: RunPlan, tmp_path: Path, monkeypatch: Any) -> None:
+def test_a_failed_run_says_why_and_can_be_taken_up(
+    plan: RunPlan, undisturbed: Run, tmp_path: Path, monkeypatch: Any
+) -> None:
     from boothlab.training import loop
 
     def fail(step: int, parts: object) -> None:
@@ -93,13 +104,14 @@ def test_a_failed_run_says_why_and_can_be_taken_up(plan: RunPlan, tmp_path: Path
     assert failed.snapshot_steps() == [3], "the snapshot of step 3 was due before the step that failed"
     again = api.train(plan, tmp_path / "runs")
     assert again.status().state == "finished"
-    assert result(again) == result(api.train(plan, tmp_path / "undisturbed"))
+    assert result(again) == result(undisturbed)
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "empty", "no manifest"])
-def test_damaged_newest_checkpoint_is_passed_over(plan: RunPlan, tmp_path: Path, damage: str) -> None:
-    whole = api.train(plan, tmp_path / "undisturbed")
-    run = api.train(plan, tmp_path / "runs")
+def test_damaged_newest_checkpoint_is_passed_over(
+    plan: RunPlan, undisturbed: Run, tmp_path: Path, damage: str
+) -> None:
+    run = Run(shutil.copytree(undisturbed.path, tmp_path / "runs" / undisturbed.path.name))
     assert checkpoint.steps_in(run.checkpoints) == [4, 6]
     spoil(run.checkpoints / "step-000006", damage)
     run.move("running", 6)
@@ -110,8 +122,8 @@ def test_damaged_newest_checkpoint_is_passed_over(plan: RunPlan, tmp_path: Path,
     warnings = [event for event in said if event.code != "identifier"]
     assert [event.code for event in warnings] == ["damaged-checkpoint"]
     assert "step-000006 is damaged" in warnings[0].message
-    assert result(again) == result(whole)
-    assert folder_listing(again.checkpoints) == folder_listing(whole.checkpoints)
+    assert result(again) == result(undisturbed)
+    assert folder_listing(again.checkpoints) == folder_listing(undisturbed.checkpoints)
 
 
 def spoil(folder: Path, damage: str) -> None:
@@ -126,7 +138,7 @@ def spoil(folder: Path, damage: str) -> None:
         (folder / "checkpoint.json").unlink()
 
 
-def test_ctrl_c_keeps_what_was_done(plan: RunPlan, tmp_path: Path) -> None:
+def test_ctrl_c_keeps_what_was_done(plan: RunPlan, undisturbed: Run, tmp_path: Path) -> None:
     def interrupt(event: Event) -> None:
         if isinstance(event, Stepped) and event.step == 3:
             os.kill(os.getpid(), signal.SIGINT)
@@ -137,4 +149,4 @@ def test_ctrl_c_keeps_what_was_done(plan: RunPlan, tmp_path: Path) -> None:
     assert (run.status().state, run.status().step) == ("cancelled", 3)
     assert checkpoint.steps_in(run.checkpoints) == [2, 3], "stopping costs nothing that was computed"
     again = api.train(plan, tmp_path / "runs")
-    assert result(again) == result(api.train(plan, tmp_path / "undisturbed"))
+    assert result(again) == result(undisturbed)
