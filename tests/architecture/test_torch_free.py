@@ -17,15 +17,22 @@ LIGHT = sorted(
     + [
         "boothlab",
         "boothlab.api",
+        "boothlab.api.class_requests",
+        "boothlab.api.forgetting",
         "boothlab.config.load",
         "boothlab.config.show",
+        "boothlab.evaluation.orders",
         "boothlab.evaluation.scores",
+        "boothlab.evaluation.verdict",
         "boothlab.metrics",
         "boothlab.photos.read",
         "boothlab.photos.steps",
+        "boothlab.reports.rating",
         "boothlab.runs.events",
         "boothlab.runs.run",
+        "boothlab.statistics.memorisation",
         "boothlab.strategies",
+        "boothlab.training.class_request",
     ]
 )
 
