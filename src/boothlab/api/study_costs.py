@@ -52,11 +52,10 @@ def costs_of_study(study: Study) -> StudyCost:
     seconds: dict[str, float] = {}
     memory, disk, free_memory, free_disk = 0.0, 0.0, 0.0, 0.0
     drawn: set[str] = set()
-    stems: dict[str, int] = {}
     for trunk in study.shared.trunks:
         resolved = study.of(trunk)
         found = _estimate(study, trunk, resolved, drawn)
-        share = _own_share(trunk, stems)
+        share = trunk.own / trunk.steps
         finished = is_finished(folder_of(study.root, resolved))
         evaluation = found.seconds["evaluation pictures"]
         training = sum(found.seconds.values()) - evaluation - (1 - share) * found.seconds["training"]
@@ -103,13 +102,3 @@ def _estimate(study: Study, trunk: Trunk, resolved: Resolved, drawn: set[str]) -
         pictures=pictures,
     )
     return estimate(plan, counts, speed(plan.base.device, plan.training.num_threads()), study.root)
-
-
-def _own_share(trunk: Trunk, stems: dict[str, int]) -> float:
-    """Which share of its steps a trunk takes itself; ``stems`` remembers how far each stem has been trained."""
-    if trunk.stem is None:
-        return 1.0
-    key = trunk.stem.model_dump_json(exclude={"training": {"steps", "snapshots"}})
-    more = max(0, trunk.branch - stems.get(key, 0))
-    stems[key] = max(stems.get(key, 0), trunk.branch)
-    return (trunk.steps - trunk.branch + more) / trunk.steps

@@ -57,6 +57,7 @@ def subject_view(
         rows=_rows(study, own, choice, columns, gallery),
         spots=_spots(own, choice),
         effects={axis: tuple(lines) for axis, lines in axes.items()},
+        untested=_untested(own),
         spread=tuple(f"{column.title}: {c.sentence}" for column, c in seeds_and_settings(own, name)),
         familiar=_familiar(own, name, choice),
         curves=_curves(own, exposure),
@@ -64,6 +65,13 @@ def subject_view(
         maps=_maps(own, exposure),
         grid=gallery.grid(own, choice),
     )
+
+
+def _untested(points: Sequence[Point]) -> str:
+    """Why no two runs are compared."""
+    if not any(key in point.cells for point in points for key in (LIKENESS, PROMPT)):
+        return "Neither likeness nor prompt following could be measured, so no difference is tested."
+    return "No two finished runs differ in one setting only, so nothing can be said about any setting."
 
 
 def _caution(study: Study, choice: Choice) -> str:

@@ -66,7 +66,10 @@ class GridView:
 
 @dataclass(frozen=True, slots=True)
 class SubjectView:
-    """What the page says about one subject. ``effects`` maps an axis to (sentence, whether it is shown)."""
+    """What the page says about one subject. ``effects`` maps an axis to (sentence, whether it is shown).
+
+    ``untested`` says why there are no effects, where there are none.
+    """
 
     name: str
     chosen: str | None
@@ -76,6 +79,7 @@ class SubjectView:
     rows: tuple[RowView, ...]
     spots: tuple[Spot, ...]
     effects: Mapping[str, tuple[tuple[str, bool], ...]]
+    untested: str
     spread: tuple[str, ...]
     familiar: tuple[str, ...]
     curves: Mapping[str, tuple[Curve, ...]]

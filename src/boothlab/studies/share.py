@@ -7,7 +7,7 @@ falls at the end part from their common stem where it begins to fall.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from boothlab.files import sha256_json
 from boothlab.plan import RunPlan, digest, trunk_digest
@@ -32,21 +32,23 @@ class Member:
 class Trunk:
     """One training that is really done, and the runs that are its snapshots (name → step), in the study's order.
 
-    ``branches`` are the steps up to which a stem under the plan of ``stem`` can be taken over, the last of them this
-    trunk's own; empty where it starts from nothing.
+    Where its rate falls at the end, the first ``branch`` steps are those of ``stem``, a training at the constant rate
+    that others go on from too. ``own`` is how many of all its ``steps`` are taken for it, when the trunks before it
+    are there already.
     """
 
     plan: RunPlan
     inputs: Mapping[str, str]
     steps: int
     members: Mapping[str, int]
+    own: int
     stem: RunPlan | None = None
     branch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """All trainings of a study. It ``executes`` so many steps of those ``asked`` for by all its runs."""
+    """All trainings of a study, in the order they go in. It ``executes`` so many steps of those ``asked`` for."""
 
     trunks: tuple[Trunk, ...]
     executes: int
@@ -58,10 +60,8 @@ def share(members: Sequence[Member]) -> Shared:
     groups: dict[str, list[Member]] = {}
     for member in members:
         groups.setdefault(_group(member), []).append(member)
-    trunks = [_trunk(group) for group in groups.values()]
-    trunks, saved = _with_stems(trunks)
-    executes = sum(trunk.steps for trunk in trunks) - saved
-    return Shared(tuple(trunks), executes, sum(member.steps for member in members))
+    trunks = _with_stems([_trunk(group) for group in groups.values()])
+    return Shared(tuple(trunks), sum(trunk.own for trunk in trunks), sum(member.steps for member in members))
 
 
 def _group(member: Member) -> str:
@@ -79,7 +79,8 @@ def _trunk(group: Sequence[Member]) -> Trunk:
     kept = {step for member in group for step in member.plan.training.snapshot_steps(member.steps)}
     snapshots = tuple(sorted(kept - {longest.steps}))
     plan = with_steps(longest.plan, longest.steps, snapshots)
-    return Trunk(plan, longest.inputs, longest.steps, {member.name: member.steps for member in group})
+    members = {member.name: member.steps for member in group}
+    return Trunk(plan, longest.inputs, longest.steps, members, own=longest.steps)
 
 
 def with_steps(plan: RunPlan, steps: int, snapshots: tuple[int, ...]) -> RunPlan:
@@ -88,27 +89,45 @@ def with_steps(plan: RunPlan, steps: int, snapshots: tuple[int, ...]) -> RunPlan
     return plan.model_copy(update={"training": plan.training.model_copy(update=update)})
 
 
-def _with_stems(trunks: Sequence[Trunk]) -> tuple[list[Trunk], int]:
-    """The trunks whose rate looks ahead on common stems where that saves enough, and the steps saved."""
-    groups: dict[str, list[int]] = {}
+def _with_stems(trunks: Sequence[Trunk]) -> list[Trunk]:
+    """The trunks whose rate looks ahead on common stems where that saves enough; those of one stem stand together."""
+    groups: dict[str, list[Trunk]] = {}
     for index, trunk in enumerate(trunks):
-        if trunk.plan.training.rate.looks_ahead:
-            key = trunk_digest(constant(trunk.plan), dict(trunk.inputs))
-            if key is not None:
-                groups.setdefault(key, []).append(index)
-    found, saved = list(trunks), 0
-    for indices in groups.values():
-        cut = [branch_point(trunks[index].plan.training, trunks[index].steps) for index in indices]
-        gain = sum(cut) - max(cut)
-        if gain < max(1.0, FEWEST_SHARED * sum(trunks[index].steps for index in indices)):
-            continue
-        saved += gain
-        for index, step in zip(indices, cut, strict=True):
-            trunk = trunks[index]
-            kept = tuple(s for s in trunk.plan.training.snapshots if s < step)
-            stem = with_steps(constant(trunk.plan), step, kept) if step else None
-            found[index] = Trunk(trunk.plan, trunk.inputs, trunk.steps, trunk.members, stem, step)
-    return found, saved
+        key = trunk_digest(constant(trunk.plan), dict(trunk.inputs))
+        alone = key is None or not _may_share(trunk, trunks)
+        groups.setdefault(str(index) if alone else f"{key} {trunk.plan.training.snapshot_precision}", []).append(
+            trunk
+        )
+    return [trunk for group in groups.values() for trunk in _on_stem(group)]
+
+
+def _may_share(trunk: Trunk, trunks: Sequence[Trunk]) -> bool:
+    """Whether a stem can be had: the trunk's rate looks ahead, or another's does. An early end forbids it."""
+    if trunk.plan.training.validation.patience is not None:
+        return False
+    return any(other.plan.training.rate.looks_ahead for other in trunks)
+
+
+def _on_stem(group: Sequence[Trunk]) -> list[Trunk]:
+    """A group of equal trainings but for length and fall, shortest first, each from where the one before it ends."""
+    cut = {id(trunk): branch_point(trunk.plan.training, trunk.steps) for trunk in group}
+    ahead = [trunk for trunk in group if trunk.plan.training.rate.looks_ahead]
+    longest = max((trunk for trunk in group if trunk not in ahead), key=lambda trunk: trunk.steps, default=None)
+    sharing = sorted([*ahead, *([longest] if longest else [])], key=lambda trunk: cut[id(trunk)])
+    gain = sum(cut[id(trunk)] for trunk in sharing) - max(cut[id(trunk)] for trunk in sharing)
+    if not ahead or gain < max(1.0, FEWEST_SHARED * sum(trunk.steps for trunk in sharing)):
+        return list(group)
+    kept = {step for trunk in sharing for step in trunk.plan.training.snapshot_steps(trunk.steps)}
+    found, reached = [trunk for trunk in group if trunk not in sharing], 0
+    for trunk in sharing:
+        step = cut[id(trunk)]
+        own = trunk.steps - step + max(0, step - reached)
+        stem = with_steps(constant(trunk.plan), step, tuple(sorted(s for s in kept if s < step)))
+        found.append(
+            replace(trunk, own=own, stem=stem if trunk in ahead else None, branch=step if trunk in ahead else 0)
+        )
+        reached = max(reached, step)
+    return found
 
 
 def constant(plan: RunPlan) -> RunPlan:

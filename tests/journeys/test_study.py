@@ -1,0 +1,164 @@
+"""A study from its file to its page: what is shared is what separate runs give, bit for bit, and made once."""
+
+from __future__ import annotations
+
+import csv
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from boothlab import api
+from boothlab.api.study_reading import trunk_run
+from boothlab.api.study_reporting import Reported
+from boothlab.api.study_resolving import Study, resolve_study
+from boothlab.cli.study import lines_of_study
+from boothlab.files import folder_listing
+from boothlab.runs.events import Extended, Stepped
+from boothlab.runs.run import step_name
+from study_made import base_plan, write_study
+
+DECAY = {"rate": {"kind": "stable_decay", "decay": 2}}
+
+RUNS = [
+    {"name": "short decay", "settings": {"training": {"steps": 6, **DECAY}}},
+    {"name": "long decay", "settings": {"training": {"steps": 8, **DECAY}}},
+]
+
+
+@dataclass(frozen=True)
+class Journey:
+    """A finished study."""
+
+    file: Path
+    home: Path
+    study: Study
+    said: list[str]
+    reported: Reported
+
+    @property
+    def place(self) -> Path:
+        return self.study.place
+
+    def table(self) -> list[dict[str, str]]:
+        with (self.place / "table.csv").open(newline="") as file:
+            return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def journey(tiny_sd: Path, tmp_path_factory: pytest.TempPathFactory) -> Journey:
+    """Constant rates at three lengths and two falling ones, checked, trained, scored, reported."""
+    place = tmp_path_factory.mktemp("study")
+    file = write_study(place, tiny_sd, axes={"training.steps": [2, 4, 6]}, runs=RUNS, claims=["Longer is better."])
+    home = place / "home"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BOOTHLAB_HOME", str(home))
+        study, cost = api.check_study(file, place / "studies")
+        said = lines_of_study(study, cost)
+        reported = api.study(file, place / "studies")
+    return Journey(file, home, study, said, reported)
+
+
+@pytest.fixture(autouse=True)
+def same_home(journey: Journey, own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The journey's own shared results."""
+    monkeypatch.setenv("BOOTHLAB_HOME", str(journey.home))
+
+
+def stepped(run: Any) -> list[int]:
+    """Steps that a run says it took itself, after what it took over."""
+    events = run.events()
+    taken = max((event.step for event in events if isinstance(event, Extended)), default=0)
+    return [event.step for event in events if isinstance(event, Stepped) and event.step > taken]
+
+
+def test_check_says_what_is_executed(journey: Journey) -> None:
+    said = "\n".join(journey.said)
+    # A stem to step 7, with the constant rates on the way, then what is left of the falling ones: 1 of 6 and 1 of 8.
+    assert "executes 9 of 26 steps (35%), in 3 trainings" in said
+    assert "a statement about a setting needs 3 training seeds" in said
+    assert "steps 2 (2), steps 4 (4), steps 6 (6)" in said
+
+
+def test_as_many_steps_are_taken_as_were_said(journey: Journey) -> None:
+    folders = sorted((journey.place / "runs").glob("*/plan.json"))
+    taken = [stepped(api.open_run(path.parent)) for path in folders]
+    assert sum(map(len, taken)) == journey.study.shared.executes == 9
+
+
+def test_shared_results_are_those_of_separate_trainings(journey: Journey, tmp_path: Path) -> None:
+    trunk_of = {name: trunk for trunk in journey.study.shared.trunks for name in trunk.members}
+    for planned in journey.study.runs:
+        alone = api.train(planned.plan, tmp_path / planned.name.replace(" ", "-"))
+        trunk = trunk_of[planned.name]
+        name = step_name(trunk.members[planned.name])
+        mine = folder_listing(trunk_run(journey.study, trunk).snapshots / name)
+        assert len(mine) >= 2
+        assert mine == folder_listing(alone.snapshots / name), planned.name
+
+
+def test_the_base_models_pictures_are_drawn_once(journey: Journey) -> None:
+    pictures = [sorted(path.glob("images/base/ada/*.png")) for path in sorted((journey.place / "runs").iterdir())]
+    drawn = [found for found in pictures if found]
+    assert len(drawn) == 3
+    assert len({tuple(path.read_bytes() for path in found) for found in drawn}) == 1
+    sidecars = {path.stat().st_ino for found in drawn for path in found}
+    assert len(sidecars) == sum(map(len, drawn)), "every run has its own copy"
+
+
+def test_the_table_has_every_run_with_its_numbers(journey: Journey) -> None:
+    rows = journey.table()
+    assert [row["run"] for row in rows] == ["steps 2", "steps 4", "steps 6", "short decay", "long decay"]
+    assert [row["training.steps"] for row in rows] == ["2", "4", "6", "6", "8"]
+    assert {row["state"] for row in rows} == {"done"}
+    # Each run's numbers are those in its own score file.
+    for row, point in zip(rows, journey.reported.points, strict=True):
+        with (journey.place / "runs" / point.folder / "scores.csv").open(newline="") as file:
+            values = [
+                float(score["value"])
+                for score in csv.DictReader(file)
+                if (score["snapshot"], score["metric"], score["pictures"], score["reference"])
+                == (point.snapshot, "lpips_cross", "context", "originals")
+            ]
+        assert len(values) == int(row["lpips_n"]) == 2
+        assert float(row["lpips"]) == pytest.approx(sum(values) / 2, rel=1e-12)
+    assert len({row["lpips"] for row in rows}) == 5
+
+
+def test_the_page_stands_alone_and_says_what_may_be_said(journey: Journey) -> None:
+    page = journey.reported.report.read_text()
+    assert "https://" not in page
+    leads_to = set(re.findall(r'(?:src|[^:]href)="(?!data:|#)([^"]*)"', page))
+    assert leads_to == {"table.csv", "pictures.csv", "effects.csv", "table.md", "table.tex", "study.toml"}
+    assert all((journey.place / name).is_file() for name in leads_to)
+    assert "Longer is better." in page
+    assert "9 of 26 steps" in page
+    assert "Take none of these checkpoints" in page, "random weights draw nobody"
+    assert "a statement about a setting needs 3 training seeds" in page.replace("\n", " ").replace("A st", "a st")
+    assert page.count("data:image/webp") >= 2 * 6
+    assert str(journey.place.parent) not in page.split("Versions and inputs")[0].split("plan.subjects")[0]
+    assert (journey.place / "table.md").read_text().count("\n") == 2 + 5
+    assert (journey.place / "table.tex").read_text().count("\\\\\n") == 1 + 5
+
+
+def test_again_nothing_is_done_and_the_tables_are_the_same(journey: Journey) -> None:
+    before = {name: (journey.place / name).read_bytes() for name in ("table.csv", "pictures.csv", "effects.csv")}
+    events = {path: path.read_bytes() for path in journey.place.glob("runs/*/events.jsonl")}
+    again = api.study(journey.file, journey.place.parent)
+    assert not again.failed
+    assert {name: (journey.place / name).read_bytes() for name in before} == before
+    assert {path: path.read_bytes() for path in journey.place.glob("runs/*/events.jsonl")} == events
+    assert "3 of them are done" in "\n".join(lines_of_study(*api.check_study(journey.file, journey.place.parent)))
+
+
+def test_a_longer_run_added_later_goes_on_from_what_is_there(journey: Journey, tiny_sd: Path, tmp_path: Path) -> None:
+    shutil.copytree(journey.place, tmp_path / "studies" / "rates")
+    plan = base_plan(tiny_sd, journey.file.parent / "photos")
+    file = write_study(tmp_path, tiny_sd, plan=plan, axes={"training.steps": [2, 4, 6, 9]})
+    api.study(file, tmp_path / "studies")
+    study = resolve_study(file, tmp_path / "studies")
+    (trunk,) = study.shared.trunks
+    assert stepped(trunk_run(study, trunk)) == [8, 9], "the stem of the falling rates had reached 7"
