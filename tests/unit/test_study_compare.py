@@ -1,0 +1,208 @@
+"""Effects say what they are about, Holm counts them all, and the choice follows its rules."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from boothlab.evaluation.derived import Table
+from boothlab.evaluation.scores import Score
+from boothlab.reports.study import medals
+from boothlab.reports.study_tables import as_csv, as_latex, as_markdown
+from boothlab.statistics.comparisons import minimum_detectable
+from boothlab.statistics.intervals import Interval
+from boothlab.studies.choose import choose, familiar, front
+from boothlab.studies.compare import effects, paired_t, seeds_and_settings
+from boothlab.studies.points import LIKENESS, PROMPT, Point, fill, study_scale
+from study_made import made_point
+
+RATE = "strategy.learning_rate"
+
+
+def grid(seeds: int, gain: float = 0.3, noise: float = 0.01) -> list[Point]:
+    """Two learning rates × so many seeds; the higher one gains ``gain`` of likeness, prompt following stays."""
+    random = np.random.default_rng(5)
+    found = []
+    for rate in (1e-6, 2e-6):
+        for seed in range(seeds):
+            level = (gain if rate == 2e-6 else 0.0) + random.normal(0, noise)
+            likeness = 0.4 + level + random.normal(0, 0.05, 12)
+            found.append(
+                made_point(
+                    f"{rate} {seed}", {RATE: rate}, seed, likeness, random.normal(0.5, 0.1, 12), setting=str(rate)
+                )
+            )
+    return found
+
+
+def test_three_seeds_speak_about_settings() -> None:
+    points = grid(3)
+    likeness, prompt = effects(points)
+    means = {point.run: point.cells[LIKENESS].value for point in points}
+    each = np.array([means[f"2e-06 {seed}"] - means[f"1e-06 {seed}"] for seed in range(3)])
+    assert (likeness.about, likeness.n, likeness.trainings, likeness.a, likeness.b) == (
+        "settings",
+        3,
+        3,
+        "1e-06",
+        "2e-06",
+    )
+    assert likeness.difference == pytest.approx(each.mean(), rel=1e-12)
+    assert likeness.p == pytest.approx(stats.ttest_1samp(each, 0.0).pvalue, rel=1e-9)
+    assert likeness.adjusted == pytest.approx(2 * likeness.p, rel=1e-12), "two effects, the smaller p doubled"
+    assert likeness.detectable == pytest.approx(minimum_detectable(3, 2) * each.std(ddof=1), rel=1e-12)
+    assert likeness.shown
+    assert not prompt.shown
+    assert likeness.sentence.startswith("likeness: learning_rate 2e-06 against 1e-06: better (+0.")
+    assert "no difference found" in prompt.sentence
+    assert "could have been seen" in prompt.sentence
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_fewer_seeds_speak_about_checkpoints_only(seeds: int) -> None:
+    likeness = effects(grid(seeds))[0]
+    assert (likeness.about, likeness.n, likeness.trainings) == ("checkpoints", 12 * seeds, seeds)
+    assert likeness.shown
+    assert likeness.sentence.endswith("These checkpoints only: fewer than 3 training seeds.")
+
+
+def test_only_what_differs_in_one_setting_is_compared() -> None:
+    points = [
+        made_point("a", {RATE: 1e-6, "training.steps": 10}, likeness=[0.1, 0.2, 0.3]),
+        made_point("b", {RATE: 2e-6, "training.steps": 20}, likeness=[0.1, 0.2, 0.3]),
+    ]
+    assert effects(points) == []
+
+
+def test_neighbours_on_an_axis_are_compared_in_order_of_size() -> None:
+    points = [made_point(str(s), {"training.steps": s}, likeness=[0.1 * s, 0.2, 0.3 * s]) for s in (30, 10, 20)]
+    found = [(effect.a, effect.b) for effect in effects(points) if effect.column.key == LIKENESS]
+    assert found == [("10", "20"), ("20", "30")]
+
+
+def test_failed_runs_are_not_compared() -> None:
+    points = [replace(point, state="failed") for point in grid(3)]
+    assert effects(points) == []
+
+
+def test_seeds_that_do_not_vary_have_a_p_of_0_or_1() -> None:
+    assert paired_t(np.array([0.25, 0.25, 0.25])) == 0.0
+    assert paired_t(np.zeros(3)) == 1.0
+
+
+def test_the_spread_over_seeds_is_said() -> None:
+    (likeness, spread), _ = seeds_and_settings(grid(3), "ada")
+    assert likeness.key == LIKENESS
+    assert spread.between_settings is not None
+    assert spread.between_seeds is not None
+    assert spread.between_settings > 10 * spread.between_seeds
+
+
+def scored(
+    snapshot: str, pictures: str, metric: str, values: list[float], reference: str = "held_out"
+) -> list[Score]:
+    return [
+        Score("r", snapshot, pictures, metric, reference, f"p{k}", str(k), 1, value) for k, value in enumerate(values)
+    ]
+
+
+def test_likeness_is_on_one_scale_over_the_whole_study() -> None:
+    """Two runs draw the same face; their own training photos are unequally alike to the held-out ones."""
+    tables = []
+    for ceiling in (0.6, 0.8):
+        scores = scored("step-000100", "context", "identity", [0.5, 0.5])
+        scores += scored("base", "bare", "identity", [0.2, 0.2]) + scored(
+            "photos", "photos", "identity", [ceiling] * 2
+        )
+        tables.append(Table(scores))
+    scale = study_scale(tables)
+    assert scale is not None
+    assert (scale.floor, scale.ceiling) == (pytest.approx(0.2), pytest.approx(0.7))
+    cells = [fill(made_point("a", {}), table, scale, frozenset()).cells[LIKENESS] for table in tables]
+    assert cells[0] == cells[1]
+    assert cells[0].value == pytest.approx((0.5 - 0.2) / (0.7 - 0.2), rel=1e-12)
+
+
+def test_without_a_scale_there_is_no_likeness() -> None:
+    assert study_scale([Table(scored("step-000100", "context", "identity", [0.5]))]) is None
+
+
+def points_to_choose() -> list[Point]:
+    """A good short run, a good long one hardly better, a copying one best in every number, an underfitted one."""
+    flat = np.linspace(-0.1, 0.1, 20)
+    return [
+        made_point("short", {}, likeness=0.80 + flat, prompt=0.6 + flat, step=100),
+        made_point("long", {}, likeness=0.81 + flat, prompt=0.6 + flat[::-1], step=500),
+        made_point("copier", {}, likeness=0.99 + flat, prompt=0.7 + flat, step=900, word="copying"),
+        made_point("early", {}, likeness=0.2 + flat, prompt=0.8 + flat, step=20, word="underfitted"),
+    ]
+
+
+def test_the_least_trained_good_run_within_one_standard_error_is_taken() -> None:
+    choice = choose(points_to_choose(), "ada")
+    assert choice.run == "short"
+    assert "long has the highest likeness, 0.81" in choice.reason
+    assert "2 of 4 checkpoints are good" in choice.reason
+
+
+def test_a_failed_gate_bars_a_good_run() -> None:
+    points = [
+        replace(point, failed_gates=("leak",)) if point.run == "short" else point for point in points_to_choose()
+    ]
+    assert choose(points, "ada").run == "long"
+
+
+def test_none_is_recommended_where_none_is_good_and_the_reason_counts() -> None:
+    points = [replace(p, word="copying", failed_gates=("copies",)) for p in points_to_choose()]
+    choice = choose(points, "ada")
+    assert choice.run is None
+    assert choice.reason == ("None of 4 checkpoints may be recommended: 4 copying. Gates that failed: copies (4).")
+
+
+def test_the_front_holds_what_no_run_beats() -> None:
+    assert [point.run for point in front(points_to_choose())] == ["early", "copier"]
+
+
+def test_what_the_usual_numbers_would_have_chosen_is_told() -> None:
+    values = {"short": (0.7, 180.0), "copier": (0.6, 150.0), "long": (0.65, 140.0)}
+    points = [
+        replace(
+            point,
+            cells={
+                **point.cells,
+                "lpips": Interval(values[point.run][0], None, None, 20),
+                "frechet_alexnet": Interval(values[point.run][1], None, None, 20),
+            },
+        )
+        for point in points_to_choose()
+        if point.run in values
+    ]
+    found = [(each.column.key, each.run, each.value, each.word) for each in familiar(points, "ada")]
+    assert found == [("lpips", "copier", 0.6, "copying"), ("frechet_alexnet", "long", 140.0, "good")]
+
+
+def test_measured_carries_what_the_rules_want() -> None:
+    found = points_to_choose()[0].measured()
+    assert (found.name, found.step) == ("short", 100)
+    assert found.likeness is not None
+    assert found.likeness.value == pytest.approx(0.8)
+    assert len(found.pictures.prompt) == 20
+    assert PROMPT in points_to_choose()[0].cells
+
+
+def test_the_three_best_of_a_column_are_marked_by_its_direction() -> None:
+    values = [0.3, None, 0.1, 0.2, 0.1, 0.4]
+    assert medals(values, "lower") == ["third", "", "first", "second", "first", ""]
+    assert medals(values, "higher") == ["second", "", "", "third", "", "first"]
+    assert medals(values, "neither") == [""] * 6
+    assert medals([0.5, 0.5], "higher") == ["", ""], "equal values have no best"
+
+
+def test_tables_read_back_and_escape() -> None:
+    head, rows = ["run", "lpips"], [["a_1 & b", 1 / 3], ["c|d", None]]
+    assert as_csv(head, rows) == f"run,lpips\na_1 & b,{1 / 3!r}\nc|d,\n"
+    assert as_markdown(head, rows).splitlines()[2:] == ["| a_1 & b | 0.333 |", "| c\\|d | – |"]
+    assert "a\\_1 \\& b & 0.333 \\\\\n" in as_latex(head, rows)

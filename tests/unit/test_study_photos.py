@@ -1,0 +1,104 @@
+"""One held-out pool per subject: taken out first, the same for every run, never trained on by any."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from boothlab.api.study_resolving import Study, resolve_study
+from boothlab.errors import PlanError
+from photos_made import photo_folder
+from study_made import base_plan, write_study
+
+
+def hashes(study: Study, part: str) -> list[set[str]]:
+    """Per run the source hashes of one part of its photos."""
+    return [{photo.source_hash for photo in getattr(found.sets["ada"], part)} for found in study.resolved]
+
+
+def resolved(tmp_path: Path, tiny_sd: Path, photos: int, plan: dict[str, Any] | None = None, **tree: Any) -> Study:
+    return resolve_study(write_study(tmp_path, tiny_sd, photos, plan, **tree), tmp_path / "studies")
+
+
+def test_fewer_photos_are_a_part_of_more_and_all_are_judged_alike(tiny_sd: Path, tmp_path: Path) -> None:
+    study = resolved(
+        tmp_path, tiny_sd, 12, axes={"photos.number": [2, 5, 9], "photos.framing": ["center", "letterbox"]}
+    )
+    train, held = hashes(study, "train"), hashes(study, "held_out")
+    assert [len(found) for found in train] == [2, 2, 5, 5, 9, 9]
+    assert all(found == held[0] for found in held)
+    assert len(held[0]) == 3, "a quarter of twelve"
+    assert train[0] == train[1]
+    assert train[0] < train[2] < train[4]
+    assert held[0].isdisjoint(set().union(*train))
+
+
+def test_a_single_number_of_photos_leaves_the_pool_as_it_is_with_others(tiny_sd: Path, tmp_path: Path) -> None:
+    one = resolved(tmp_path / "one", tiny_sd, 12, axes={"photos.number": [2]})
+    three = resolved(tmp_path / "three", tiny_sd, 12, axes={"photos.number": [2, 5, 9]})
+    assert hashes(one, "held_out")[0] == hashes(three, "held_out")[0]
+    assert hashes(one, "train")[0] == hashes(three, "train")[0]
+
+
+def test_folders_that_share_photos_share_the_pool(tiny_sd: Path, tmp_path: Path) -> None:
+    photo_folder(tmp_path / "photos", 10, size=(72, 64))
+    (tmp_path / "some").mkdir()
+    for path in sorted((tmp_path / "photos").iterdir())[:6]:
+        shutil.copy(path, tmp_path / "some" / path.name)
+    study = resolved(tmp_path, tiny_sd, 10, axes={"subjects.0.photos": ["photos", "some"]})
+    train, held = hashes(study, "train"), hashes(study, "held_out")
+    assert held[0] == held[1]
+    assert held[0].isdisjoint(train[0] | train[1])
+    assert train[1] < train[0]
+
+
+def test_where_photos_are_not_varied_the_runs_split_is_the_ordinary_one(tiny_sd: Path, tmp_path: Path) -> None:
+    study = resolved(tmp_path, tiny_sd, 12, axes={"training.steps": [2, 4]})
+    assert not (study.place / "held-out").exists()
+    assert study.runs[0].plan.subjects[0].photos == tmp_path / "photos"
+
+
+def test_references_that_are_named_are_the_pool(tiny_sd: Path, tmp_path: Path) -> None:
+    photo_folder(tmp_path / "more", 12, size=(80, 64))
+    for path in sorted((tmp_path / "more").iterdir())[:9]:
+        path.unlink()
+    plan = base_plan(tiny_sd, "photos")
+    plan["photos"]["references"] = "more"
+    study = resolved(tmp_path, tiny_sd, 6, plan, axes={"photos.number": [2, 6]})
+    assert [len(found) for found in hashes(study, "train")] == [2, 6]
+    assert [len(found) for found in hashes(study, "held_out")] == [3, 3]
+
+
+def test_more_photos_than_there_are_is_said(tiny_sd: Path, tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match=r"photos.number = 10, but ada has 9 usable photos to train on"):
+        resolved(tmp_path, tiny_sd, 12, axes={"photos.number": [2, 10]})
+
+
+def test_a_photo_held_out_here_and_trained_on_there_is_refused(tiny_sd: Path, tmp_path: Path) -> None:
+    photo_folder(tmp_path / "photos", 6, size=(72, 64))
+    (tmp_path / "mine").mkdir()
+    shutil.copy(tmp_path / "photos" / "photo-00.png", tmp_path / "mine" / "photo-00.png")
+    photo_folder(tmp_path / "other", 1, size=(90, 64))
+    runs = [
+        {"name": "a", "settings": {"subjects.0.photos": "photos", "photos": {"held_out": 0.0}}},
+        {"name": "b", "settings": {"subjects.0.photos": "other", "photos": {"references": "mine"}}},
+    ]
+    with pytest.raises(
+        PlanError, match=r"1 photos? of ada (is|are) trained on in one run \(a\) and held out in .*\(b\)"
+    ):
+        resolved(tmp_path, tiny_sd, 6, runs=runs)
+
+
+def test_a_prepared_set_cannot_be_cut_down(tiny_sd: Path, tmp_path: Path) -> None:
+    from boothlab import api
+    from boothlab.models.config import Base
+    from boothlab.photos.config import Photos, Screen
+
+    photo_folder(tmp_path / "photos", 6, size=(72, 64))
+    settings = Photos(domain="drawings", screen=Screen(enabled=False))
+    api.prepare(tmp_path / "photos", tmp_path / "set", settings, Base(model=str(tiny_sd)))
+    with pytest.raises(PlanError, match="is a photo set"):
+        resolved(tmp_path, tiny_sd, 6, base_plan(tiny_sd, "set"), axes={"photos.number": [2]})
