@@ -40,7 +40,8 @@ COPY_FACTOR = 0.5
 
 For squared distances such as LPIPS. At 1.0 a model as varied as its photos has 2/(m + 1) of its pictures flagged, and
 one of half the photos' spread all of them; at 0.5 none of either, and every exact copy (60 draws of 20 pictures and
-12 photos with a 1/k spectrum, tests/unit/test_statistics_memorisation.py)."""
+12 photos with a 1/k spectrum, tests/unit/test_statistics_memorisation.py). It rests on the closest pair of photos:
+where two are nearly equal, few copies are seen (docs/verdict.md)."""
 
 COPY_SHARE_MOST = 0.05
 """Share of pictures that may be called copies: one of twenty is shown to the user, two make the gate fail.
@@ -73,8 +74,8 @@ With a likeness to the photos below ``LIKENESS_LEAST`` that person is somebody e
 ALIKE_ABOVE = 0.25
 """How far that likeness to one another must exceed the likeness to the photos before the person is somebody else.
 
-On six development subjects of toon: 0.6 or more for another person drawn consistently, at most 0.1 for a subject that
-was learned in some pictures and by its sayable looks in the others (docs/verdict.md)."""
+On six development subjects of toon: 0.58 or more for another person drawn consistently, at most 0.19 for a subject
+that was learned in some pictures and by its sayable looks in the others (docs/verdict.md)."""
 
 IDENTITY_GAP_MOST = 0.30
 """How far likeness to training photos may exceed likeness to held-out ones.
