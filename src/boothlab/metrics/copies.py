@@ -4,7 +4,7 @@ Two steps. First the part of the photo, or of its mirror image, that the picture
 differences at 24 px, over a fine grid of places and sizes. Then LPIPS (AlexNet) at 64 px between the picture and that
 part. LPIPS alone over a coarse grid misses crops: a part that lies two pixels off is no copy to it. Whole pictures,
 because head crops are worse: two drawings (or photographs) of one person differ little inside the head. 64 px is
-where LPIPS was fitted to people's judgements. Figures: ``scripts/measure_copies.py``; docs/metrics.md.
+where LPIPS was fitted to people's judgements. Figures: ``python -m pretraining.measure_copies``; docs/metrics.md.
 """
 
 from __future__ import annotations

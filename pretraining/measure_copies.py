@@ -1,6 +1,6 @@
 """How well distances tell copies of training photos from new pictures of the same subject, on drawings.
 
-    python scripts/measure_copies.py
+    python -m pretraining.measure_copies
 
 For each of twelve development subjects: twelve photos, and pictures of known kinds. ``new``: the same subject in
 other contexts; ``same``: photos as the built-in autoencoder gives them back; ``mirror``, ``crop``: those mirrored, or
