@@ -102,3 +102,30 @@ def test_a_prepared_set_cannot_be_cut_down(tiny_sd: Path, tmp_path: Path) -> Non
     api.prepare(tmp_path / "photos", tmp_path / "set", settings, Base(model=str(tiny_sd)))
     with pytest.raises(PlanError, match="is a photo set"):
         resolved(tmp_path, tiny_sd, 6, base_plan(tiny_sd, "set"), axes={"photos.number": [2]})
+
+
+def test_named_pools_serve_runs_of_one_and_of_two_subjects(tiny_sd: Path, tmp_path: Path) -> None:
+    photo_folder(tmp_path / "photos", 4, size=(72, 64))
+    photo_folder(tmp_path / "bob", 4, size=(90, 64))
+    photo_folder(tmp_path / "more-ada", 3, size=(64, 72))
+    photo_folder(tmp_path / "more-bob", 3, size=(64, 90))
+    bob = {"name": "bob", "photos": str(tmp_path / "bob"), "identifier": "kilt"}
+    both = [base_plan(tiny_sd, tmp_path / "photos")["subjects"][0], bob]
+    pools = {"ada": "more-ada", "bob": "more-bob"}
+    study = resolved(
+        tmp_path, tiny_sd, 4, runs=[{"name": "a"}, {"name": "mix", "settings": {"subjects": both}}], held_out=pools
+    )
+    alone, mix = study.resolved
+    assert {name: (len(s.train), len(s.held_out)) for name, s in mix.sets.items()} == {"ada": (4, 3), "bob": (4, 3)}
+    assert {p.source_hash for p in alone.sets["ada"].held_out} == {p.source_hash for p in mix.sets["ada"].held_out}
+    assert alone.sets["ada"].content_hash == mix.sets["ada"].content_hash
+
+
+@pytest.mark.parametrize(
+    ("pools", "said"),
+    [({"bob": "photos"}, "held_out.bob: there is no such subject"), ({"ada": "empty"}, "holds no photos")],
+)
+def test_a_pool_that_cannot_be_is_said(pools: dict[str, str], said: str, tiny_sd: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(PlanError, match=said):
+        resolved(tmp_path, tiny_sd, 4, held_out=pools)

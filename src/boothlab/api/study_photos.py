@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,12 +28,15 @@ SELECTIONS = "photos"
 """Folder of the study with the photos that runs train on, where these are not whole folders of the user's."""
 
 
-def settle_photos(runs: Sequence[Planned], place: Path) -> list[Planned]:
+def settle_photos(runs: Sequence[Planned], place: Path, given: Mapping[str, Path] | None = None) -> list[Planned]:
     """The runs with photo folders that keep every subject's pool out and have as many photos as asked.
 
-    Raises PlanError, PhotoError.
+    ``given`` are pools that the study names (subject → folder). Raises PlanError, PhotoError.
     """
-    pools = {name: _pool(name, runs, place) for name in _varied(runs)}
+    given = given or {}
+    _all_known(runs, given)
+    pools = {name: _given_pool(folder, place / HELD_OUT / name) for name, folder in given.items()}
+    pools |= {name: _pool(name, runs, place) for name in _varied(runs) if name not in given}
     pools = {name: hashes for name, hashes in pools.items() if hashes}
     found: dict[str, RunPlan] = {}
     settled = []
@@ -45,6 +48,25 @@ def settle_photos(runs: Sequence[Planned], place: Path) -> list[Planned]:
         own = {name: getattr(found[key], name) for name in parts}
         settled.append(replace(planned, plan=planned.plan.model_copy(update=own)))
     return settled
+
+
+def _all_known(runs: Sequence[Planned], given: Mapping[str, Path]) -> None:
+    """Raises PlanError for a pool of nobody, and for one beside ``photos.references``."""
+    names = {subject.name for planned in runs for subject in planned.plan.subjects}
+    unknown = sorted(given.keys() - names)
+    if unknown:
+        raise PlanError(f"held_out.{unknown[0]}: there is no such subject; there are {', '.join(sorted(names))}.")
+    if given and any(planned.plan.photos.references is not None for planned in runs):
+        raise PlanError("held_out and photos.references both name held-out photos.", "Leave photos.references out.")
+
+
+def _given_pool(folder: Path, target: Path) -> frozenset[str]:
+    """Hashes of the photos in ``folder``, which are copied to ``target``."""
+    files = list_folder(folder).photos
+    if not files:
+        raise PlanError(f"The folder of held-out photos {folder} holds no photos.")
+    _fill(target, files)
+    return frozenset(sha256_file(path) for path in files)
 
 
 def _varied(runs: Sequence[Planned]) -> list[str]:

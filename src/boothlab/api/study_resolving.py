@@ -50,7 +50,9 @@ def resolve_study(file: Path, root: Path, overrides: Sequence[str] = (), progres
     """The study in ``file``; its folder is below ``root``. Raises PlanError, PhotoError, NoWeights."""
     study, tree = load_study(file, list(overrides))
     place = (root / safe_name(study.name)).absolute()
-    runs = settle_photos(expand(study, tree, file.resolve().parent, str(file)), place)
+    folder = file.resolve().parent
+    given = {name: folder / Path(pool).expanduser() for name, pool in study.held_out.items()}
+    runs = settle_photos(expand(study, tree, folder, str(file)), place, given)
     resolved = resolve_all(runs, progress)
     never_both(runs, resolved)
     members = [

@@ -55,9 +55,8 @@ def lines_of_study(study: Study, cost: StudyCost) -> list[str]:
     runs, shared = study.runs, study.shared
     settings = len({planned.setting for planned in runs})
     seeds = len(study.plan.seeds)
-    lines = [
-        f"study     {study.plan.name}: {len(runs)} runs, {settings} settings × {seeds} training seeds"
-    ]
+    times = "1 training seed" if seeds == 1 else f"{seeds} training seeds"
+    lines = [f"study     {study.plan.name}: {len(runs)} runs, {settings} settings × {times}"]
     if seeds < 3:
         lines.append(
             "          a statement about a setting needs 3 training seeds; this study can compare checkpoints"

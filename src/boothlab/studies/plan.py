@@ -16,7 +16,7 @@ NUMBER = "photos.number"
 
 SEED = "training.seed"
 
-ONLY_IN_STUDIES = ("plan", "axes", "runs", "ridge", "seeds")
+ONLY_IN_STUDIES = ("plan", "axes", "runs", "ridge", "seeds", "held_out", "claims")
 """Tables and settings that no run plan has; any of them makes a file a study."""
 
 
@@ -81,6 +81,9 @@ class StudyPlan(Config):
     """Named runs, beside the grid."""
     seeds: tuple[int, ...] = Field((0,), min_length=1)
     """Training seeds of every setting. A statement about a setting needs three."""
+    held_out: dict[str, str] = {}
+    """Subject → folder of photos that no run trains on and all are judged by. Left out, they are drawn from the
+    subject's photos before any selection among them is made."""
     claims: tuple[str, ...] = ()
     """What is expected, in words: said on the page before any number."""
 
