@@ -30,7 +30,7 @@ def test_a_grid_is_every_combination_with_every_seed() -> None:
     assert [(r.plan.strategy.learning_rate, r.plan.training.steps, r.plan.training.seed) for r in runs] == [
         (lr, steps, seed) for lr in (1e-6, 2e-6) for steps in (10, 20) for seed in (0, 1)
     ]
-    assert runs[1].name == "learning_rate 1e-06, steps 10 · seed 1"
+    assert runs[1].name == "learning rate 1e-06, steps 10 · seed 1"
     assert runs[1].setting == runs[0].setting
 
 

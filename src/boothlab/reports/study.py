@@ -107,11 +107,15 @@ class StudyInfo:
 
 
 def medals(values: Sequence[float | None], better: str) -> list[str]:
-    """The class of each value: the three best differing ones of a column; none where no direction is better."""
+    """The class of each value: the three best differing ones of a column; none where no direction is better.
+
+    A value that a third of the runs or more share is no distinction.
+    """
     if better == "neither":
         return [""] * len(values)
     ranked = sorted({value for value in values if value is not None}, reverse=better == "higher")
     places = dict(zip(ranked, MEDALS, strict=False)) if len(ranked) > 1 else {}
+    places = {value: medal for value, medal in places.items() if values.count(value) <= max(1, len(values) // 3)}
     return ["" if value is None else places.get(value, "") for value in values]
 
 

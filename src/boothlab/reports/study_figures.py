@@ -13,6 +13,9 @@ from boothlab.reports.figures import COLOURS
 WORD_COLOURS = {"good": "#2f7d4f", "underfitted": "#5b6675", "overfitted": "#c2571a", "copying": "#a11d33"}
 """Colours of the verdict's words; all others are blue. The marker's shape says the same."""
 
+MOST_BARS = 8
+"""With more runs only those on the front and the chosen one have their intervals drawn."""
+
 WORD_MARKERS = {"good": "o", "underfitted": "v", "overfitted": "^", "copying": "X"}
 
 
@@ -42,14 +45,15 @@ class HeatMap:
 
 def pareto(spots: Sequence[Spot], x_label: str, y_label: str) -> str:
     """An ``<svg>`` with one mark per run, 95 % intervals, and the front as a line."""
-    with _figure((7.0, 4.6)) as (figure, axes, done):
+    named = [spot for spot in spots if spot.chosen or spot.front]
+    with _figure((9.0, 4.4)) as (figure, axes, done):
         for spot in spots:
             colour = WORD_COLOURS.get(spot.word, COLOURS[0])
             axes.errorbar(
                 spot.x[0],
                 spot.y[0],
-                xerr=_bars(spot.x),
-                yerr=_bars(spot.y),
+                xerr=_bars(spot.x) if spot in named or len(spots) <= MOST_BARS else None,
+                yerr=_bars(spot.y) if spot in named or len(spots) <= MOST_BARS else None,
                 color=colour,
                 marker=WORD_MARKERS.get(spot.word, "s"),
                 markersize=11 if spot.chosen else 6,
@@ -57,7 +61,6 @@ def pareto(spots: Sequence[Spot], x_label: str, y_label: str) -> str:
                 elinewidth=0.8,
                 alpha=0.95 if spot.front or spot.chosen else 0.55,
             )
-        named = [s for s in spots if s.chosen or (s.front and len(spots) <= 40)] if len(spots) > 12 else spots
         for spot in named:
             axes.annotate(spot.label, (spot.x[0], spot.y[0]), xytext=(5, 4), textcoords="offset points", fontsize=8)
         line = sorted((spot.x[0], spot.y[0]) for spot in spots if spot.front)

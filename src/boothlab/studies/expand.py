@@ -73,9 +73,10 @@ def _settings(study: StudyPlan) -> Iterator[tuple[str, dict[str, Any], bool]]:
 
 
 def label(values: Mapping[str, Any]) -> str:
-    """A point of the grid in words: ``learning_rate 2e-06, steps_per_photo 100``."""
+    """A point of the grid in words: ``learning rate 2e-06, steps per photo 100``."""
     names = [path.split(".") for path in values]
     short = [parts[-1] if sum(p[-1] == parts[-1] for p in names) == 1 else ".".join(parts[-2:]) for parts in names]
+    short = [name.replace("_", " ") for name in short]
     return ", ".join(f"{name} {shown(value)}" for name, value in zip(short, values.values(), strict=True))
 
 
