@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from boothlab.config.show import to_toml
+from boothlab.files import folder_listing
+from boothlab.runs.run import Run
 from boothlab.statistics.intervals import t_interval
 from boothlab.studies.points import LIKENESS, PROMPT, Point
+from command_line import start
 from photos_made import photo_folder
 
 
@@ -52,3 +61,56 @@ def made_point(
     facts = {"setting": run, "subject": "ada", "folder": "f", "snapshot": "step-000100", "step": 100, "photos": 6}
     facts |= {"state": "done", "word": "good", **more}
     return Point(run=run, seed=seed, values=values, cells=cells, pictures=pictures, **facts)
+
+
+TABLES = ("table.csv", "pictures.csv", "effects.csv", "choices.json", "table.md", "table.tex")
+
+AXES = {"strategy.learning_rate": [1e-3, 1e-2], "training.steps": [3, 6]}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder with a study file."""
+
+    path: Path
+    options: tuple[str, ...] = ()
+
+    @property
+    def study(self) -> Path:
+        return self.path / "studies" / "rates"
+
+    def begin(self) -> BaseProcess:
+        out, err = self.path / "out.txt", self.path / "err.txt"
+        return start("study", "study.toml", *self.options, home=self.path / "home", cwd=self.path, out=out, err=err)
+
+    def finish(self, expected: int = 0) -> None:
+        process = self.begin()
+        process.join(240)
+        assert process.exitcode == expected, (self.path / "err.txt").read_text()
+
+    def result(self) -> dict[str, Any]:
+        """Everything that must not depend on what the study went through."""
+        runs = [Run(path.parent) for path in sorted(self.study.glob("runs/*/plan.json"))]
+        return {
+            "tables": {name: (self.study / name).read_bytes() for name in TABLES},
+            "weights": {run.name: folder_listing(run.snapshots) for run in runs},
+            "states": {run.name: run.status().state for run in runs},
+        }
+
+    def kill_when(self, due: Callable[[], bool], how: signal.Signals = signal.SIGKILL) -> int | None:
+        """Start it, send ``how`` as soon as ``due``; the exit code, or None when it came to its end before."""
+        process = self.begin()
+        assert process.pid is not None
+        while process.is_alive():
+            if due():
+                os.kill(process.pid, how)
+                process.join(240)
+                return process.exitcode
+            time.sleep(0.02)
+        assert process.exitcode == 0, (self.path / "err.txt").read_text()
+        return None
+
+
+def make(path: Path, model: Path, **study: Any) -> Place:
+    write_study(path, model, **{"axes": AXES, **study})
+    return Place(path)

@@ -8,70 +8,15 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
 
 import pytest
 from filelock import FileLock
 
-from boothlab.files import folder_listing, read_json
-from boothlab.runs.run import Run
-from command_line import boothlab, start
-from study_made import write_study
+from boothlab.files import read_json
+from command_line import boothlab
+from study_made import Place, make
 from training_made import only_message
-
-TABLES = ("table.csv", "pictures.csv", "effects.csv", "choices.json", "table.md", "table.tex")
-
-AXES = {"strategy.learning_rate": [1e-3, 1e-2], "training.steps": [3, 6]}
-
-
-@dataclass(frozen=True)
-class Place:
-    """A folder with a study file."""
-
-    path: Path
-
-    @property
-    def study(self) -> Path:
-        return self.path / "studies" / "rates"
-
-    def begin(self) -> BaseProcess:
-        out, err = self.path / "out.txt", self.path / "err.txt"
-        return start("study", "study.toml", home=self.path / "home", cwd=self.path, out=out, err=err)
-
-    def finish(self, expected: int = 0) -> None:
-        process = self.begin()
-        process.join(240)
-        assert process.exitcode == expected, (self.path / "err.txt").read_text()
-
-    def result(self) -> dict[str, Any]:
-        """Everything that must not depend on what the study went through."""
-        runs = [Run(path.parent) for path in sorted(self.study.glob("runs/*/plan.json"))]
-        return {
-            "tables": {name: (self.study / name).read_bytes() for name in TABLES},
-            "weights": {run.name: folder_listing(run.snapshots) for run in runs},
-            "states": {run.name: run.status().state for run in runs},
-        }
-
-    def kill_when(self, due: Callable[[], bool], how: signal.Signals = signal.SIGKILL) -> int | None:
-        """Start it, send ``how`` as soon as ``due``; the exit code, or None when it came to its end before."""
-        process = self.begin()
-        assert process.pid is not None
-        while process.is_alive():
-            if due():
-                os.kill(process.pid, how)
-                process.join(240)
-                return process.exitcode
-            time.sleep(0.02)
-        assert process.exitcode == 0, (self.path / "err.txt").read_text()
-        return None
-
-
-def make(path: Path, model: Path, **study: Any) -> Place:
-    write_study(path, model, **{"axes": AXES, **study})
-    return Place(path)
 
 
 @pytest.fixture(scope="module")

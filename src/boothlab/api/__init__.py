@@ -193,11 +193,20 @@ def check(plan: RunPlan, root: Path = RUNS, progress: Progress = silent) -> Chec
     return check_plan(plan, root, progress)
 
 
-def study(file: Path, root: Path = STUDIES, overrides: Sequence[str] = (), progress: Progress = silent) -> Reported:
-    """Train and score every run of the study in ``file``, and write its report; failed runs do not stop the others."""
+def study(
+    file: Path,
+    root: Path = STUDIES,
+    overrides: Sequence[str] = (),
+    progress: Progress = silent,
+    ray: str | None = None,
+) -> Reported:
+    """Train and score every run of the study in ``file``, and write its report; failed runs do not stop the others.
+
+    ``ray`` is the address of a Ray cluster that does the trainings ("auto" for this machine's).
+    """
     from boothlab.api.study_reporting import study_and_report
 
-    return study_and_report(file, root, overrides, progress)
+    return study_and_report(file, root, overrides, progress, ray)
 
 
 def check_study(

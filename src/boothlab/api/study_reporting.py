@@ -41,15 +41,22 @@ class Reported:
         return tuple(outcome for outcome in self.outcomes if outcome.reason)
 
 
-def study_and_report(file: Path, root: Path, overrides: Sequence[str] = (), progress: Progress = silent) -> Reported:
-    """Every run of the study in ``file`` trained and scored, and its report written.
+def study_and_report(
+    file: Path, root: Path, overrides: Sequence[str] = (), progress: Progress = silent, ray: str | None = None
+) -> Reported:
+    """Every run of the study in ``file`` trained and scored, here or on the Ray cluster ``ray``; then its report.
 
     Failed trainings are tried again by the next call. Raises PlanError before anything is trained, RunBusy when
     another process works on the study, Cancelled after Ctrl-C, NoSpace on a full disk.
     """
     study = resolve_study(file, root, overrides, progress)
     with held(study.place):
-        studied = go_through(study, progress)
+        if ray is None:
+            studied = go_through(study, progress)
+        else:
+            from boothlab.api.study_ray import go_through_on_ray
+
+            studied = go_through_on_ray(study, ray, progress)
         points = report_study(studied)
     return Reported(study.place / "report.html", studied.outcomes, points)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,18 +62,28 @@ def go_through(study: Study, progress: Progress = silent, listen: Listen = lambd
     for index, trunk in enumerate(study.shared.trunks):
         resolved = study.of(trunk)
         with clock.turn(index, trunk.steps, listen) as heard:
-            run, stage, reason = _one(study, trunk, resolved, drawn, progress, heard)
+            run, stage, reason = train_and_score(study, trunk, resolved, drawn, progress, heard)
         outcomes.append(Outcome(run.name if run else "", tuple(trunk.members), stage, reason))
-        write_json(study.place / OUTCOMES, {"format": 1, "outcomes": [_tree(found) for found in outcomes]})
+        note(study, outcomes)
     return Studied(study, tuple(outcomes))
+
+
+def note(study: Study, outcomes: Sequence[Outcome]) -> None:
+    """Write down what became of the trainings so far."""
+    write_json(study.place / OUTCOMES, {"format": 1, "outcomes": [_tree(found) for found in outcomes]})
 
 
 def _tree(found: Outcome) -> dict[str, object]:
     return {"folder": found.folder, "runs": list(found.runs), "stage": found.stage, "reason": found.reason}
 
 
-def _one(
-    study: Study, trunk: Trunk, resolved: Resolved, drawn: Drawn, progress: Progress, listen: Listen
+def train_and_score(
+    study: Study,
+    trunk: Trunk,
+    resolved: Resolved,
+    drawn: Drawn,
+    progress: Progress = silent,
+    listen: Listen = lambda e: None,
 ) -> tuple[Run | None, str, str]:
     """Train and score one trunk; its folder, and where and why it failed. What was trained is scored in any case."""
     made: list[Run] = []

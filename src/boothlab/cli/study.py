@@ -24,6 +24,9 @@ def study(
         typer.Option("--set", help="Change a setting of the base plan: path=value. May be repeated."),
     ] = None,
     studies: Annotated[Path, typer.Option(help="Folder for study folders.")] = STUDIES,
+    ray: Annotated[
+        str | None, typer.Option(help="Address of a Ray cluster that does the trainings; auto: this machine's.")
+    ] = None,
 ) -> None:
     """Train and score all runs of a study, sharing what they have in common, and write its report.
 
@@ -37,7 +40,7 @@ def study(
     from boothlab.errors import PartialStudy
 
     with progress_screen() as progress:
-        found = api.study(plan, studies, set_ or [], progress)
+        found = api.study(plan, studies, set_ or [], progress, ray)
     say(str(found.report))
     if found.failed:
         lines = [f"{', '.join(outcome.runs)}: {outcome.stage} failed: {outcome.reason}" for outcome in found.failed]

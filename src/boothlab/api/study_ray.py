@@ -1,0 +1,123 @@
+"""The same study on a Ray cluster: one task per training; Ray places, watches and retries them.
+
+Run folders lie on storage that all nodes share under one path; a task whose worker dies is started again by Ray and
+goes on from its checkpoint. Every training keeps the threads of its plan, so the scores are those of one machine.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import Any
+
+from boothlab.api.study_costs import folder_of, is_finished
+from boothlab.api.study_resolving import Study
+from boothlab.api.study_sharing import Drawn
+from boothlab.api.studying import Outcome, Studied, note, train_and_score
+from boothlab.errors import MachineError
+from boothlab.progress import Progress, silent
+from boothlab.studies.share import Trunk
+
+RETRIES = 3
+"""How often a training whose worker died is started again; what it had saved is not lost."""
+
+POLL_SECONDS = 2.0
+
+
+def go_through_on_ray(study: Study, address: str, progress: Progress = silent) -> Studied:
+    """Every training of a resolved study as a task of the cluster at ``address``.
+
+    "auto" is the cluster that this machine belongs to, or a new one of this machine alone. The caller holds the
+    study's folder. Raises MachineError where Ray is not installed or the cluster does not answer.
+    """
+    ray = connected(address)
+    try:
+        task = ray.remote(_task)
+        given = ray.put(study)
+        waiting: dict[Any, int] = {}
+        last: dict[str, Any] = {}
+        for index, trunk in enumerate(study.shared.trunks):
+            # Trainings on one stem go one after the other: each starts from where the one before it ended.
+            before = [last[key] for key in _stem(trunk) if key in last]
+            placed = task.options(**resources(trunk), max_retries=RETRIES)
+            reference = placed.remote(given, index, *before)
+            waiting[reference] = index
+            last |= {key: reference for key in _stem(trunk)}
+        outcomes: dict[int, Outcome] = {}
+        while waiting:
+            done, _ = ray.wait(list(waiting), num_returns=1, timeout=POLL_SECONDS)
+            for reference in done:
+                index = waiting.pop(reference)
+                outcomes[index] = _outcome(ray, reference, study.shared.trunks[index])
+                note(study, [outcomes[k] for k in sorted(outcomes)])
+            progress("trainings", len(outcomes), len(study.shared.trunks))
+    finally:
+        ray.shutdown()
+    return Studied(study, tuple(outcomes[k] for k in sorted(outcomes)))
+
+
+def connected(address: str) -> Any:
+    """Ray, connected to a cluster."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        ray = importlib.import_module("ray")
+    except ImportError:
+        raise MachineError("Ray is not installed.", "Install it: pip install ray") from None
+    names = ("BOOTHLAB_HOME",)
+    environment = {name: os.environ[name] for name in names if name in os.environ}
+    options: dict[str, Any] = {
+        "runtime_env": {"env_vars": environment},
+        "log_to_driver": False,
+        "logging_level": "ERROR",
+    }
+    try:
+        try:
+            ray.init(address=address, **options)
+        except ConnectionError:
+            if address != "auto":
+                raise
+            ray.init(include_dashboard=False, **options)
+    except (ConnectionError, RuntimeError, OSError) as error:
+        raise MachineError(
+            f"The Ray cluster {address} does not answer: {error}.", "Start it: ray start --head"
+        ) from error
+    return ray
+
+
+def resources(trunk: Trunk) -> dict[str, Any]:
+    """What a training needs of a node: its plan's threads, and a GPU to itself where it uses one."""
+    return {"num_cpus": trunk.plan.training.num_threads(), "num_gpus": int(trunk.plan.base.device == "cuda")}
+
+
+def _stem(trunk: Trunk) -> list[str]:
+    """What the trainings of one stem have in common; a training that shares none has nothing to wait for."""
+    if trunk.own == trunk.steps and trunk.stem is None:
+        return []
+    plan = trunk.plan.model_dump_json(include={"subjects", "photos", "base", "strategy", "objective"})
+    return [f"{plan}{trunk.plan.training.seed}{trunk.plan.training.batch_size}"]
+
+
+def _task(study: Study, index: int, *before: Any) -> tuple[str, str, str]:
+    """In a worker: train and score one trunk; folder, stage and reason as in :class:`Outcome`."""
+    import torch
+
+    trunk = study.shared.trunks[index]
+    torch.set_num_threads(trunk.plan.training.num_threads())
+    drawn = Drawn()
+    for other in study.shared.trunks:
+        resolved = study.of(other)
+        run = folder_of(study.root, resolved)
+        if is_finished(run):
+            drawn.add(run, resolved.plan, resolved.inputs)
+    run_made, stage, reason = train_and_score(study, trunk, study.of(trunk), drawn)
+    return (run_made.name if run_made else ""), stage, reason
+
+
+def _outcome(ray: Any, reference: Any, trunk: Trunk) -> Outcome:
+    """What became of a task; one whose worker died too often is a training that failed."""
+    try:
+        folder, stage, reason = ray.get(reference)
+    except ray.exceptions.RayError as error:
+        last = str(error).strip().splitlines()[-1]
+        return Outcome("", tuple(trunk.members), "training", f"its worker was lost: {last}")
+    return Outcome(folder, tuple(trunk.members), stage, reason)
