@@ -15,7 +15,8 @@ from boothlab.reports.study_tables import as_csv, as_latex, as_markdown
 from boothlab.statistics.comparisons import minimum_detectable
 from boothlab.statistics.intervals import Interval
 from boothlab.studies.choose import choose, familiar, front
-from boothlab.studies.compare import effects, paired_t, seeds_and_settings
+from boothlab.studies.compare import claims_tested, effects, paired_t, seeds_and_settings
+from boothlab.studies.plan import Claim
 from boothlab.studies.points import LIKENESS, PROMPT, Point, fill, study_scale
 from study_made import made_point
 
@@ -206,3 +207,27 @@ def test_tables_read_back_and_escape() -> None:
     assert as_csv(head, rows) == f"run,lpips\na_1 & b,{1 / 3!r}\nc|d,\n"
     assert as_markdown(head, rows).splitlines()[2:] == ["| a_1 & b | 0.333 |", "| c\\|d | – |"]
     assert "a\\_1 \\& b & 0.333 \\\\\n" in as_latex(head, rows)
+
+
+def test_claims_hold_fail_or_stay_undecided() -> None:
+    higher = Claim(say="more helps", axis=RATE, at=2e-6, than=1e-6)
+    lower = Claim(say="less helps", axis=RATE, at=1e-6, than=2e-6)
+    prompt = Claim(say="prompts suffer", axis=RATE, at=1e-6, than=2e-6, column="prompt")
+    other = Claim(say="photos help", axis="photos.number", at=13, than=6)
+    found = claims_tested(grid(4), [higher, "in words", lower, prompt, other])
+    assert [(t.say, t.state) for t in found] == [
+        ("more helps", "holds"),
+        ("in words", "not tested"),
+        ("less helps", "fails"),
+        ("prompts suffer", "undecided"),
+        ("photos help", "undecided"),
+    ]
+    assert "4 seeds, Holm p = " in found[0].numbers
+    assert found[0].numbers.startswith("likeness +0.")
+    assert "no two finished runs differ in this alone" in found[4].numbers
+
+
+def test_a_claim_is_undecided_with_two_seeds_however_large_the_difference() -> None:
+    (found,) = claims_tested(grid(2, gain=5.0), [Claim(say="more helps", axis=RATE, at=2e-6, than=1e-6)])
+    assert found.state == "undecided"
+    assert "fewer than 3 training seeds" in found.numbers

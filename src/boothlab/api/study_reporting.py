@@ -17,7 +17,7 @@ from boothlab.progress import Progress, silent
 from boothlab.reports.study import Head, StudyInfo, render_study
 from boothlab.reports.study_tables import as_csv, as_latex, as_markdown
 from boothlab.runs.provenance import provenance
-from boothlab.studies.compare import Effect, effects
+from boothlab.studies.compare import Effect, claims_tested, effects
 from boothlab.studies.expand import shown
 from boothlab.studies.points import COLUMNS, Point
 
@@ -79,7 +79,7 @@ def report_study(studied: Studied) -> tuple[Point, ...]:
         trainings=len(study.shared.trunks),
         executed=study.shared.executes,
         asked=study.shared.asked,
-        claims=study.plan.claims,
+        claims=tuple((t.say, t.state, t.numbers) for t in claims_tested(points, study.plan.claims)),
         failed=tuple(dict.fromkeys(f"{p.run}: {p.reason or p.state}" for p in points if p.state != "done")),
         heads=tuple(Head(c.title, ARROWS[c.better], c.familiar) for c in columns),
         subjects=subjects,

@@ -68,7 +68,7 @@ def resolve_all(runs: Sequence[Planned], progress: Progress = silent) -> list[Re
     found = []
     for done, planned in enumerate(runs):
         plan = planned.plan
-        key = sha256_json(plan.model_dump(mode="json", exclude={"name", "strategy", "training", "generation"}))
+        key = _looked_at(plan)
         if key not in known:
             known[key] = resolve(plan, progress)
             progress("planning", done + 1, len(runs))
@@ -77,6 +77,18 @@ def resolve_all(runs: Sequence[Planned], progress: Progress = silent) -> list[Re
         same = {name: getattr(first.plan, name) for name in ("subjects", "photos", "base")}
         found.append(replace(first, plan=plan.model_copy(update={**same, "training": training})))
     return found
+
+
+def _looked_at(plan: RunPlan) -> str:
+    """Names what resolving looks at: photos, base model, and the words of every prompt."""
+    objective = plan.objective
+    words = [
+        objective.instance_prompt,
+        objective.class_prompt,
+        str(objective.class_folder),
+        *plan.evaluation.contexts(),
+    ]
+    return sha256_json([plan.model_dump(mode="json", include={"subjects", "photos", "base"}), words])
 
 
 def never_both(runs: Sequence[Planned], resolved: Sequence[Resolved]) -> None:

@@ -90,14 +90,14 @@ class SubjectView:
 
 @dataclass(frozen=True, slots=True)
 class StudyInfo:
-    """Everything on the page of a study."""
+    """Everything on the page of a study. ``claims`` are (in words, holds or fails or undecided, numbers)."""
 
     name: str
     runs: int
     trainings: int
     executed: int
     asked: int
-    claims: tuple[str, ...]
+    claims: tuple[tuple[str, str, str], ...]
     failed: tuple[str, ...]
     heads: tuple[Head, ...]
     subjects: tuple[SubjectView, ...]

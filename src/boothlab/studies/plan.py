@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -28,6 +28,21 @@ class Named(Config):
     settings: dict[str, Any] = {}
     """What differs from the base plan: tables as in a run plan, or dotted paths in quotes. A table with a ``kind``
     replaces the whole node; any other changes only what it names."""
+
+
+class Claim(Config):
+    """Something expected that the study can test: a number is higher at one value of an axis than at another."""
+
+    say: str = Field(min_length=1)
+    """The claim in words."""
+    axis: str
+    """Dotted path of the setting."""
+    at: Any
+    """Where the number is said to be higher."""
+    than: Any
+    """Where it is said to be lower."""
+    column: Literal["likeness", "prompt"] = "likeness"
+    """Which number: likeness to held-out photos, or prompt following."""
 
 
 class Ridge(Config):
@@ -84,8 +99,8 @@ class StudyPlan(Config):
     held_out: dict[str, str] = {}
     """Subject → folder of photos that no run trains on and all are judged by. Left out, they are drawn from the
     subject's photos before any selection among them is made."""
-    claims: tuple[str, ...] = ()
-    """What is expected, in words: said on the page before any number."""
+    claims: tuple[str | Claim, ...] = ()
+    """What is expected, said on the page before any number: in words, or as a table that the study tests."""
 
     @field_validator("axes")
     @classmethod

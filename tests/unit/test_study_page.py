@@ -1,0 +1,88 @@
+"""The page of a large study: quickly made, light enough, everything on it, nothing in it that runs."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from boothlab.reports.study import CellView, GridView, Head, RowView, StudyInfo, SubjectView, render_study
+from boothlab.reports.study_figures import HeatMap, Spot
+from boothlab.studies.choose import choose
+from boothlab.studies.compare import effects
+from photos_made import photo_folder
+from study_made import made_point
+
+
+def page(rows: int, pictures: list[Path], name: str = "many") -> str:
+    """A page with so many runs, as the report fills it."""
+    random = np.random.default_rng(0)
+    axes = ("strategy.learning_rate", "training.steps")
+    points = [
+        made_point(
+            f"run {k}",
+            dict(zip(axes, (k // 20, k // 4 % 5), strict=True)),
+            k % 4,
+            random.normal(0.5 + 0.02 * (k // 20), 0.1, 20),
+            random.normal(0.5, 0.1, 20),
+        )
+        for k in range(rows)
+    ]
+    choice = choose(points, "ada")
+    cell = CellView(0.5, 0.4, 0.6, 20, "first")
+    subject = SubjectView(
+        name="ada",
+        chosen=choice.run,
+        reason=choice.reason,
+        caution="",
+        strip=tuple(pictures[:4]),
+        rows=tuple(
+            RowView(
+                p.run, "ada", "done", p.word, "", p.run == choice.run, (cell,) * 10, (("a", "b"),), (pictures[0],)
+            )
+            for p in points
+        ),
+        spots=tuple(
+            Spot(p.run, (0.1 * k, None, None), (0.2, 0.1, 0.3), "good", k < 3, False) for k, p in enumerate(points)
+        ),
+        effects={"steps": tuple((effect.sentence, effect.shown) for effect in effects(points))},
+        untested="",
+        spread=(),
+        familiar=(),
+        curves={},
+        x_label="steps",
+        maps=(HeatMap("likeness", "steps", "rate", ("1", "2"), ("3",), ((0.5, None),)),),
+        grid=GridView(
+            "ada", tuple(f"t{k}" for k in range(13)), (("a prompt", (pictures[0],) * 12 + (None,)),), rows - 12
+        ),
+    )
+    heads = tuple(Head(f"number {k}", "↑", k > 7) for k in range(10))
+    claims = (("More helps.", "holds", "likeness +0.1"),)
+    return render_study(
+        StudyInfo(name, rows, rows, 1, 2, claims, (), heads, (subject,), ("table.csv",), "plan", {"python": "3"})
+    )
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> list[Path]:
+    return sorted(photo_folder(tmp_path / "drawn", 4, (128, 128)).iterdir())
+
+
+def test_two_hundred_runs_are_a_light_page_in_seconds(pictures: list[Path]) -> None:
+    started = time.process_time()
+    text = page(200, pictures)
+    assert time.process_time() - started <= 20
+    assert len(text) < 5_000_000
+    assert len(re.findall(r'<td class="run"', text)) == 200
+    assert text.count("<svg") == 2
+    assert "188 more runs are not shown" in text
+    assert re.search(r"More helps\.\s*<b>Holds</b>", text)
+
+
+def test_names_are_text_and_nothing_else(pictures: list[Path]) -> None:
+    text = page(4, pictures, name="<script>alert(1)</script>")
+    assert "<script>alert" not in text
+    assert "&lt;script&gt;alert" in text
