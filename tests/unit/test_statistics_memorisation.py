@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from boothlab.statistics.memorisation import copies, expected_minimum_weights, memorisation
+from boothlab.statistics.memorisation import copies, expected_minimum_weights, memorisation, spread_out
 
 SPECTRUM = np.sqrt(1 / np.arange(1, 2049))
 """SDs of 2048 independent features with a 1/k spectrum, a stand-in for those of portraits."""
@@ -207,3 +207,14 @@ def test_half_the_smallest_distance_tells_copies_from_collapse(kind: str, least:
         counts.append(copies(squared(pictures, photos), squared(photos, photos), factor=0.5).flagged)
     assert least <= min(counts)
     assert max(counts) <= most
+
+
+def test_two_nearly_equal_photos_do_not_hide_the_copies_of_others() -> None:
+    among = np.array([[0, 0.01, 0.8], [0.01, 0, 0.9], [0.8, 0.9, 0]], dtype=float)
+    near = np.array([[0.9, 0.8, 0.1]])  # an eighth of the way to the third photo
+    assert not copies(near, among, factor=0.5).flags[0].flagged, "the limit is 0.005"
+    spared = copies(near, among, factor=0.5, leave_out=1)
+    assert spared.limit == pytest.approx(0.45)
+    assert spared.flags[0].flagged
+    assert spread_out(among, 1) == [1, 2], "without the one whose absence leaves the larger distance"
+    assert spread_out(among, 9) == [1, 2], "two stay"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from boothlab.evaluation.derived import Scale, Table, identity_scale
 from boothlab.evaluation.lots import BASE, PHOTOS, Judged, Lot
-from boothlab.evaluation.thresholds import COPY_FACTOR
+from boothlab.evaluation.thresholds import COPY_FACTOR, COPY_LEAVE_OUT
 from boothlab.evaluation.vectors import Embedder
 from boothlab.evaluation.verdict_data import Count, Measured, PerPicture
 from boothlab.features.faces import Domain
@@ -48,7 +48,7 @@ def closeness(seen: Judged, lot: Lot, seed: int = 0) -> Closeness | None:
     to_train = copy_distances(lot.pixels, train.pixels)
     among = copy_distances(train.pixels, train.pixels)
     # A view of a is compared with whole b and the other way round; the smaller of both is their distance.
-    flagged = copies(to_train, np.minimum(among, among.T), factor=COPY_FACTOR)
+    flagged = copies(to_train, np.minimum(among, among.T), factor=COPY_FACTOR, leave_out=COPY_LEAVE_OUT)
     if not len(held_out):
         return Closeness(flagged, None)
     every = np.concatenate([to_train, copy_distances(lot.pixels, held_out.pixels)], axis=1)

@@ -12,7 +12,7 @@ import numpy as np
 
 from boothlab.evaluation.thresholds import THRESHOLDS_VERSION
 from boothlab.evaluation.verdict_choice import dominated, least_trained, none_of_them, reason, value
-from boothlab.evaluation.verdict_data import Axis, Measured, Verdict, known
+from boothlab.evaluation.verdict_data import Axis, Judgement, Measured, Verdict, known
 from boothlab.evaluation.verdict_words import judgements
 from boothlab.seeds import derive
 
@@ -34,7 +34,10 @@ def judge(snapshots: Sequence[Measured], prefer: Axis = "likeness", seed: int = 
     snapshots = [known(found) for found in snapshots]
     judged = judgements(snapshots)
     by_name = {found.name: found for found in snapshots}
-    candidates = [by_name[each.name] for each in judged if each.may_be_chosen]
+    allowed = [each for each in judged if each.may_be_chosen]
+    # A fall of prompt following that too few pairs could show bars nobody; but who shows none goes first.
+    firm = [each for each in allowed if not _doubtful(each)] or allowed
+    candidates = [by_name[each.name] for each in firm]
     if not candidates:
         return Verdict(judged, (), (), None, none_of_them(judged), "", THRESHOLDS_VERSION)
     beaten = dominated(candidates, np.random.default_rng(derive(seed, "statistics", "verdict")))
@@ -54,3 +57,8 @@ def judge(snapshots: Sequence[Measured], prefer: Axis = "likeness", seed: int = 
         caution=OPTIMISM,
         thresholds=THRESHOLDS_VERSION,
     )
+
+
+def _doubtful(found: Judgement) -> bool:
+    """Whether prompt following fell by more than it may, though the pairs are too few to show it."""
+    return any(gate.name == "prompt following" and gate.state == "not testable" for gate in found.gates)

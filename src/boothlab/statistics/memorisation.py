@@ -172,18 +172,37 @@ class Copies:
         return sum(flag.flagged for flag in self.flags)
 
 
+def spread_out(pairs: NDArray[np.float64], leave_out: int) -> list[int]:
+    """Rows of (m, m) distances that stay when ``leave_out`` times one photo of the closest pair is left out.
+
+    Of the two it is the one whose absence leaves the larger smallest distance. Two photos that are nearly equal would
+    otherwise make a limit that no copy meets. Never fewer than two stay.
+    """
+    kept = list(range(len(pairs)))
+
+    def smallest(rows: list[int]) -> float:
+        part = pairs[np.ix_(rows, rows)]
+        return float(part[~np.eye(len(rows), dtype=bool)].min())
+
+    for _ in range(min(leave_out, len(kept) - 2)):
+        kept = max(([row for row in kept if row != gone] for gone in kept), key=smallest)
+    return kept
+
+
 def copies(
     distances: ArrayLike,
     between_photos: ArrayLike,
     mirrored: ArrayLike | None = None,
     between_mirrored: ArrayLike | None = None,
     factor: float = 1.0,
+    leave_out: int = 0,
 ) -> Copies:
     """Flags the pictures that come nearer to a photo than any two photos come to each other.
 
     ``distances`` (n, m) to the training photos, ``between_photos`` (m, m) among them (its diagonal is not looked at);
     ``mirrored`` and ``between_mirrored`` are the same to the photos mirrored left to right, and the smaller of both
-    counts. A picture is flagged below ``factor`` × the smallest distance between two photos. Exchangeable pictures
+    counts. A picture is flagged below ``factor`` × the smallest distance between two photos, ``leave_out`` photos aside
+    (see :func:`spread_out`). Exchangeable pictures
     fall below the smallest one with probability 2/(m + 1) each, since the closest pair of m + 1 pictures then holds
     any given one that often; copies lie far below it. Raises ValueError when shapes do not fit.
     """
@@ -200,8 +219,8 @@ def copies(
         raise ValueError(f"distances {plain.shape} and {among.shape}: it takes (pictures, photos), (photos, photos)")
     nearest = plain if turned is None else np.minimum(plain, turned)
     pairs = among if among_turned is None else np.minimum(among, among_turned)
-    off = ~np.eye(photos, dtype=bool)
-    smallest = float(pairs[off].min()) if photos > 1 else 0.0
+    kept = spread_out(pairs, leave_out)
+    smallest = float(pairs[np.ix_(kept, kept)][~np.eye(len(kept), dtype=bool)].min()) if len(kept) > 1 else 0.0
     limit = factor * smallest if smallest > 0 else None
     flags = []
     for row, photo in enumerate(nearest.argmin(axis=1).tolist()):
