@@ -394,3 +394,23 @@ def test_thresholds_are_numbers_with_a_provenance() -> None:
         assert isinstance(following, ast.Expr), ast.unparse(node)
         assert isinstance(following.value, ast.Constant)
         assert len(str(following.value.value)) > 40, ast.unparse(node)
+
+
+def test_a_fall_that_few_pairs_cannot_show_bars_nobody_but_goes_last() -> None:
+    noise = tuple(np.random.default_rng(1).normal(0, 0.8, 8).tolist())
+    base = tuple(0.7 + value for value in noise)
+    fallen = tuple(0.4 + value for value in np.random.default_rng(2).normal(0, 0.8, 8))
+    later = replace(
+        GOOD,
+        name="step 900",
+        step=900,
+        likeness=around(0.99, 0.02),
+        prompt=Interval(0.4, -0.1, 0.9, 8),
+        pictures=PerPicture(prompt=fallen, prompt_base=base),
+    )
+    verdict = judge([GOOD, later])
+    doubtful = next(each for each in verdict.judgements if each.name == "step 900")
+    assert state(doubtful, "prompt following") == "not testable"
+    assert doubtful.may_be_chosen
+    assert verdict.recommended == "step 400"
+    assert judge([later]).recommended == "step 900", "alone it is not barred"
