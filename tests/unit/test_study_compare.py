@@ -57,7 +57,7 @@ def test_three_seeds_speak_about_settings() -> None:
     assert likeness.detectable == pytest.approx(minimum_detectable(3, 2) * each.std(ddof=1), rel=1e-12)
     assert likeness.shown
     assert not prompt.shown
-    assert likeness.sentence.startswith("likeness: learning_rate 2e-06 against 1e-06: better (+0.")
+    assert likeness.sentence.startswith("likeness: learning rate 2e-06 against 1e-06: better (+0.")
     assert "no difference found" in prompt.sentence
     assert "could have been seen" in prompt.sentence
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from boothlab.api.study_reading import coordinates
 from boothlab.api.study_resolving import Study, resolve_study
 from boothlab.errors import PlanError
 from photos_made import photo_folder
@@ -119,6 +120,7 @@ def test_named_pools_serve_runs_of_one_and_of_two_subjects(tiny_sd: Path, tmp_pa
     assert {name: (len(s.train), len(s.held_out)) for name, s in mix.sets.items()} == {"ada": (4, 3), "bob": (4, 3)}
     assert {p.source_hash for p in alone.sets["ada"].held_out} == {p.source_hash for p in mix.sets["ada"].held_out}
     assert alone.sets["ada"].content_hash == mix.sets["ada"].content_hash
+    assert coordinates(study) == {"a": {"subjects": "ada"}, "mix": {"subjects": "ada + bob"}}
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,8 @@ def _value(planned: Planned, path: str, dump: Mapping[str, Any], tree: Mapping[s
         return "all" if planned.number is None else planned.number
     value = planned.values[path] if path in planned.values else look_up(tree, path)
     value = look_up(dump, path) if value is None else value
+    if path == "subjects" and isinstance(value, list):
+        return " + ".join(str(subject.get("name", "")) for subject in value)
     if path.endswith((".photos", ".references", ".class_folder")) and isinstance(value, str):
         return "/".join(PurePath(value).parts[-2:])
     return value

@@ -53,7 +53,7 @@ class Effect:
     @property
     def sentence(self) -> str:
         """What may be said; never that two are equal."""
-        name = self.axis.rpartition(".")[2]
+        name = self.axis.rpartition(".")[2].replace("_", " ")
         what = f"{self.column.title}: {name} {self.b} against {self.a}"
         if self.low is None or self.high is None:
             return f"{what}: {self.difference:+.3g}; one pair can show nothing."
