@@ -26,6 +26,10 @@ from command_line import start
 from training_made import Place, make_place, result
 
 STEPS = 12
+
+KILLS = 50
+"""In the long test."""
+
 POLL_SECONDS = 0.002
 
 
@@ -148,7 +152,7 @@ def test_killed_where_it_hurts(tiny_sd: Path, tmp_path: Path, undisturbed: dict[
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_killed_twenty_times_over_its_whole_life(
+def test_killed_fifty_times_over_its_whole_life(
     tiny_sd: Path, tmp_path: Path, undisturbed: dict[str, object]
 ) -> None:
     seed = int.from_bytes(os.urandom(4), "big")
@@ -160,7 +164,7 @@ def test_killed_twenty_times_over_its_whole_life(
     life = time.monotonic() - started
     wipe(place)
     victim, completed = Victim(place, cold=True), 0
-    while victim.kills < 20:
+    while victim.kills < KILLS:
         aim = victim.kills % 4
         if aim == 3:
             where = ("checkpoints", "snapshots", "photos", "class-images")[victim.kills // 4 % 4]

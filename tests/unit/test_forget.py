@@ -177,3 +177,32 @@ def test_the_command_asks(answer: str, code: int, gone: bool, run: Run, tmp_path
     if gone:
         assert "found nothing" in done.stdout
         assert "(your own photos)" in done.stdout
+
+
+def test_a_studys_pages_go_and_the_runs_of_others_stay(run: Run, tmp_path: Path) -> None:
+    study = tmp_path / "studies" / "rates"
+    shutil.copytree(run.path, study / "runs" / run.path.name)
+    for name in ("study.toml", "report.html", "table.csv", "outcomes.json"):
+        (study / name).write_text(f"about {CANARY}")
+    (study / "held-out").mkdir()
+    shutil.copy2(next((tmp_path / "photos" / f"of-{CANARY}").iterdir()), study / "held-out" / "0.png")
+    other = study / "runs" / "bob-00000000"
+    other.mkdir()
+    (other / "plan.json").write_text('{"plan": {"subjects": [{"name": "Bob", "photos": "x"}]}}')
+
+    done = api.forget(CANARY, tmp_path / "studies")
+
+    assert done.remaining == ()
+    assert sorted(path.name for path in study.iterdir()) == ["runs"]
+    assert list((study / "runs").iterdir()) == [other]
+    (removed,) = (item for item in done.removed if item.path == study)
+    assert removed.contents["report"] == 1
+    assert removed.contents["held-out"] == 1
+
+
+def test_a_study_of_nobody_else_goes_whole(run: Run, tmp_path: Path) -> None:
+    study = tmp_path / "studies" / "rates"
+    shutil.copytree(run.path, study / "runs" / run.path.name)
+    (study / "study.toml").write_text(f"about {CANARY}")
+    assert api.forget(CANARY, tmp_path / "studies").remaining == ()
+    assert not study.exists()

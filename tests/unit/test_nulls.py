@@ -1,4 +1,4 @@
-"""Trap E6: a distance of twenty pictures to eighteen photos means nothing without its null; trap E5: damaged pictures."""
+"""Trap E6: a distance of twenty pictures to eighteen photos needs its null; trap E5: damaged pictures."""
 
 from __future__ import annotations
 

@@ -34,12 +34,16 @@ WEIGHTS = frozenset({".safetensors"})
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What there is of a subject. ``also`` = run folder → who else is in it; ``own`` = folders left alone."""
+    """What there is of a subject. ``also`` = run folder → who else is in it; ``own`` = folders left alone.
+
+    ``studies`` = folders of studies with such a run: their pages, tables and photos go, the runs of others stay.
+    """
 
     subject: str
     runs: tuple[Path, ...]
     sets: tuple[Path, ...]
     exports: tuple[Path, ...]
+    studies: tuple[Path, ...]
     also: dict[str, tuple[str, ...]]
     own: tuple[Path, ...]
     hashes: frozenset[str] = field(repr=False)
@@ -47,7 +51,7 @@ class Found:
     @property
     def folders(self) -> tuple[Path, ...]:
         """Everything that is to be removed."""
-        return (*self.runs, *self.sets, *self.exports)
+        return (*self.runs, *self.sets, *self.exports, *self.studies)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,8 @@ def forget_subject(
     try:
         if not confirm(found):
             raise Cancelled("Nothing was removed.")
-        removed = tuple(remove(path) for path in found.folders)
+        removed = tuple(remove(path) for path in (*found.runs, *found.sets, *found.exports))
+        removed += tuple(remove(path, others_below(path)) for path in found.studies)
     finally:
         for lock in locks:
             lock.release()
@@ -126,10 +131,21 @@ def look(subject: str, root: Path, photos: Path | None = None) -> Found:
         runs,
         tuple(sets),
         tuple(sorted(exports - inside)),
+        tuple(path for path in study_folders(root) if any(run.is_relative_to(path) for run in runs)),
         {path: names for path, names in also.items() if names},
         tuple(sorted(own)),
         frozenset(hashes),
     )
+
+
+def study_folders(root: Path) -> list[Path]:
+    """Every folder below ``root`` that holds a study."""
+    return sorted(path.parent for path in root.rglob("study.toml"))
+
+
+def others_below(study: Path) -> frozenset[str]:
+    """What of a study's folder stays: its runs, where some are left."""
+    return frozenset({"runs"} if run_folders(study) else ())
 
 
 def run_folders(root: Path) -> list[Path]:
@@ -208,23 +224,29 @@ def lock_all(runs: tuple[Path, ...]) -> list[FileLock]:
     return held
 
 
-def remove(path: Path) -> Removed:
-    """Delete a folder. What tells whose it is goes last, so that an interrupted removal is found again."""
-    files = [file for file in path.rglob("*") if file.is_file() and file.name != ".lock"]
+def remove(path: Path, keep: frozenset[str] = frozenset()) -> Removed:
+    """Delete a folder, but for what is called as in ``keep``.
+
+    What tells whose it is goes last, so that an interrupted removal is found again.
+    """
+    entries = [entry for entry in path.iterdir() if entry.name not in keep]
+    everything = [file for entry in entries for file in (entry, *entry.rglob("*"))]
+    files = [file for file in everything if file.is_file() and file.name != ".lock"]
     contents: dict[str, int] = {}
     for file in files:
         parts = file.relative_to(path).parts
         kind = parts[0] if len(parts) > 1 else file.stem
         contents[kind] = contents.get(kind, 0) + 1
     size = sum(file.stat().st_size for file in files)
-    last = ("plan.json", "plan.toml", MANIFEST, "export.json", "exports.json")
+    last = ("plan.json", "plan.toml", MANIFEST, "export.json", "exports.json", "study.toml")
     with disk_errors(path, f"remove {path}"):
-        for entry in sorted(path.iterdir(), key=lambda entry: last.index(entry.name) if entry.name in last else -1):
+        for entry in sorted(entries, key=lambda entry: last.index(entry.name) if entry.name in last else -1):
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry)
             else:
                 entry.unlink(missing_ok=True)
-        shutil.rmtree(path)
+        if not keep:
+            shutil.rmtree(path)
     return Removed(path, contents, size)
 
 

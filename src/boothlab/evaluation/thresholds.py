@@ -45,8 +45,8 @@ one of half the photos' spread all of them; at 0.5 none of either, and every exa
 COPY_LEAVE_OUT = 1
 """Photos left out of "the smallest distance between two photos": one of the closest pair.
 
-Where two photos are nearly equal, no copy of another photo comes below half their distance. On the development subject
-develop/3 cropped copies go from 2 to 16 of 20 flagged, new pictures are flagged hardly more often."""
+Where two photos are nearly equal, no copy of another photo comes below half their distance. On the development
+subject develop/3 cropped copies go from 2 to 16 of 20 flagged; new pictures are flagged hardly more often."""
 
 COPY_SHARE_MOST = 0.05
 """Share of pictures that may be called copies: one of twenty is shown to the user, two make the gate fail.
