@@ -202,8 +202,9 @@ def copies(
     ``distances`` (n, m) to the training photos, ``between_photos`` (m, m) among them (its diagonal is not looked at);
     ``mirrored`` and ``between_mirrored`` are the same to the photos mirrored left to right, and the smaller of both
     counts. A picture is flagged below ``factor`` × the smallest distance between two photos, ``leave_out`` photos
-    aside (see :func:`spread_out`). Exchangeable pictures fall below the smallest one with probability 2/(m + 1) each, since the closest pair of m + 1 pictures then holds
-    any given one that often; copies lie far below it. Raises ValueError when shapes do not fit.
+    aside (see :func:`spread_out`). Exchangeable pictures fall below the smallest one with probability 2/(m + 1)
+    each, since the closest pair of m + 1 pictures then holds any given one that often; copies lie far below it.
+    Raises ValueError when shapes do not fit.
     """
     plain, among = np.asarray(distances, dtype=np.float64), np.asarray(between_photos, dtype=np.float64)
     turned = None if mirrored is None else np.asarray(mirrored, dtype=np.float64)
