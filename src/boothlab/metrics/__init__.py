@@ -17,6 +17,7 @@ from boothlab.metrics.fid import METRIC as FID
 from boothlab.metrics.frechet_alexnet import METRIC as FRECHET_ALEXNET
 from boothlab.metrics.frechet_toon_clip import METRIC as FRECHET_TOON_CLIP
 from boothlab.metrics.identity import METRIC as IDENTITY
+from boothlab.metrics.identity_plugin import METRIC as IDENTITY_PLUGIN
 from boothlab.metrics.kid import METRIC as KID
 from boothlab.metrics.lpips_cross import METRIC as LPIPS_CROSS
 from boothlab.metrics.lpips_debiased import METRIC as LPIPS_DEBIASED
