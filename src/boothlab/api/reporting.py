@@ -60,6 +60,7 @@ def report_run(run: Run, progress: Progress = silent) -> Path:
             rulings=tuple(
                 ruling_view(tree, drawn[tree["subject"]], sets[tree["subject"]]) for tree in summary["rulings"]
             ),
+            crossings=tuple(summary["crossings"]),
             advice=advice(plan),
             plan_toml=to_toml(plan.model_dump(mode="json")),
             provenance=read_json(run.path / "provenance.json"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from boothlab.api.judging import Ruling, rule
 from boothlab.api.pictures import evaluation_pictures, plan_of
 from boothlab.api.resolving import domain_of, photo_sets_of
 from boothlab.errors import RunDamaged
+from boothlab.evaluation.crossing import crossings
 from boothlab.evaluation.derived import COPIED, derived
 from boothlab.evaluation.evaluate import Unavailable, evaluate
 from boothlab.evaluation.lots import Judged, Photos, judged
@@ -25,7 +26,7 @@ from boothlab.photos.photoset import PhotoSet
 from boothlab.progress import Progress, silent
 from boothlab.runs.run import Run
 
-SCORING = 4
+SCORING = 5
 """Version of the scoring code: part of what stored scores are known by, so that new code never finds old ones."""
 
 
@@ -74,7 +75,13 @@ def evaluate_run(run: Run, progress: Progress = silent) -> Evaluated:
                 found = [replace(score, reference=f"{score.reference}/{subject}") for score in found]
             scores += found
             unavailable += missing
-        return _write(run, key, scores, list(dict.fromkeys(unavailable)), rulings, nulled, remarks_on(sets))
+        more_facts = {
+            "rulings": [_tree(ruling) for ruling in rulings],
+            "nulls": [asdict(line) for line in nulled],
+            "crossings": [asdict(line) for line in crossings(seen, domain, run.path / "features")],
+            "remarks": remarks_on(sets),
+        }
+        return _write(run, key, scores, list(dict.fromkeys(unavailable)), more_facts)
 
 
 def photos_of(photo_set: PhotoSet) -> Photos:
@@ -131,9 +138,7 @@ def _write(
     key: str,
     scores: list[Score],
     unavailable: list[Unavailable],
-    rulings: Sequence[Ruling],
-    nulled: Sequence[NullRow],
-    remarks: Sequence[str],
+    more: dict[str, Any],
 ) -> Evaluated:
     summaries = summarise(scores, shares())
     tree: dict[str, Any] = {
@@ -141,14 +146,14 @@ def _write(
         "run": run.name,
         "summaries": [asdict(line) for line in summaries],
         "unavailable": [asdict(line) for line in unavailable],
-        "remarks": list(remarks),
-        "nulls": [asdict(line) for line in nulled],
-        "rulings": [_tree(ruling) for ruling in rulings],
+        **more,
         "key": key,
     }
     write_scores(run.path / "scores.csv", scores)
     write_json(run.path / "summary.json", tree)
-    return Evaluated(run, tuple(scores), tuple(summaries), tuple(unavailable), tuple(tree["rulings"]), tuple(remarks))
+    return Evaluated(
+        run, tuple(scores), tuple(summaries), tuple(unavailable), tuple(tree["rulings"]), tuple(tree["remarks"])
+    )
 
 
 def _tree(ruling: Ruling) -> dict[str, Any]:

@@ -81,6 +81,7 @@ class RunInfo:
     table: tuple[TableRow, ...]
     unavailable: Mapping[str, tuple[str, ...]]
     rulings: tuple[RulingView, ...]
+    crossings: tuple[Mapping[str, Any], ...]
     advice: str
     plan_toml: str
     provenance: Mapping[str, Any]

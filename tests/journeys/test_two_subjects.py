@@ -1,0 +1,46 @@
+"""Two subjects in one run: scored apart, and the page says who was drawn."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from boothlab import api
+from boothlab.evaluation import crossing
+from boothlab.plan import plan_from
+from photos_made import photo_folder
+
+
+def test_the_page_shows_whose_photos_the_pictures_are_like(
+    tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ada", "bob"):
+        photo_folder(tmp_path / name, 3)
+    plan = plan_from(
+        {
+            "subjects": [{"name": name, "photos": str(tmp_path / name)} for name in ("ada", "bob")],
+            "base": {"model": str(tiny_sd)},
+            "objective": {"prior_preservation": False},
+            "training": {"steps": 1, "threads": 1},
+            "generation": {"steps": 1},
+            "evaluation": {"prompts": ["a photo of {it} smiling"], "seeds_per_prompt": 1, "bare": 2, "unrelated": []},
+        },
+        "test",
+    )
+    run = api.train(plan, tmp_path / "runs")
+    made = [
+        crossing.Crossing("step-000001", a, b, 0.75 if a == b else 0.25, 2, 3) for a in ("ada", "bob") for b in "x"
+    ]
+    made += [crossing.Crossing("step-000001", "ada", "bob", 0.125, 2, 3)]
+    monkeypatch.setattr("boothlab.api.scoring.crossings", lambda seen, domain, features: made)
+    found = api.evaluate(run.path)
+    references = {line.reference for line in found.summaries if line.metric == "lpips_cross"}
+    assert references == {"train/ada", "originals/ada", "train/bob", "originals/bob"}
+    assert [ruling["subject"] for ruling in found.rulings] == ["ada", "bob"]
+    assert len(json.loads((run.path / "summary.json").read_text())["crossings"]) == 3
+    page = api.report(run.path).read_text()
+    assert "Who was drawn?" in page
+    assert "<td>0.125</td>" in page
+    assert "photos of bob" in page
