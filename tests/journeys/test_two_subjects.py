@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from boothlab import api
+from boothlab.errors import PlanError
 from boothlab.evaluation import crossing
 from boothlab.plan import plan_from
 from photos_made import photo_folder
@@ -44,3 +45,8 @@ def test_the_page_shows_whose_photos_the_pictures_are_like(
     assert "Who was drawn?" in page
     assert "<td>0.125</td>" in page
     assert "photos of bob" in page
+    tree = json.loads((run.path / "summary.json").read_text())
+    del tree["crossings"]
+    (run.path / "summary.json").write_text(json.dumps(tree))
+    with pytest.raises(PlanError, match="scored by an older boothlab"):
+        api.report(run.path)

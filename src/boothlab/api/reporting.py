@@ -22,6 +22,9 @@ from boothlab.reports.page import render
 from boothlab.reports.rulings import ruling_view, without_numbers
 from boothlab.runs.run import Run
 
+NEEDED = {"unavailable", "rulings", "nulls", "crossings", "remarks"}
+"""What a summary holds since the page shows it."""
+
 ROLES: tuple[Role, ...] = ("context", "bare", "class", "unrelated")
 
 
@@ -40,6 +43,10 @@ def report_run(run: Run, progress: Progress = silent) -> Path:
     snapshots = [name for name in (PHOTOS, COPIES, BASE, DESCRIBED, *snapshots_of(run)) if name in names]
     sets = photo_sets_of(run, plan)
     summary = read_json(run.path / "summary.json")
+    if not summary.keys() >= NEEDED:
+        raise PlanError(
+            f"{run.path} was scored by an older boothlab.", f"Run `boothlab evaluate {run.path}` again; it is quick."
+        )
     facts = (*DERIVED, COPIED, MEMORISATION, *METRICS)
     table = gather.score_table(summaries, facts, snapshots, summary["nulls"])
     grids = (gather.grid(name, role, sources) for name, sources in drawn.items() for role in ROLES)
