@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 from transformers import CLIPModel, CLIPTextConfig, CLIPTextModel
 
-from pretraining import atomic, autoencoder, captions, clip, vocabulary
+from pretraining import atomic, autoencoder, bfloat, captions, clip, vocabulary
 from pretraining.dataset import Pictures
 from pretraining.identities import SEED
 from pretraining.loop import Losses, Schedule, Training, ema_weights
@@ -109,6 +109,7 @@ def snr(alphas_cumprod: Tensor) -> Tensor:
 def training(size: Size, work: Path, pictures: Pictures) -> Training:
     """Min-SNR weighted epsilon prediction, fresh captions at every step."""
     unet = build(size).to(memory_format=torch.channels_last)
+    bfloat.prepare(unet)
     latents = Latents(work / "latents")
     tower, tokenizer = text_encoder(clip.load(size, work)), vocabulary.tokenizer()
     scheduler = DDPMScheduler(**SCHEDULE)
@@ -124,10 +125,12 @@ def training(size: Size, work: Path, pictures: Pictures) -> Training:
         texts = clip.batch_captions([pictures.records[int(i)] for i in picked], "diffusion/caption", step * batch)
         dropped = stream(SEED, "diffusion/dropout", step).random(batch) < DROPOUT
         texts = ["" if drop else text for text, drop in zip(texts, dropped, strict=True)]
-        with torch.no_grad():
-            context = tower(clip.token_ids(tokenizer, texts))[0]
         noisy = scheduler.add_noise(clean, noise, times).contiguous(memory_format=torch.channels_last)
-        error = (unet(noisy, times, context).sample - noise).square().mean((1, 2, 3))
+        with bfloat.autocast():
+            with torch.no_grad():
+                context = tower(clip.token_ids(tokenizer, texts))[0]
+            predicted = unet(noisy, times, context).sample
+        error = (predicted.float() - noise).square().mean((1, 2, 3))
         weight = ratio[times].clamp(max=SNR_GAMMA) / ratio[times]
         return {"loss": (error * weight).mean(), "mse": error.mean()}
 

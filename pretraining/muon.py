@@ -12,20 +12,26 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from pretraining import bfloat
+
 ITERATIONS = 5
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
 
 def orthogonalise(matrix: Tensor) -> Tensor:
-    """The nearest semi-orthogonal matrix, roughly (singular values in 0.7..1.2). Shapes: (m, n) -> (m, n)."""
+    """The nearest semi-orthogonal matrix, roughly (singular values in 0.7..1.2). Shapes: (m, n) -> (m, n).
+
+    In bf16, as its authors do it, where the processor has that: half the time for the same singular values.
+    """
     a, b, c = COEFFICIENTS
     tall = matrix.shape[0] > matrix.shape[1]
     x = matrix.T if tall else matrix
     x = x / (x.norm() + 1e-7)
+    x = x.bfloat16() if bfloat.supported() else x
     for _ in range(ITERATIONS):
         square = x @ x.T
         x = torch.addmm(x, torch.addmm(square, square, square, beta=b, alpha=c), x, beta=a)
-    return x.T if tall else x
+    return (x.T if tall else x).to(matrix.dtype)
 
 
 class Muon(torch.optim.Optimizer):

@@ -1,0 +1,39 @@
+"""Training in bf16 changes how the UNet is computed, not what it computes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from pretraining import bfloat, diffusion
+from pretraining.sizes import TINY
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+
+
+def inputs() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    noisy, text = (torch.randn(shape, generator=generator) for shape in ((2, 4, 8, 8), (2, 77, TINY.text_width)))
+    return noisy, torch.tensor([3, 700]), text
+
+
+def test_plain_attention_is_the_stock_attention() -> None:
+    unet, given = diffusion.build(TINY), inputs()
+    with torch.no_grad():
+        stock = unet(*given).sample
+        unet.set_attn_processor(bfloat.PlainAttention())
+        plain = unet(*given).sample
+    assert torch.allclose(plain, stock, atol=2e-6)
+    assert not torch.equal(stock, torch.zeros_like(stock))
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_weights_and_gradients_stay_float32(monkeypatch: pytest.MonkeyPatch, there: bool) -> None:
+    monkeypatch.setattr(bfloat, "supported", lambda: there)
+    unet = diffusion.build(TINY)
+    bfloat.prepare(unet)
+    with bfloat.autocast():
+        predicted = unet(*inputs()).sample
+    assert predicted.dtype == (torch.bfloat16 if there else torch.float32)
+    predicted.float().square().mean().backward()
+    assert {value.dtype for p in unet.parameters() for value in (p, p.grad) if value is not None} == {torch.float32}
