@@ -162,3 +162,45 @@ def test_a_longer_run_added_later_goes_on_from_what_is_there(journey: Journey, t
     study = resolve_study(file, tmp_path / "studies")
     (trunk,) = study.shared.trunks
     assert stepped(trunk_run(study, trunk)) == [8, 9], "the stem of the falling rates had reached 7"
+
+
+def test_no_training_encodes_what_another_has_encoded(
+    tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four trainings on the same photos: photos, held-out ones, class images and prompts are encoded by the first."""
+    from boothlab.api import trainer
+    from boothlab.models.families.sd import StableDiffusion
+    from boothlab.training.job import Job
+
+    monkeypatch.setenv("BOOTHLAB_HOME", str(tmp_path / "home"))
+    counts: list[dict[str, int]] = []
+    making, image, text = trainer.make_job, StableDiffusion.encode_image, StableDiffusion.encode_text
+
+    def make_job(*given: Any) -> Job:
+        counts.append({"images": 0, "texts": 0})
+        job = making(*given)
+        counts.append({"images": 0, "texts": 0})
+        return job
+
+    def count(what: str, original: Any) -> Any:
+        def counted(self: Any, given: Any) -> Any:
+            if counts:
+                counts[-1][what] += len(given)
+            return original(self, given)
+
+        return counted
+
+    monkeypatch.setattr(trainer, "make_job", make_job)
+    monkeypatch.setattr(StableDiffusion, "encode_image", count("images", image))
+    monkeypatch.setattr(StableDiffusion, "encode_text", count("texts", text))
+    plan = base_plan(tiny_sd, "photos", validation={"every": 2})
+    axes = {"strategy.learning_rate": [1e-3, 2e-3], "strategy.kind": ["dreambooth", "lora"], "training.steps": [2]}
+    file = write_study(tmp_path, tiny_sd, photos=8, plan=plan, axes=axes)
+    (study, _), reported = api.check_study(file, tmp_path / "studies"), api.study(file, tmp_path / "studies")
+    assert not reported.failed
+    made = counts[::2]
+    assert len(study.resolved[0].sets["ada"].photos) == 8
+    # Eight photos (some of them held out) and four class images; "", the instance and the class prompt.
+    assert made[0]["images"] == 8 + 4
+    assert made[0]["texts"] >= 3
+    assert made[1:] == [{"images": 0, "texts": 0}] * 3
