@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 import shutil
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from boothlab.api.study_reporting import Reported
 from boothlab.api.study_resolving import Study, resolve_study
 from boothlab.cli.study import lines_of_study
 from boothlab.files import folder_listing
+from boothlab.reports.page import number
 from boothlab.runs.events import Extended, Stepped
 from boothlab.runs.run import step_name
 from study_made import base_plan, write_study
@@ -204,3 +206,35 @@ def test_no_training_encodes_what_another_has_encoded(
     assert made[0]["images"] == 8 + 4
     assert made[0]["texts"] >= 3
     assert made[1:] == [{"images": 0, "texts": 0}] * 3
+
+
+def test_the_recommended_checkpoint_is_scored_again_on_fresh_pictures(
+    journey: Journey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from boothlab.api import study_reporting
+    from boothlab.api.study_reporting import report_study
+    from boothlab.api.studying import Studied
+    from boothlab.studies.choose import Choice
+
+    shutil.copytree(journey.place, tmp_path / "studies" / "rates")
+    study = resolve_study(journey.file, tmp_path / "studies")
+    # Random weights draw nobody, so no run may be recommended; this one is, as if it were good.
+    monkeypatch.setattr(study_reporting, "choose", lambda points, name: Choice(name, "steps 6", "Because.", ()))
+    points = report_study(Studied(study, ()))
+    page = (study.place / "report.html").read_text()
+    (fresh,) = json.loads((study.place / "choices.json").read_text())["fresh"].values()
+    point = next(p for p in points if p.run == "steps 6")
+    folder = study.root / point.folder / "images"
+    drawn = [json.loads(path.read_text()) for path in (folder / "fresh" / point.snapshot / "ada").glob("*.json")]
+    first = [json.loads(path.read_text()) for path in (folder / point.snapshot / "ada").glob("*.json")]
+    assert len(drawn) == 2, "two contexts, one picture each"
+    assert {p["prompt"] for p in drawn} <= {p["prompt"] for p in first}
+    assert {p["seed"] for p in drawn}.isdisjoint(p["seed"] for p in first)
+    for value in (fresh["face"]["value"], point.cells["face"].value):
+        assert f"<b>{number(value)}</b>" in page.split("on fresh pictures")[1].split("</table>")[0]
+    assert "chosen from 5 checkpoints" in page
+    # Again nothing is drawn or computed.
+    kept = {path: path.stat().st_mtime_ns for path in folder.parent.glob("fresh/*.csv")}
+    report_study(Studied(study, ()))
+    assert {path: path.stat().st_mtime_ns for path in folder.parent.glob("fresh/*.csv")} == kept
+    assert len(kept) == 1

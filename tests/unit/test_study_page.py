@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from boothlab.reports.study import CellView, GridView, Head, RowView, StudyInfo, SubjectView, render_study
+from boothlab.reports.study import AgainView, CellView, GridView, Head, RowView, StudyInfo, SubjectView, render_study
 from boothlab.reports.study_figures import HeatMap, Spot
 from boothlab.studies.choose import choose
 from boothlab.studies.compare import effects
@@ -38,6 +38,7 @@ def page(rows: int, pictures: list[Path], name: str = "many") -> str:
         chosen=choice.run,
         reason=choice.reason,
         caution="",
+        again=AgainView((("likeness", cell, CellView(0.44, 0.3, 0.5, 20, "")),), "It was chosen by these."),
         strip=tuple(pictures[:4]),
         rows=tuple(
             RowView(
@@ -78,6 +79,7 @@ def test_two_hundred_runs_are_a_light_page_in_seconds(pictures: list[Path]) -> N
     assert len(text) < 5_000_000
     assert len(re.findall(r'<td class="run"', text)) == 200
     assert text.count("<svg") == 2
+    assert re.search(r"<b>0.5</b>.*?<b>0.44</b>.*?It was chosen by these", text, re.S)
     assert "188 more runs are not shown" in text
     assert re.search(r"More helps\.\s*<b>Holds</b>", text)
 

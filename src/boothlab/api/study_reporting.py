@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from boothlab.api.study_reading import read_points
+from boothlab.api.study_fresh import Again, score_again
+from boothlab.api.study_reading import read_results
 from boothlab.api.study_resolving import Study, resolve_study
-from boothlab.api.study_views import subject_view
+from boothlab.api.study_views import Ruled, subject_view
 from boothlab.api.studying import Outcome, Studied, go_through, held
 from boothlab.config.show import to_toml
 from boothlab.files import write_json, write_text
@@ -17,6 +18,7 @@ from boothlab.progress import Progress, silent
 from boothlab.reports.study import Head, StudyInfo, render_study
 from boothlab.reports.study_tables import as_csv, as_latex, as_markdown
 from boothlab.runs.provenance import provenance
+from boothlab.studies.choose import choose
 from boothlab.studies.compare import Effect, claims_tested, effects
 from boothlab.studies.expand import shown
 from boothlab.studies.points import COLUMNS, Point
@@ -57,22 +59,31 @@ def study_and_report(
             from boothlab.api.study_ray import go_through_on_ray
 
             studied = go_through_on_ray(study, ray, progress)
-        points = report_study(studied)
+        points = report_study(studied, progress)
     return Reported(study.place / "report.html", studied.outcomes, points)
 
 
-def report_study(studied: Studied) -> tuple[Point, ...]:
+def report_study(studied: Studied, progress: Progress = silent) -> tuple[Point, ...]:
     """Write the page and its tables into the study's folder; returns the points they are made of."""
     study, place = studied.study, studied.study.place
     failures = {name: f"{o.stage}: {o.reason}" for o in studied.failed for name in o.runs}
-    points = read_points(study, failures)
+    results = read_results(study, failures)
+    points = results.points
     found = effects(points)
     write_text(place / "study.toml", plan_text(study))
     _tables(place, points, found)
     names = dict.fromkeys(point.subject for point in points)
     seen = {column.key for point in points for column in COLUMNS if column.key in point.cells}
     columns = [column for column in COLUMNS if column.key in seen]
-    subjects = tuple(subject_view(study, name, points, found, columns) for name in names)
+    chosen = {name: choose(points, name) for name in names}
+    again: dict[str, Again] = {}
+    for name, choice in chosen.items():
+        best = next((p for p in points if p.subject == name and p.run == choice.run), None)
+        if best is not None:
+            again[name] = score_again(study, best, results.scales[name], progress)
+    subjects = tuple(
+        subject_view(study, Ruled(chosen[name], again.get(name)), points, found, columns) for name in names
+    )
     info = StudyInfo(
         name=study.plan.name,
         runs=len(study.runs),
@@ -88,8 +99,18 @@ def report_study(studied: Studied) -> tuple[Point, ...]:
         provenance=provenance(study.resolved[0].inputs, study.resolved[0].plan.base.device),
     )
     write_text(place / "report.html", render_study(info))
-    write_json(place / "choices.json", {"format": 1, "choices": {s.name: s.chosen for s in subjects}})
-    return tuple(points)
+    tree = {"format": 1, "choices": {s.name: s.chosen for s in subjects}, "fresh": _fresh_tree(again)}
+    write_json(place / "choices.json", tree)
+    return points
+
+
+def _fresh_tree(again: Mapping[str, Again]) -> dict[str, Any]:
+    """Subject → column → the recommended checkpoint's numbers on fresh pictures."""
+    return {
+        name: {key: asdict(cell) for key, cell in found.point.cells.items()}
+        for name, found in again.items()
+        if found.point is not None
+    }
 
 
 def plan_text(study: Study) -> str:
