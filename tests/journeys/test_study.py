@@ -14,11 +14,12 @@ import pytest
 
 from boothlab import api
 from boothlab.api.study_reading import trunk_run
-from boothlab.api.study_reporting import Reported
+from boothlab.api.study_reporting import TABLES, Reported
 from boothlab.api.study_resolving import Study, resolve_study
 from boothlab.cli.study import lines_of_study
 from boothlab.files import folder_listing
 from boothlab.reports.page import number
+from boothlab.reports.study_tables import has_parquet
 from boothlab.runs.events import Extended, Stepped
 from boothlab.runs.run import step_name
 from study_made import base_plan, write_study
@@ -134,7 +135,10 @@ def test_the_page_stands_alone_and_says_what_may_be_said(journey: Journey) -> No
     page = journey.reported.report.read_text()
     assert "https://" not in page
     leads_to = set(re.findall(r'(?:src|[^:]href)="(?!data:|#)([^"]*)"', page))
-    assert leads_to == {"table.csv", "pictures.csv", "effects.csv", "table.md", "table.tex", "study.toml"}
+    tables = {f"{name}.csv" for name in TABLES}
+    parquet = {f"{name}.parquet" for name in TABLES} if has_parquet() else set()
+    assert leads_to == {*tables, *parquet, "table.md", "table.tex", "study.toml"}
+    assert ("Parquet files are left out" in page) is not has_parquet()
     assert all((journey.place / name).is_file() for name in leads_to)
     assert "Longer is better." in page
     assert "9 of 26 steps" in page
@@ -238,3 +242,19 @@ def test_the_recommended_checkpoint_is_scored_again_on_fresh_pictures(
     report_study(Studied(study, ()))
     assert {path: path.stat().st_mtime_ns for path in folder.parent.glob("fresh/*.csv")} == kept
     assert len(kept) == 1
+
+
+def test_without_pyarrow_the_page_says_what_to_install(
+    journey: Journey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from boothlab.api import study_reporting
+    from boothlab.api.studying import Studied
+
+    shutil.copytree(journey.place, tmp_path / "studies" / "rates")
+    study = resolve_study(journey.file, tmp_path / "studies")
+    monkeypatch.setattr(study_reporting, "has_parquet", lambda: False)
+    study_reporting.report_study(Studied(study, ()))
+    page = (study.place / "report.html").read_text()
+    assert "pyarrow is not installed (pip install &#39;boothlab[parquet]&#39;)" in page
+    assert not list(study.place.glob("*.parquet"))
+    assert "parquet" not in "".join(re.findall(r'href="([^"]*)"', page))

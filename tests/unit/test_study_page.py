@@ -63,7 +63,21 @@ def page(rows: int, pictures: list[Path], name: str = "many") -> str:
     heads = tuple(Head(f"number {k}", "↑", k > 7) for k in range(10))
     claims = (("More helps.", "holds", "likeness +0.1"),)
     return render_study(
-        StudyInfo(name, rows, rows, 1, 2, claims, (), heads, (subject,), ("table.csv",), "plan", {"python": "3"})
+        StudyInfo(
+            name,
+            rows,
+            rows,
+            1,
+            2,
+            claims,
+            (),
+            heads,
+            (subject,),
+            ("table.csv",),
+            "No Parquet here.",
+            "plan",
+            {"python": "3"},
+        )
     )
 
 
@@ -80,6 +94,7 @@ def test_two_hundred_runs_are_a_light_page_in_seconds(pictures: list[Path]) -> N
     assert len(re.findall(r'<td class="run"', text)) == 200
     assert text.count("<svg") == 2
     assert re.search(r"<b>0.5</b>.*?<b>0.44</b>.*?It was chosen by these", text, re.S)
+    assert "No Parquet here." in text
     assert "188 more runs are not shown" in text
     assert re.search(r"More helps\.\s*<b>Holds</b>", text)
 

@@ -13,10 +13,10 @@ from boothlab.api.study_resolving import Study, resolve_study
 from boothlab.api.study_views import Ruled, subject_view
 from boothlab.api.studying import Outcome, Studied, go_through, held
 from boothlab.config.show import to_toml
-from boothlab.files import write_json, write_text
+from boothlab.files import write_bytes, write_json, write_text
 from boothlab.progress import Progress, silent
 from boothlab.reports.study import Head, StudyInfo, render_study
-from boothlab.reports.study_tables import as_csv, as_latex, as_markdown
+from boothlab.reports.study_tables import NO_PARQUET, as_csv, as_latex, as_markdown, as_parquet, has_parquet
 from boothlab.runs.provenance import provenance
 from boothlab.studies.choose import choose
 from boothlab.studies.compare import Effect, claims_tested, effects
@@ -25,8 +25,11 @@ from boothlab.studies.points import COLUMNS, Point
 
 ARROWS = {"higher": "↑", "lower": "↓", "neither": ""}
 
-FILES = ("table.csv", "pictures.csv", "effects.csv", "table.md", "table.tex", "study.toml")
-"""What stands beside the page."""
+TABLES = ("table", "pictures", "effects")
+"""What stands beside the page as CSV and, with pyarrow, as Parquet."""
+
+TEXTS = ("table.md", "table.tex", "study.toml")
+"""What else stands there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,7 @@ def report_study(studied: Studied, progress: Progress = silent) -> tuple[Point, 
     found = effects(points)
     write_text(place / "study.toml", plan_text(study))
     _tables(place, points, found)
+    parquet = [f"{name}.parquet" for name in TABLES] if has_parquet() else []
     names = dict.fromkeys(point.subject for point in points)
     seen = {column.key for point in points for column in COLUMNS if column.key in point.cells}
     columns = [column for column in COLUMNS if column.key in seen]
@@ -94,7 +98,8 @@ def report_study(studied: Studied, progress: Progress = silent) -> tuple[Point, 
         failed=tuple(dict.fromkeys(f"{p.run}: {p.reason or p.state}" for p in points if p.state != "done")),
         heads=tuple(Head(c.title, ARROWS[c.better], c.familiar) for c in columns),
         subjects=subjects,
-        files=FILES,
+        files=(*(f"{name}.csv" for name in TABLES), *parquet, *TEXTS),
+        no_parquet="" if parquet else NO_PARQUET,
         plan_toml=plan_text(study),
         provenance=provenance(study.resolved[0].inputs, study.resolved[0].plan.base.device),
     )
@@ -135,7 +140,7 @@ def _tables(place: Path, points: Sequence[Point], found: Sequence[Effect]) -> No
         "failed_gates",
     ]
     numbers = [f"{c.key}{part}" for c in COLUMNS for part in ("", "_low", "_high", "_n")]
-    write_text(place / "table.csv", as_csv([*fixed, *numbers], [[*_fixed(p, axes), *_numbers(p)] for p in points]))
+    _table(place, "table", [*fixed, *numbers], [[*_fixed(p, axes), *_numbers(p)] for p in points])
     short = ["run", "subject", "steps", "verdict", *(c.title for c in COLUMNS)]
     rows = [[p.run, p.subject, p.step, p.word or p.state, *_numbers(p)[::4]] for p in points]
     write_text(place / "table.md", as_markdown(short, rows))
@@ -146,14 +151,23 @@ def _tables(place: Path, points: Sequence[Point], found: Sequence[Effect]) -> No
         for key, values in p.pictures.items()
         for index, value in enumerate(values.tolist())
     ]
-    write_text(place / "pictures.csv", as_csv(["run", "subject", "column", "picture", "value"], each))
+    _table(place, "pictures", ["run", "subject", "column", "picture", "value"], each)
     head = ["subject", "axis", "column", "a", "b", "about", "n", "trainings", "difference", "low", "high", "p"]
     lines = [
         [e.subject, e.axis, e.column.key, e.a, e.b, e.about, e.n, e.trainings, e.difference, e.low, e.high, e.p]
         + [e.adjusted, e.detectable, e.sentence]
         for e in found
     ]
-    write_text(place / "effects.csv", as_csv([*head, "holm_p", "detectable", "sentence"], lines))
+    _table(place, "effects", [*head, "holm_p", "detectable", "sentence"], lines)
+
+
+def _table(place: Path, name: str, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """One table as CSV, and as Parquet where that can be written; else an old Parquet file must not stay."""
+    write_text(place / f"{name}.csv", as_csv(head, rows))
+    if has_parquet():
+        write_bytes(place / f"{name}.parquet", as_parquet(head, rows))
+    else:
+        (place / f"{name}.parquet").unlink(missing_ok=True)
 
 
 def _fixed(point: Point, axes: Sequence[str]) -> list[Any]:

@@ -111,6 +111,7 @@ class StudyInfo:
     heads: tuple[Head, ...]
     subjects: tuple[SubjectView, ...]
     files: tuple[str, ...]
+    no_parquet: str
     plan_toml: str
     provenance: Mapping[str, Any]
 
