@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 import shutil
 from dataclasses import dataclass
@@ -13,10 +14,12 @@ import pytest
 
 from boothlab import api
 from boothlab.api.study_reading import trunk_run
-from boothlab.api.study_reporting import Reported
+from boothlab.api.study_reporting import TABLES, Reported
 from boothlab.api.study_resolving import Study, resolve_study
 from boothlab.cli.study import lines_of_study
 from boothlab.files import folder_listing
+from boothlab.reports.page import number
+from boothlab.reports.study_tables import has_parquet
 from boothlab.runs.events import Extended, Stepped
 from boothlab.runs.run import step_name
 from study_made import base_plan, write_study
@@ -132,7 +135,10 @@ def test_the_page_stands_alone_and_says_what_may_be_said(journey: Journey) -> No
     page = journey.reported.report.read_text()
     assert "https://" not in page
     leads_to = set(re.findall(r'(?:src|[^:]href)="(?!data:|#)([^"]*)"', page))
-    assert leads_to == {"table.csv", "pictures.csv", "effects.csv", "table.md", "table.tex", "study.toml"}
+    tables = {f"{name}.csv" for name in TABLES}
+    parquet = {f"{name}.parquet" for name in TABLES} if has_parquet() else set()
+    assert leads_to == {*tables, *parquet, "table.md", "table.tex", "study.toml"}
+    assert ("Parquet files are left out" in page) is not has_parquet()
     assert all((journey.place / name).is_file() for name in leads_to)
     assert "Longer is better." in page
     assert "9 of 26 steps" in page
@@ -162,3 +168,93 @@ def test_a_longer_run_added_later_goes_on_from_what_is_there(journey: Journey, t
     study = resolve_study(file, tmp_path / "studies")
     (trunk,) = study.shared.trunks
     assert stepped(trunk_run(study, trunk)) == [8, 9], "the stem of the falling rates had reached 7"
+
+
+def test_no_training_encodes_what_another_has_encoded(
+    tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four trainings on the same photos: photos, held-out ones, class images and prompts are encoded by the first."""
+    from boothlab.api import trainer
+    from boothlab.models.families.sd import StableDiffusion
+    from boothlab.training.job import Job
+
+    monkeypatch.setenv("BOOTHLAB_HOME", str(tmp_path / "home"))
+    counts: list[dict[str, int]] = []
+    making, image, text = trainer.make_job, StableDiffusion.encode_image, StableDiffusion.encode_text
+
+    def make_job(*given: Any) -> Job:
+        counts.append({"images": 0, "texts": 0})
+        job = making(*given)
+        counts.append({"images": 0, "texts": 0})
+        return job
+
+    def count(what: str, original: Any) -> Any:
+        def counted(self: Any, given: Any) -> Any:
+            if counts:
+                counts[-1][what] += len(given)
+            return original(self, given)
+
+        return counted
+
+    monkeypatch.setattr(trainer, "make_job", make_job)
+    monkeypatch.setattr(StableDiffusion, "encode_image", count("images", image))
+    monkeypatch.setattr(StableDiffusion, "encode_text", count("texts", text))
+    plan = base_plan(tiny_sd, "photos", validation={"every": 2})
+    axes = {"strategy.learning_rate": [1e-3, 2e-3], "strategy.kind": ["dreambooth", "lora"], "training.steps": [2]}
+    file = write_study(tmp_path, tiny_sd, photos=8, plan=plan, axes=axes)
+    (study, _), reported = api.check_study(file, tmp_path / "studies"), api.study(file, tmp_path / "studies")
+    assert not reported.failed
+    made = counts[::2]
+    assert len(study.resolved[0].sets["ada"].photos) == 8
+    # Eight photos (some of them held out) and four class images; "", the instance and the class prompt.
+    assert made[0]["images"] == 8 + 4
+    assert made[0]["texts"] >= 3
+    assert made[1:] == [{"images": 0, "texts": 0}] * 3
+
+
+def test_the_recommended_checkpoint_is_scored_again_on_fresh_pictures(
+    journey: Journey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from boothlab.api import study_reporting
+    from boothlab.api.study_reporting import report_study
+    from boothlab.api.studying import Studied
+    from boothlab.studies.choose import Choice
+
+    shutil.copytree(journey.place, tmp_path / "studies" / "rates")
+    study = resolve_study(journey.file, tmp_path / "studies")
+    # Random weights draw nobody, so no run may be recommended; this one is, as if it were good.
+    monkeypatch.setattr(study_reporting, "choose", lambda points, name: Choice(name, "steps 6", "Because.", ()))
+    points = report_study(Studied(study, ()))
+    page = (study.place / "report.html").read_text()
+    (fresh,) = json.loads((study.place / "choices.json").read_text())["fresh"].values()
+    point = next(p for p in points if p.run == "steps 6")
+    folder = study.root / point.folder / "images"
+    drawn = [json.loads(path.read_text()) for path in (folder / "fresh" / point.snapshot / "ada").glob("*.json")]
+    first = [json.loads(path.read_text()) for path in (folder / point.snapshot / "ada").glob("*.json")]
+    assert len(drawn) == 2, "two contexts, one picture each"
+    assert {p["prompt"] for p in drawn} <= {p["prompt"] for p in first}
+    assert {p["seed"] for p in drawn}.isdisjoint(p["seed"] for p in first)
+    for value in (fresh["face"]["value"], point.cells["face"].value):
+        assert f"<b>{number(value)}</b>" in page.split("on fresh pictures")[1].split("</table>")[0]
+    assert "chosen from 5 checkpoints" in page
+    # Again nothing is drawn or computed.
+    kept = {path: path.stat().st_mtime_ns for path in folder.parent.glob("fresh/*.csv")}
+    report_study(Studied(study, ()))
+    assert {path: path.stat().st_mtime_ns for path in folder.parent.glob("fresh/*.csv")} == kept
+    assert len(kept) == 1
+
+
+def test_without_pyarrow_the_page_says_what_to_install(
+    journey: Journey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from boothlab.api import study_reporting
+    from boothlab.api.studying import Studied
+
+    shutil.copytree(journey.place, tmp_path / "studies" / "rates")
+    study = resolve_study(journey.file, tmp_path / "studies")
+    monkeypatch.setattr(study_reporting, "has_parquet", lambda: False)
+    study_reporting.report_study(Studied(study, ()))
+    page = (study.place / "report.html").read_text()
+    assert "pyarrow is not installed (pip install &#39;boothlab[parquet]&#39;)" in page
+    assert not list(study.place.glob("*.parquet"))
+    assert "parquet" not in "".join(re.findall(r'href="([^"]*)"', page))

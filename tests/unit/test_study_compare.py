@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy import stats
 from boothlab.evaluation.derived import Table
 from boothlab.evaluation.scores import Score
 from boothlab.reports.study import medals
-from boothlab.reports.study_tables import as_csv, as_latex, as_markdown
+from boothlab.reports.study_tables import as_csv, as_latex, as_markdown, as_parquet
 from boothlab.statistics.comparisons import minimum_detectable
 from boothlab.statistics.intervals import Interval
 from boothlab.studies.choose import choose, familiar, front
@@ -207,6 +208,15 @@ def test_tables_read_back_and_escape() -> None:
     assert as_csv(head, rows) == f"run,lpips\na_1 & b,{1 / 3!r}\nc|d,\n"
     assert as_markdown(head, rows).splitlines()[2:] == ["| a_1 & b | 0.333 |", "| c\\|d | – |"]
     assert "a\\_1 \\& b & 0.333 \\\\\n" in as_latex(head, rows)
+
+
+def test_parquet_reads_back_with_its_types() -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    head = ["run", "steps", "lpips", "never"]
+    found = parquet.read_table(io.BytesIO(as_parquet(head, [["a", 3, 1 / 3, None], ["b", 4, None, None]])))
+    assert [str(field.type) for field in found.schema] == ["string", "int64", "double", "double"]
+    assert found.to_pydict() == {"run": ["a", "b"], "steps": [3, 4], "lpips": [1 / 3, None], "never": [None] * 2}
+    assert as_parquet(head, []), "a study without a finished run has empty tables"
 
 
 def test_claims_hold_fail_or_stay_undecided() -> None:

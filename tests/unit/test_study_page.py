@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from boothlab.reports.study import CellView, GridView, Head, RowView, StudyInfo, SubjectView, render_study
+from boothlab.reports.study import AgainView, CellView, GridView, Head, RowView, StudyInfo, SubjectView, render_study
 from boothlab.reports.study_figures import HeatMap, Spot
 from boothlab.studies.choose import choose
 from boothlab.studies.compare import effects
@@ -38,6 +38,7 @@ def page(rows: int, pictures: list[Path], name: str = "many") -> str:
         chosen=choice.run,
         reason=choice.reason,
         caution="",
+        again=AgainView((("likeness", cell, CellView(0.44, 0.3, 0.5, 20, "")),), "It was chosen by these."),
         strip=tuple(pictures[:4]),
         rows=tuple(
             RowView(
@@ -62,7 +63,21 @@ def page(rows: int, pictures: list[Path], name: str = "many") -> str:
     heads = tuple(Head(f"number {k}", "↑", k > 7) for k in range(10))
     claims = (("More helps.", "holds", "likeness +0.1"),)
     return render_study(
-        StudyInfo(name, rows, rows, 1, 2, claims, (), heads, (subject,), ("table.csv",), "plan", {"python": "3"})
+        StudyInfo(
+            name,
+            rows,
+            rows,
+            1,
+            2,
+            claims,
+            (),
+            heads,
+            (subject,),
+            ("table.csv",),
+            "No Parquet here.",
+            "plan",
+            {"python": "3"},
+        )
     )
 
 
@@ -78,6 +93,8 @@ def test_two_hundred_runs_are_a_light_page_in_seconds(pictures: list[Path]) -> N
     assert len(text) < 5_000_000
     assert len(re.findall(r'<td class="run"', text)) == 200
     assert text.count("<svg") == 2
+    assert re.search(r"<b>0.5</b>.*?<b>0.44</b>.*?It was chosen by these", text, re.S)
+    assert "No Parquet here." in text
     assert "188 more runs are not shown" in text
     assert re.search(r"More helps\.\s*<b>Holds</b>", text)
 

@@ -82,7 +82,8 @@ REMEDIES: dict[str, tuple[tuple[str, Any], ...]] = {
 class Counts:
     """How much there is to do: photos, class images still to be drawn, steps, snapshots, pictures of the evaluation.
 
-    ``given`` are class pictures of the user's own. Those that the cache holds already cost nothing more.
+    ``given`` are class pictures of the user's own. Those that the cache holds already cost nothing more; nor do the
+    ``encoded`` of the photos, whose latents another training of the study makes.
     """
 
     photos: int
@@ -91,6 +92,7 @@ class Counts:
     snapshots: int
     pictures: int
     given: int = 0
+    encoded: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +224,7 @@ def stage_seconds(plan: RunPlan, counts: Counts, costs: Costs, rates: Speed, per
     batch = plan.generation.batch_size
     validation = plan.training.validation
     looks = 0 if validation.every is None else 1 + math.ceil(counts.steps / validation.every)
-    encoded = counts.photos + counts.classes + counts.given
+    encoded = counts.photos - counts.encoded + counts.classes + counts.given
     previews, sets = previews_of(plan, counts), len(validation.preview.steps(counts.steps))
     return {
         "loading": IMPORTS + FLOAT * costs.parameters / READ_PER_SECOND,

@@ -93,8 +93,14 @@ def _estimate(study: Study, trunk: Trunk, resolved: Resolved, drawn: set[str]) -
     if base in drawn:
         pictures -= evaluation_size(plan, 0)
     drawn.add(base)
+    latents = {
+        f"latents {found.content_hash} {photo.name}" for found in resolved.sets.values() for photo in found.photos
+    }
+    encoded = len(latents & drawn)
+    drawn |= latents
     counts = Counts(
         photos=sum(len(found.photos) for found in resolved.sets.values()),
+        encoded=encoded,
         classes=classes,
         given=own_pictures(plan),
         steps=trunk.steps,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -22,8 +22,16 @@ from boothlab.studies.share import Trunk
 Summary = Mapping[str, Any]
 
 
-def read_points(study: Study, failures: Mapping[str, str]) -> list[Point]:
-    """One point per run and subject, in the study's order. ``failures`` maps runs to why they failed."""
+@dataclass(frozen=True, slots=True)
+class Results:
+    """One point per run and subject, in the study's order, and each subject's scale of likeness (None: has none)."""
+
+    points: tuple[Point, ...]
+    scales: Mapping[str, Scale | None]
+
+
+def read_results(study: Study, failures: Mapping[str, str]) -> Results:
+    """What the run folders hold. ``failures`` maps runs to why they failed."""
     places = coordinates(study)
     trunk_of = {name: trunk for trunk in study.shared.trunks for name in trunk.members}
     tables, summaries = _read_all(study)
@@ -48,7 +56,7 @@ def read_points(study: Study, failures: Mapping[str, str]) -> list[Point]:
             table = tables.get(run.name, {}).get(subject.name)
             scored = table is not None and any(source == point.snapshot for source, *_ in table.cells)
             found.append(_settled(point, table if scored else None, scales, summaries, failures))
-    return found
+    return Results(tuple(found), scales)
 
 
 def _settled(

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from boothlab.api.study_reading import read_points
+from boothlab.api.study_fresh import Again, score_again
+from boothlab.api.study_reading import read_results
 from boothlab.api.study_resolving import Study, resolve_study
-from boothlab.api.study_views import subject_view
+from boothlab.api.study_views import Ruled, subject_view
 from boothlab.api.studying import Outcome, Studied, go_through, held
 from boothlab.config.show import to_toml
-from boothlab.files import write_json, write_text
+from boothlab.files import write_bytes, write_json, write_text
 from boothlab.progress import Progress, silent
 from boothlab.reports.study import Head, StudyInfo, render_study
-from boothlab.reports.study_tables import as_csv, as_latex, as_markdown
+from boothlab.reports.study_tables import NO_PARQUET, as_csv, as_latex, as_markdown, as_parquet, has_parquet
 from boothlab.runs.provenance import provenance
+from boothlab.studies.choose import choose
 from boothlab.studies.compare import Effect, claims_tested, effects
 from boothlab.studies.expand import shown
 from boothlab.studies.points import COLUMNS, Point
 
 ARROWS = {"higher": "↑", "lower": "↓", "neither": ""}
 
-FILES = ("table.csv", "pictures.csv", "effects.csv", "table.md", "table.tex", "study.toml")
-"""What stands beside the page."""
+TABLES = ("table", "pictures", "effects")
+"""What stands beside the page as CSV and, with pyarrow, as Parquet."""
+
+TEXTS = ("table.md", "table.tex", "study.toml")
+"""What else stands there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +62,32 @@ def study_and_report(
             from boothlab.api.study_ray import go_through_on_ray
 
             studied = go_through_on_ray(study, ray, progress)
-        points = report_study(studied)
+        points = report_study(studied, progress)
     return Reported(study.place / "report.html", studied.outcomes, points)
 
 
-def report_study(studied: Studied) -> tuple[Point, ...]:
+def report_study(studied: Studied, progress: Progress = silent) -> tuple[Point, ...]:
     """Write the page and its tables into the study's folder; returns the points they are made of."""
     study, place = studied.study, studied.study.place
     failures = {name: f"{o.stage}: {o.reason}" for o in studied.failed for name in o.runs}
-    points = read_points(study, failures)
+    results = read_results(study, failures)
+    points = results.points
     found = effects(points)
     write_text(place / "study.toml", plan_text(study))
     _tables(place, points, found)
+    parquet = [f"{name}.parquet" for name in TABLES] if has_parquet() else []
     names = dict.fromkeys(point.subject for point in points)
     seen = {column.key for point in points for column in COLUMNS if column.key in point.cells}
     columns = [column for column in COLUMNS if column.key in seen]
-    subjects = tuple(subject_view(study, name, points, found, columns) for name in names)
+    chosen = {name: choose(points, name) for name in names}
+    again: dict[str, Again] = {}
+    for name, choice in chosen.items():
+        best = next((p for p in points if p.subject == name and p.run == choice.run), None)
+        if best is not None:
+            again[name] = score_again(study, best, results.scales[name], progress)
+    subjects = tuple(
+        subject_view(study, Ruled(chosen[name], again.get(name)), points, found, columns) for name in names
+    )
     info = StudyInfo(
         name=study.plan.name,
         runs=len(study.runs),
@@ -83,13 +98,24 @@ def report_study(studied: Studied) -> tuple[Point, ...]:
         failed=tuple(dict.fromkeys(f"{p.run}: {p.reason or p.state}" for p in points if p.state != "done")),
         heads=tuple(Head(c.title, ARROWS[c.better], c.familiar) for c in columns),
         subjects=subjects,
-        files=FILES,
+        files=(*(f"{name}.csv" for name in TABLES), *parquet, *TEXTS),
+        no_parquet="" if parquet else NO_PARQUET,
         plan_toml=plan_text(study),
         provenance=provenance(study.resolved[0].inputs, study.resolved[0].plan.base.device),
     )
     write_text(place / "report.html", render_study(info))
-    write_json(place / "choices.json", {"format": 1, "choices": {s.name: s.chosen for s in subjects}})
-    return tuple(points)
+    tree = {"format": 1, "choices": {s.name: s.chosen for s in subjects}, "fresh": _fresh_tree(again)}
+    write_json(place / "choices.json", tree)
+    return points
+
+
+def _fresh_tree(again: Mapping[str, Again]) -> dict[str, Any]:
+    """Subject → column → the recommended checkpoint's numbers on fresh pictures."""
+    return {
+        name: {key: asdict(cell) for key, cell in found.point.cells.items()}
+        for name, found in again.items()
+        if found.point is not None
+    }
 
 
 def plan_text(study: Study) -> str:
@@ -114,7 +140,7 @@ def _tables(place: Path, points: Sequence[Point], found: Sequence[Effect]) -> No
         "failed_gates",
     ]
     numbers = [f"{c.key}{part}" for c in COLUMNS for part in ("", "_low", "_high", "_n")]
-    write_text(place / "table.csv", as_csv([*fixed, *numbers], [[*_fixed(p, axes), *_numbers(p)] for p in points]))
+    _table(place, "table", [*fixed, *numbers], [[*_fixed(p, axes), *_numbers(p)] for p in points])
     short = ["run", "subject", "steps", "verdict", *(c.title for c in COLUMNS)]
     rows = [[p.run, p.subject, p.step, p.word or p.state, *_numbers(p)[::4]] for p in points]
     write_text(place / "table.md", as_markdown(short, rows))
@@ -125,14 +151,23 @@ def _tables(place: Path, points: Sequence[Point], found: Sequence[Effect]) -> No
         for key, values in p.pictures.items()
         for index, value in enumerate(values.tolist())
     ]
-    write_text(place / "pictures.csv", as_csv(["run", "subject", "column", "picture", "value"], each))
+    _table(place, "pictures", ["run", "subject", "column", "picture", "value"], each)
     head = ["subject", "axis", "column", "a", "b", "about", "n", "trainings", "difference", "low", "high", "p"]
     lines = [
         [e.subject, e.axis, e.column.key, e.a, e.b, e.about, e.n, e.trainings, e.difference, e.low, e.high, e.p]
         + [e.adjusted, e.detectable, e.sentence]
         for e in found
     ]
-    write_text(place / "effects.csv", as_csv([*head, "holm_p", "detectable", "sentence"], lines))
+    _table(place, "effects", [*head, "holm_p", "detectable", "sentence"], lines)
+
+
+def _table(place: Path, name: str, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """One table as CSV, and as Parquet where that can be written; else an old Parquet file must not stay."""
+    write_text(place / f"{name}.csv", as_csv(head, rows))
+    if has_parquet():
+        write_bytes(place / f"{name}.parquet", as_parquet(head, rows))
+    else:
+        (place / f"{name}.parquet").unlink(missing_ok=True)
 
 
 def _fixed(point: Point, axes: Sequence[str]) -> list[Any]:

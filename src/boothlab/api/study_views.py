@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from boothlab.api.study_fresh import Again
 from boothlab.api.study_reading import photo_file, trunk_run
 from boothlab.api.study_resolving import Study
 from boothlab.evaluation.lots import BASE
@@ -15,14 +17,15 @@ from boothlab.evaluation.orders import unique, wanted
 from boothlab.files import read_json
 from boothlab.plan import RunPlan
 from boothlab.reports.info import Curve, seconds_per_step
-from boothlab.reports.study import CellView, GridView, RowView, SubjectView, medals
+from boothlab.reports.study import AgainView, CellView, GridView, RowView, SubjectView, medals
 from boothlab.reports.study_figures import HeatMap, Spot
 from boothlab.runs.run import Run
+from boothlab.statistics.intervals import Interval
 from boothlab.statistics.variance import SEEDS_NEEDED
-from boothlab.studies.choose import Choice, choose, familiar, front
+from boothlab.studies.choose import Choice, familiar, front
 from boothlab.studies.compare import Effect, seeds_and_settings
 from boothlab.studies.expand import shown
-from boothlab.studies.points import LIKENESS, PROMPT, Column, Point
+from boothlab.studies.points import COLUMNS, LIKENESS, PROMPT, Column, Point
 
 MOST_COLUMNS = 12
 """So many runs stand side by side in the picture grid."""
@@ -35,12 +38,20 @@ MOST_ILLUSTRATED = 60
 STEPS = ("training.steps_per_photo", "training.steps")
 
 
+@dataclass(frozen=True, slots=True)
+class Ruled:
+    """The choice for one subject, and the chosen checkpoint on fresh pictures (None where none is chosen)."""
+
+    choice: Choice
+    again: Again | None
+
+
 def subject_view(
-    study: Study, name: str, points: Sequence[Point], found: Sequence[Effect], columns: Sequence[Column]
+    study: Study, ruled: Ruled, points: Sequence[Point], found: Sequence[Effect], columns: Sequence[Column]
 ) -> SubjectView:
     """Everything on the page about one subject."""
+    choice, name = ruled.choice, ruled.choice.subject
     own = [point for point in points if point.subject == name]
-    choice = choose(own, name)
     axes: dict[str, list[tuple[str, bool]]] = {}
     for effect in found:
         if effect.subject == name:
@@ -52,7 +63,8 @@ def subject_view(
         name=name,
         chosen=choice.run,
         reason=choice.reason,
-        caution=_caution(study, choice),
+        caution=_caution(study),
+        again=_again(chosen, ruled.again, len([p for p in own if p.state == "done"])),
         strip=() if chosen is None else tuple(gallery.pictures(chosen, 8)),
         rows=_rows(study, own, choice, columns, gallery),
         spots=_spots(own, choice),
@@ -74,17 +86,40 @@ def _untested(points: Sequence[Point]) -> str:
     return "No two finished runs differ in one setting only, so nothing can be said about any setting."
 
 
-def _caution(study: Study, choice: Choice) -> str:
+def _caution(study: Study) -> str:
     seeds = len(study.plan.seeds)
-    said = "The scores of a chosen checkpoint are optimistic, because they chose it."
-    if choice.run is None:
-        said = ""
-    if seeds < SEEDS_NEEDED:
-        said += (
-            f" Every setting was trained {'once' if seeds == 1 else 'twice'}: this is about these checkpoints. A "
-            f"statement about a setting needs {SEEDS_NEEDED} training seeds (seeds = [0, 1, 2])."
-        )
-    return said.strip()
+    if seeds >= SEEDS_NEEDED:
+        return ""
+    return (
+        f"Every setting was trained {'once' if seeds == 1 else 'twice'}: this is about these checkpoints. A "
+        f"statement about a setting needs {SEEDS_NEEDED} training seeds (seeds = [0, 1, 2])."
+    )
+
+
+def _again(chosen: Point | None, again: Again | None, done: int) -> AgainView | None:
+    """The chosen checkpoint's numbers on the pictures that chose it and on fresh ones, and why both stand there."""
+    if chosen is None or again is None:
+        return None
+    fresh = {} if again.point is None else again.point.cells
+    lines = tuple(
+        (column.title, _cell(chosen.cells.get(column.key)), _cell(fresh.get(column.key)))
+        for column in COLUMNS
+        if column.key in (LIKENESS, PROMPT, "face") and column.key in chosen.cells
+    )
+    why = (
+        f"{chosen.run} was chosen from {done} checkpoints by the scores of the first column, so these are "
+        "optimistic: the best of many is partly the luckiest. The second column is from other initial noises, which "
+        "had no part in the choice; it is what to expect."
+    )
+    if again.point is None:
+        why = f"The scores are optimistic, because they chose it. It could not be scored again: {again.reason}"
+    return AgainView(lines, why)
+
+
+def _cell(found: Interval | None) -> CellView:
+    if found is None:
+        return CellView(None, None, None, 0, "")
+    return CellView(found.value, found.low, found.high, found.n, "")
 
 
 def _rows(
@@ -95,11 +130,7 @@ def _rows(
     for index, point in enumerate(points):
         cells = []
         for column, medal in zip(columns, places, strict=True):
-            cell = point.cells.get(column.key)
-            if cell is None:
-                cells.append(CellView(None, None, None, 0, ""))
-            else:
-                cells.append(CellView(cell.value, cell.low, cell.high, cell.n, medal[index]))
+            cells.append(replace(_cell(point.cells.get(column.key)), medal=medal[index]))
         notes = [f"Gates that failed: {', '.join(point.failed_gates)}."] if point.failed_gates else []
         notes += [f"Also: {', '.join(point.findings)}."] if point.findings else []
         notes += [point.reason] if point.reason else []

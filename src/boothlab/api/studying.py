@@ -26,6 +26,9 @@ from boothlab.studies.share import Trunk
 OUTCOMES = "outcomes.json"
 """File of the study's folder: what became of each training."""
 
+ENCODED = "encoded"
+"""Folder of the study with latents of photos and embeddings of prompts, which all its trainings share."""
+
 Listen = Callable[[Event], None]
 
 
@@ -87,13 +90,14 @@ def train_and_score(
 ) -> tuple[Run | None, str, str]:
     """Train and score one trunk; its folder, and where and why it failed. What was trained is scored in any case."""
     made: list[Run] = []
+    encoded = study.place / ENCODED
 
     def training() -> None:
         made.append(run_of(resolved, study.root))
         if trunk.stem is not None and made[0].status().state != "finished":
-            stem = train_run(study.of(trunk, trunk.stem), study.root, progress, listen)
+            stem = train_run(study.of(trunk, trunk.stem), study.root, progress, listen, encoded)
             branch(made[0], stem, trunk.branch, resolved.plan.training, trunk.steps)
-        train_run(resolved, study.root, progress, listen)
+        train_run(resolved, study.root, progress, listen, encoded)
 
     def evaluation() -> None:
         drawn.give(made[0], resolved.plan, resolved.inputs)

@@ -28,6 +28,7 @@ from boothlab.training.assemble import TrainingSet, build_job, build_pool, encod
 from boothlab.training.batches import Example
 from boothlab.training.class_images import class_images, own_class_images
 from boothlab.training.job import Job
+from boothlab.training.kept import Kept
 from boothlab.training.loop import train
 
 
@@ -36,8 +37,12 @@ def train_run(
     root: Path,
     progress: Progress = silent,
     listen: Callable[[Event], None] = lambda event: None,
+    kept: Path | None = None,
 ) -> Run:
-    """Train what a plan says below ``root``; a finished run is returned as it is, a killed one goes on."""
+    """Train what a plan says below ``root``; a finished run is returned as it is, a killed one goes on.
+
+    ``kept`` is a folder of encodings that other trainings may use too, and may have filled.
+    """
     run = run_of(resolved, root)
     with run.writing(), stop_on_interrupt() as stopped:
         if run.status().state == "finished":
@@ -45,7 +50,7 @@ def train_run(
         run.move("running", run.status().step)
         step = run.status().step
         try:
-            job = make_job(run, resolved, progress)
+            job = make_job(run, resolved, progress, kept)
             extended = extend(run, resolved, job.steps)
             if extended is not None:
                 run.say(extended)
@@ -111,9 +116,13 @@ def _restore(run: Run, job: Job, skipped: list[Path]) -> bool:
     return True
 
 
-def make_job(run: Run, resolved: Resolved, progress: Progress = silent) -> Job:
-    """Everything the loop needs: class images, encoded pictures, the strategy attached to the base model."""
+def make_job(run: Run, resolved: Resolved, progress: Progress = silent, folder: Path | None = None) -> Job:
+    """Everything the loop needs: class images, encoded pictures, the strategy attached to the base model.
+
+    Encodings are looked up in ``folder``, and kept there, where it is given.
+    """
     plan = resolved.plan
+    kept = None if folder is None else Kept(folder, resolved.inputs["base"])
     base = memo(lambda: load(plan.base, plan.photos.size))
     torch.set_num_threads(plan.training.num_threads())
     classes = class_paths(plan, resolved.inputs["base"], base, progress)
@@ -124,12 +133,13 @@ def make_job(run: Run, resolved: Resolved, progress: Progress = silent) -> Job:
         classes,
         within(progress, "encoding"),
         resolved.inputs["base"],
+        kept,
     )
     held_out: tuple[Example, ...] = ()
     if plan.training.validation.every is not None:
-        kept = [TrainingSet(subject, resolved.sets[subject.name].held_out) for subject in plan.subjects]
-        held_out = encode_held_out(base(), plan.objective, kept)
-    job = build_job(base(), plan.strategy, plan.subjects, plan.objective, plan.training, pool, run.path)
+        others = [TrainingSet(subject, resolved.sets[subject.name].held_out) for subject in plan.subjects]
+        held_out = encode_held_out(base(), plan.objective, others, kept)
+    job = build_job(base(), plan.strategy, plan.subjects, plan.objective, plan.training, pool, run.path, kept)
     job.held_out = held_out
     job.settle()
     return job

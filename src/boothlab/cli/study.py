@@ -74,7 +74,7 @@ def lines_of_study(study: Study, cost: StudyCost) -> list[str]:
     lines += [
         f"steps     executes {shared.executes} of {shared.asked} steps ({shared.executes / shared.asked:.0%}), "
         f"in {len(shared.trunks)} trainings" + (f"; {done} of them are done" if done else ""),
-        "shared    class images, photo sets, the base model's pictures and vectors: made once",
+        "shared    class images, photo sets, latents, text embeddings, the base model's pictures, vectors: made once",
         f"time      about {duration(sum(cost.seconds.values()))}: {parts(cost.seconds, duration)}",
         f"memory    about {gigabytes(cost.memory)} of {gigabytes(cost.free_memory)} free",
         f"disk      at most {gigabytes(cost.disk)} of {gigabytes(cost.free_disk)} free",

@@ -65,6 +65,14 @@ class GridView:
 
 
 @dataclass(frozen=True, slots=True)
+class AgainView:
+    """The chosen run's numbers: (title, on the pictures that chose it, on fresh ones), and why both are printed."""
+
+    lines: tuple[tuple[str, CellView, CellView], ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class SubjectView:
     """What the page says about one subject. ``effects`` maps an axis to (sentence, whether it is shown).
 
@@ -75,6 +83,7 @@ class SubjectView:
     chosen: str | None
     reason: str
     caution: str
+    again: AgainView | None
     strip: tuple[Path, ...]
     rows: tuple[RowView, ...]
     spots: tuple[Spot, ...]
@@ -102,6 +111,7 @@ class StudyInfo:
     heads: tuple[Head, ...]
     subjects: tuple[SubjectView, ...]
     files: tuple[str, ...]
+    no_parquet: str
     plan_toml: str
     provenance: Mapping[str, Any]
 

@@ -1,8 +1,10 @@
-"""The table of a study as CSV, Markdown and LaTeX: the same rows, the same bytes for the same numbers."""
+"""The tables of a study as CSV, Parquet, Markdown and LaTeX: the same rows, the same bytes for the same numbers."""
 
 from __future__ import annotations
 
 import csv
+import importlib
+import importlib.util
 import io
 from collections.abc import Sequence
 from typing import Any
@@ -15,6 +17,30 @@ def as_csv(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     writer.writerow(head)
     writer.writerows([["" if v is None else repr(v) if isinstance(v, float) else v for v in row] for row in rows])
     return buffer.getvalue()
+
+
+NO_PARQUET = "Parquet files are left out: pyarrow is not installed (pip install 'boothlab[parquet]')."
+
+
+def has_parquet() -> bool:
+    """Whether Parquet can be written here."""
+    return importlib.util.find_spec("pyarrow") is not None
+
+
+def as_parquet(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:
+    """A Parquet file: whole numbers, floats and text as such, None as null; a column of None alone holds floats.
+
+    Raises ModuleNotFoundError without pyarrow; ask :func:`has_parquet` first.
+    """
+    pyarrow = importlib.import_module("pyarrow")
+    columns = {}
+    for index, name in enumerate(head):
+        values = [row[index] for row in rows]
+        kind = pyarrow.float64() if all(value is None or isinstance(value, float) for value in values) else None
+        columns[name] = pyarrow.array(values, type=kind)
+    sink = io.BytesIO()
+    importlib.import_module("pyarrow.parquet").write_table(pyarrow.table(columns), sink)
+    return sink.getvalue()
 
 
 def as_markdown(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

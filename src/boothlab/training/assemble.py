@@ -22,7 +22,8 @@ from boothlab.training.class_images import read_class_image
 from boothlab.training.config import Training
 from boothlab.training.ema import Ema
 from boothlab.training.job import Job
-from boothlab.training.latents import encode, encode_shared
+from boothlab.training.kept import Kept
+from boothlab.training.latents import encode, encode_kept, encode_shared
 from boothlab.training.optim import Optimizer
 from boothlab.training.prior import FrozenPrior
 
@@ -44,10 +45,12 @@ def build_pool(
     class_paths: Mapping[str, Sequence[Path]],
     progress: Progress | None = None,
     base_fingerprint: str | None = None,
+    kept: Kept | None = None,
 ) -> Pool:
     """Encode every photo and class image once; each step still draws its own sample from the posterior.
 
-    With the base model's fingerprint, latents of class images are shared with other runs.
+    With the base model's fingerprint, latents of class images are shared with other runs; those of photos only with
+    the trainings that ``kept`` belongs to.
     """
     total = sum(len(s.photos) for s in sets) + sum(len(paths) for paths in class_paths.values())
     done = 0
@@ -61,7 +64,7 @@ def build_pool(
     instances = []
     for training_set in sets:
         for photo in training_set.photos:
-            instances.append(_instance(model, objective, training_set.subject, photo))
+            instances.append(_instance(model, objective, training_set.subject, photo, kept))
             tick()
     if objective.prior_preservation and objective.prior_from == "prediction":
         return Pool(tuple(instances), photos_as_class(objective, instances))
@@ -95,17 +98,19 @@ def photos_as_class(objective: Objective, instances: Sequence[Example]) -> dict[
     return classes
 
 
-def encode_held_out(model: Model, objective: Objective, sets: Sequence[TrainingSet]) -> tuple[Example, ...]:
+def encode_held_out(
+    model: Model, objective: Objective, sets: Sequence[TrainingSet], kept: Kept | None = None
+) -> tuple[Example, ...]:
     """Held-out photos, encoded for the validation loss; ``sets`` holds them in place of the training photos."""
-    return tuple(_instance(model, objective, s.subject, photo) for s in sets for photo in s.photos)
+    return tuple(_instance(model, objective, s.subject, photo, kept) for s in sets for photo in s.photos)
 
 
-def _instance(model: Model, objective: Objective, subject: Subject, photo: Photo) -> Example:
+def _instance(model: Model, objective: Objective, subject: Subject, photo: Photo, kept: Kept | None) -> Example:
     prompt = fill(photo.caption or objective.instance_prompt, subject.identifier, subject.class_noun)
     mask = None if photo.mask is None else latent_mask(photo.mask, model.latent_shape[1:])
     return Example(
         id=f"{subject.name}/{photo.name}",
-        posterior=encode(model, photo.pixels),
+        posterior=encode_kept(model, kept, photo.pixels),
         prompt=prompt,
         class_noun=subject.class_noun,
         weight=subject.weight,
@@ -134,12 +139,16 @@ def build_job(
     settings: Training,
     pool: Pool,
     folder: Path | None,
+    kept: Kept | None = None,
 ) -> Job:
-    """Attach the strategy and make the optimizer. ``model`` must be fresh: nothing attached before."""
+    """Attach the strategy and make the optimizer. ``model`` must be fresh: nothing attached before.
+
+    Prompts that frozen text encoders read are looked up among what other trainings ``kept``.
+    """
     torch.set_num_threads(settings.num_threads())
     by_prediction = objective.prior_preservation and objective.prior_from == "prediction"
     # Copied before the strategy changes anything.
-    prior = FrozenPrior(model) if by_prediction else None
+    prior = FrozenPrior(model, kept) if by_prediction else None
     attached = strategy.attach(model, subjects, settings.seed)
     if settings.compute.gradient_checkpointing:
         model.checkpoint_gradients()
@@ -156,5 +165,6 @@ def build_job(
         steps=settings.total_steps(len(pool.instances)),
         folder=folder,
         prior=prior,
+        kept=kept,
         ema=None if decay is None else Ema(parameters, decay),
     )

@@ -21,6 +21,7 @@ from boothlab.training import checkpoint
 from boothlab.training.batches import Draws, Example, Pool
 from boothlab.training.config import Training
 from boothlab.training.ema import Ema
+from boothlab.training.kept import Kept
 from boothlab.training.optim import Optimizer
 from boothlab.training.prior import FrozenPrior
 from boothlab.training.validation import fixed_loss, worsened_for
@@ -45,6 +46,7 @@ class Job:
     held_out: tuple[Example, ...] = ()
     ema: Ema | None = None
     prior: FrozenPrior | None = None
+    kept: Kept | None = None
     step: int = 0
     text_cache: dict[str, Conditioning] = field(default_factory=dict)
     looks: list[Validated] = field(default_factory=list)
@@ -119,8 +121,12 @@ class Job:
             if caption not in self.text_cache:
                 # Always in full precision: the cache must not depend on who asked first.
                 with torch.no_grad(), torch.autocast(self.model.device.type, enabled=False):
-                    self.text_cache[caption] = self.model.encode_text([caption])
+                    self.text_cache[caption] = self._encoded(caption)
         return Conditioning.stack([self.text_cache[caption] for caption in captions])
+
+    def _encoded(self, caption: str) -> Conditioning:
+        """One prompt by text encoders that do not move."""
+        return self.model.encode_text([caption]) if self.kept is None else self.kept.text(self.model, caption)
 
     def settle(self) -> None:
         """Encode every prompt that can come, and give back what training does not need: at SD v1.5's size 0.8 GB.

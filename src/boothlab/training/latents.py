@@ -1,20 +1,22 @@
-"""Latents of class images, encoded once for all runs: on a CPU a hundred of them take minutes at 512 px.
+"""Latents of pictures: encoded anew, or looked up where an earlier training has encoded the same pixels.
 
-Addressed by the pixels and the base model, so a changed picture is another entry. Photos of people are not kept
-here: they are few, and nothing personal should lie outside photo sets and run folders.
+Class images are shared by all runs on the machine: on a CPU a hundred of them take minutes at 512 px. Photos of
+people are shared by the trainings of one study only, in its own folder: nothing personal should lie outside photo
+sets, run folders and studies. Addressed by the pixels and the base model, so a changed picture is another entry.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
-from boothlab.errors import RunDamaged
-from boothlab.files import new_folder, sha256_bytes
+from boothlab.files import sha256_bytes
 from boothlab.home import cache
 from boothlab.models.model import Model, Posterior
 from boothlab.models.sampling import from_uint8
-from boothlab.models.weights import load_tensors, save_tensors
+from boothlab.training.kept import Kept, kept_image
 
 VERSION = 1
 """Changes whenever the same pixels would give other latents."""
@@ -29,15 +31,17 @@ def encode(model: Model, pixels: NDArray[np.uint8]) -> Posterior:
 
 def encode_shared(model: Model, base_fingerprint: str, pixels: NDArray[np.uint8]) -> Posterior:
     """As :func:`encode`, looked up in the shared cache first and kept there; a damaged entry is made again."""
-    address = sha256_bytes(f"{VERSION} {base_fingerprint} {pixels.shape} ".encode() + pixels.tobytes())
-    folder = cache("class-latents") / address[:2] / address[:32]
-    if folder.is_dir():
-        try:
-            tensors = load_tensors(folder / FILE)
-            return Posterior(tensors["mean"].to(model.device), tensors["std"].to(model.device))
-        except (RunDamaged, KeyError):
-            pass
-    found = encode(model, pixels)
-    with new_folder(folder) as temporary:
-        save_tensors(temporary / FILE, {"mean": found.mean_BCHW.cpu(), "std": found.std_BCHW.cpu()})
-    return found
+    return _looked_up(model, base_fingerprint, pixels, cache("class-latents"))
+
+
+def encode_kept(model: Model, kept: Kept | None, pixels: NDArray[np.uint8]) -> Posterior:
+    """As :func:`encode`, looked up among what the trainings of a study ``kept``; None: encoded anew."""
+    if kept is None:
+        return encode(model, pixels)
+    return _looked_up(model, kept.maker(model), pixels, kept.latents)
+
+
+def _looked_up(model: Model, maker: str, pixels: NDArray[np.uint8], folder: Path) -> Posterior:
+    address = sha256_bytes(f"{VERSION} {maker} {pixels.shape} ".encode() + pixels.tobytes())
+    found = kept_image(folder, address, FILE, lambda: encode(model, pixels))
+    return Posterior(found.mean_BCHW.to(model.device), found.std_BCHW.to(model.device))

@@ -1,0 +1,73 @@
+"""The checkpoint that a study recommends, scored once more on pictures that had no part in choosing it.
+
+The best of many checkpoints is partly the luckiest: its scores are those that chose it. Other initial noises, which
+no run has drawn from for its choice, say what it is worth; the page prints both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from boothlab.api.judging import RESCORED
+from boothlab.api.pictures import fresh_pictures, plan_of
+from boothlab.api.resolving import domain_of, photo_sets_of
+from boothlab.api.scoring import SCORING, photos_of, shares
+from boothlab.api.study_resolving import Study
+from boothlab.errors import BoothlabError, Cancelled, NoSpace
+from boothlab.evaluation.derived import Scale, Table
+from boothlab.evaluation.evaluate import evaluate
+from boothlab.evaluation.lots import Judged, judged
+from boothlab.evaluation.scores import Score, read_scores, write_scores
+from boothlab.features.faces import Domain
+from boothlab.files import sha256_json
+from boothlab.metrics import METRICS
+from boothlab.progress import Progress, silent
+from boothlab.runs.run import Run
+from boothlab.studies.points import Point, fill
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The recommended point with fresh numbers; None with the ``reason`` where they could not be had."""
+
+    point: Point | None
+    reason: str = ""
+
+
+def score_again(study: Study, point: Point, scale: Scale | None, progress: Progress = silent) -> Again:
+    """``point`` on fresh pictures: likeness on the study's ``scale``, prompt following, faces found.
+
+    What is drawn and scored is kept in the run's folder. Whatever goes wrong is told and stops no report; Ctrl-C and
+    a full disk are raised.
+    """
+    try:
+        table = Table(_scores(Run(study.root / point.folder), point, progress))
+    except (Cancelled, NoSpace):
+        raise
+    except BoothlabError as error:
+        return Again(None, error.message)
+    return Again(fill(replace(point, cells={}, pictures={}), table, scale, shares()))
+
+
+def _scores(run: Run, point: Point, progress: Progress) -> list[Score]:
+    plan = plan_of(run)
+    subject = next(found for found in plan.subjects if found.name == point.subject)
+    domain = domain_of(plan.photos, plan.base)
+    with run.writing():
+        drawn = fresh_pictures(run, plan, subject, point.snapshot, progress)
+        seen = judged({point.snapshot: drawn}, photos_of(photo_sets_of(run, plan)[subject.name]))
+        seen = replace(seen, lots=tuple(lot for lot in seen.lots if lot.source == point.snapshot))
+        path = run.path / "fresh" / f"{_key(seen, domain)}.csv"
+        if path.is_file():
+            return read_scores(path)
+        metrics = [metric for metric in METRICS if metric.name in RESCORED]
+        scores, _ = evaluate(run.name, seen, metrics, domain, run.path / "features", progress)
+        write_scores(path, scores)
+    return scores
+
+
+def _key(seen: Judged, domain: Domain) -> str:
+    """Names what the scores depend on: pictures, prompts, photos, and the code that scores."""
+    lots = [[lot.source, lot.role, lot.hashes, lot.texts] for lot in seen.lots]
+    photos = [[part, lot.hashes] for part, lot in seen.references.items()]
+    return sha256_json([SCORING, domain, lots, photos])[:16]
