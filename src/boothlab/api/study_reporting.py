@@ -12,6 +12,7 @@ from boothlab.api.study_resolving import Study, resolve_study
 from boothlab.api.study_views import subject_view
 from boothlab.api.studying import Outcome, Studied, go_through, held
 from boothlab.config.show import to_toml
+from boothlab.evaluation.summaries import KINDS
 from boothlab.files import write_json, write_text
 from boothlab.progress import Progress, silent
 from boothlab.reports.study import Head, StudyInfo, render_study
@@ -19,7 +20,7 @@ from boothlab.reports.study_tables import as_csv, as_latex, as_markdown
 from boothlab.runs.provenance import provenance
 from boothlab.studies.compare import Effect, claims_tested, effects
 from boothlab.studies.expand import shown
-from boothlab.studies.points import COLUMNS, Point
+from boothlab.studies.points import COLUMNS, Column, Point
 
 ARROWS = {"higher": "↑", "lower": "↓", "neither": ""}
 
@@ -81,7 +82,7 @@ def report_study(studied: Studied) -> tuple[Point, ...]:
         asked=study.shared.asked,
         claims=tuple((t.say, t.state, t.numbers) for t in claims_tested(points, study.plan.claims)),
         failed=tuple(dict.fromkeys(f"{p.run}: {p.reason or p.state}" for p in points if p.state != "done")),
-        heads=tuple(Head(c.title, ARROWS[c.better], c.familiar) for c in columns),
+        heads=tuple(Head(c.title, ARROWS[c.better], c.familiar, _kinds(c, points)) for c in columns),
         subjects=subjects,
         files=FILES,
         plan_toml=plan_text(study),
@@ -90,6 +91,12 @@ def report_study(studied: Studied) -> tuple[Point, ...]:
     write_text(place / "report.html", render_study(info))
     write_json(place / "choices.json", {"format": 1, "choices": {s.name: s.chosen for s in subjects}})
     return tuple(points)
+
+
+def _kinds(column: Column, points: Sequence[Point]) -> str:
+    """What the intervals of a column are, in words; "" where there is none."""
+    kinds = dict.fromkeys(point.kinds[column.key] for point in points if column.key in point.kinds)
+    return "; ".join(KINDS[kind] for kind in kinds if kind != "none")
 
 
 def plan_text(study: Study) -> str:
@@ -113,10 +120,10 @@ def _tables(place: Path, points: Sequence[Point], found: Sequence[Effect]) -> No
         "verdict",
         "failed_gates",
     ]
-    numbers = [f"{c.key}{part}" for c in COLUMNS for part in ("", "_low", "_high", "_n")]
+    numbers = [f"{c.key}{part}" for c in COLUMNS for part in ("", "_low", "_high", "_n", "_interval")]
     write_text(place / "table.csv", as_csv([*fixed, *numbers], [[*_fixed(p, axes), *_numbers(p)] for p in points]))
     short = ["run", "subject", "steps", "verdict", *(c.title for c in COLUMNS)]
-    rows = [[p.run, p.subject, p.step, p.word or p.state, *_numbers(p)[::4]] for p in points]
+    rows = [[p.run, p.subject, p.step, p.word or p.state, *_numbers(p)[::5]] for p in points]
     write_text(place / "table.md", as_markdown(short, rows))
     write_text(place / "table.tex", as_latex(short, rows))
     each = [
@@ -145,5 +152,7 @@ def _numbers(point: Point) -> list[Any]:
     found: list[Any] = []
     for column in COLUMNS:
         cell = point.cells.get(column.key)
-        found += [None] * 4 if cell is None else [cell.value, cell.low, cell.high, cell.n]
+        found += (
+            [None] * 5 if cell is None else [cell.value, cell.low, cell.high, cell.n, point.kinds.get(column.key)]
+        )
     return found
