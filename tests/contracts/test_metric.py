@@ -240,6 +240,22 @@ def test_rows_of_nothing_count_as_absent(case: Case) -> None:
         np.testing.assert_allclose(with_hole, values, rtol=0, atol=1e-9)
 
 
+def test_values_are_means_over_pairs(case: Case) -> None:
+    """A formula has one home; and a metric that averages over photos gives the pairs that its interval needs."""
+    if not isinstance(case.metric, Metric) or case.paired or case.alone:
+        pytest.skip("no number per picture and photo")
+    single = np.stack([case.score(case.generated, case.references[k : k + 1]) for k in range(PHOTOS)], axis=1)
+    values = case.score(case.generated)
+    averages = np.allclose(single.mean(axis=1), values, rtol=0, atol=1e-9)
+    if case.metric.pairs is None:
+        assert not averages or case.metric.unit == "1 or 0", "it is a mean over photos: give it pairs"
+        return
+    found = case.metric.pairs(case.generated, case.references)
+    assert found.shape == (PICTURES, PHOTOS)
+    np.testing.assert_allclose(found, single, rtol=0, atol=1e-9)
+    assert averages
+
+
 def test_inputs_are_not_written_to(case: Case) -> None:
     generated, references = case.generated.copy(), case.references.copy()
     for array in (generated, references):

@@ -22,13 +22,12 @@ METRIC = '''
 import numpy as np
 
 from boothlab.features.lpips import LPIPS_ALEX
-from boothlab.metrics.distances import present
+from boothlab.metrics.distances import over_photos
 from boothlab.metrics.metric import Metric
 
 
-def values(generated, references):
-    seen = present(references)
-    return np.sqrt(((generated.astype(float)[:, None] - seen[None]) ** 2).sum(2)).mean(1){spoilt}
+def distances(generated, references):
+    return np.sqrt(((generated.astype(float)[:, None] - references[None]) ** 2).sum(2)){spoilt}
 
 
 METRIC = Metric(
@@ -39,7 +38,8 @@ METRIC = Metric(
     bounds=(0.0, float("inf")),
     needs=LPIPS_ALEX,
     references=("held_out", "train"),
-    values=values,
+    values=over_photos(distances),
+    pairs=distances,
     source="invented in 2026",
     copies=0.0,
 )

@@ -26,7 +26,7 @@ def test_the_page_shows_whose_photos_the_pictures_are_like(
             "objective": {"prior_preservation": False},
             "training": {"steps": 1, "threads": 1},
             "generation": {"steps": 1},
-            "evaluation": {"prompts": ["a photo of {it} smiling"], "seeds_per_prompt": 1, "bare": 2, "unrelated": []},
+            "evaluation": {"prompts": ["a photo of {it} smiling"], "seeds_per_prompt": 2, "bare": 2, "unrelated": []},
         },
         "test",
     )
@@ -46,7 +46,9 @@ def test_the_page_shows_whose_photos_the_pictures_are_like(
     assert "<td>0.125</td>" in page
     assert "photos of bob" in page
     tree = json.loads((run.path / "summary.json").read_text())
-    del tree["crossings"]
-    (run.path / "summary.json").write_text(json.dumps(tree))
-    with pytest.raises(PlanError, match="scored by an older boothlab"):
-        api.report(run.path)
+    assert {line["kind"] for line in tree["summaries"]} >= {"t", "Wilson", "pairs"}
+    assert "two-way bootstrap over pictures and photos" in page
+    for older in ({**tree, "scoring": tree["scoring"] - 1}, {k: v for k, v in tree.items() if k != "crossings"}):
+        (run.path / "summary.json").write_text(json.dumps(older))
+        with pytest.raises(PlanError, match="scored by an older boothlab"):
+            api.report(run.path)

@@ -47,9 +47,9 @@ def measured(stream: str, number: int, size: Size, folder: Path) -> dict[str, Me
     sources = {name: _sets(subject, size, places / name) for name in (BASE, *EXPECTED)}
     seen = judged(sources, Photos(subject.train, subject.held_out))
     metrics = [replace(m, on=("bare",)) if m.name == "lpips_intra" else m for m in METRICS if m.name in NEEDED]
-    scores, missing = evaluate("planted", seen, metrics, "drawings", folder / "features")
+    scores, missing, pairs = evaluate("planted", seen, metrics, "drawings", folder / "features")
     assert not [line for line in missing if line.metric in NEEDED], missing
-    measurer = Measurer(seen, Table([*scores, *derived(scores)]), "drawings", GAPS, folder / "features")
+    measurer = Measurer(seen, Table([*scores, *derived(scores)], pairs), "drawings", GAPS, folder / "features")
     result, near = {}, {}
     for name in (BASE, *EXPECTED):
         lot = seen.lot(name, "bare")

@@ -11,14 +11,16 @@ import pytest
 from PIL import Image
 
 from boothlab.evaluation.config import Evaluation
-from boothlab.evaluation.derived import Table, derived, identity_scale
+from boothlab.evaluation.derived import Table, derived, derived_pairs, identity_scale
 from boothlab.evaluation.evaluate import evaluate
 from boothlab.evaluation.lots import Judged, Photos, judged
 from boothlab.evaluation.orders import Drawn, by_role, unique, wanted
 from boothlab.evaluation.scores import Score
+from boothlab.evaluation.summaries import Pairs, summarise
 from boothlab.evaluation.vectors import Embedder, picture_hash
 from boothlab.features.feature import Feature, Pictures, Vectors
 from boothlab.generation.picture import Picture
+from boothlab.metrics.distances import over_photos
 from boothlab.metrics.metric import Metric, SetMetric
 from boothlab.seeds import derive
 from boothlab.subjects import Subject
@@ -158,7 +160,7 @@ def seen(tmp_path: Path) -> Judged:
 
 
 def test_scores_of_all_sources(seen: Judged) -> None:
-    scores, missing = evaluate("run", seen, [each()], "photographs")
+    scores, missing, _ = evaluate("run", seen, [each()], "photographs")
     assert missing == []
     values = {(s.snapshot, s.pictures, s.prompt): s.value for s in scores}
     assert values == {
@@ -174,19 +176,31 @@ def test_scores_of_all_sources(seen: Judged) -> None:
     assert {s.seed for s in scores if s.snapshot == "base"} == {"0", "1"}
 
 
+def test_what_scores_are_means_over_comes_with_them(seen: Judged) -> None:
+    def gaps(generated: Vectors, references: Vectors) -> np.ndarray:
+        return generated[:, :1] - references[:, 0][None, :]
+
+    metric = each(values=over_photos(gaps), pairs=gaps, references=("train",))
+    scores, _, pairs = evaluate("run", seen, [metric], "photographs")
+    found = {(one.snapshot, one.pictures): one.matrix.tolist() for one in pairs}
+    assert found["base", "context"] == [[10 - 100, 10 - 110], [20 - 100, 20 - 110]]
+    assert [s.value for s in scores if s.snapshot == "base"] == [-95.0, -85.0]
+    assert {one.cell for one in pairs} == {(s.snapshot, s.pictures, s.metric, s.reference) for s in scores}
+
+
 def test_paired_references_meet_their_own_row(seen: Judged) -> None:
     paired = each(references=("base",), values=lambda g, r: g[:, 0] - r[:, 0])
-    scores, _ = evaluate("run", seen, [paired], "photographs")
+    scores, _, _ = evaluate("run", seen, [paired], "photographs")
     assert [(s.snapshot, s.value) for s in scores] == [("step-000005", 20.0), ("step-000005", 30.0)]
     texts = each(references=("prompt",), values=lambda g, r: r.argmax(axis=1).astype(float))
-    scores, _ = evaluate("run", seen, [texts], "photographs")
+    scores, _, _ = evaluate("run", seen, [texts], "photographs")
     assert [s.value for s in scores if s.snapshot == "base"] == [0.0, 1.0], "text k belongs to picture k"
     assert not [s for s in scores if s.snapshot in ("photos", "copies")], "photos have no prompt"
 
 
 def test_the_base_model_may_be_absent(seen: Judged) -> None:
     without = Judged(tuple(lot for lot in seen.lots if lot.source != "base"), seen.references)
-    scores, missing = evaluate("run", without, [each(references=("base",))], "photographs")
+    scores, missing, _ = evaluate("run", without, [each(references=("base",))], "photographs")
     assert scores == []
     assert "evaluation.base" in missing[0].reason
 
@@ -197,10 +211,10 @@ def test_what_cannot_be_computed_says_so(seen: Judged) -> None:
     many = SetMetric(
         "spread", "Is it wide?", "higher", "red", (0, 1), counting([]), ("none",), lambda g, r: 1.0, 3, "test 2026"
     )
-    scores, missing = evaluate("run", seen, [many], "photographs")
+    scores, missing, _ = evaluate("run", seen, [many], "photographs")
     assert [m.reason for m in missing] == ["it needs 3 pictures that show something; there are 2"]
     two = replace(many, minimum=2)
-    scores, missing = evaluate("run", seen, [two], "photographs")
+    scores, missing, _ = evaluate("run", seen, [two], "photographs")
     assert missing == []
     assert {(s.snapshot, s.n) for s in scores} == {("base", 2), ("step-000005", 2), ("photos", 2), ("copies", 2)}
     few = each(minimum_references=2)
@@ -228,6 +242,25 @@ def test_identity_is_measured_between_some_person_and_this_person() -> None:
     np.testing.assert_allclose(table.values("step-000005", "bare", "identity_normalised", "train"), [1.0])
     assert table.mean("base", "bare", "identity_normalised", "held_out") == pytest.approx(0.0)
     assert table.mean("photos", "photos", "identity_normalised", "held_out") == pytest.approx(1.0)
+
+
+def test_derived_numbers_have_pairs_too() -> None:
+    nan = float("nan")
+    scores = faces("base", "bare", [0.2]) + faces("photos", "photos", [0.8])
+    matrix = np.array([[0.2, 0.8], [nan, nan]])
+    scores += faces("step-000005", "context", [0.5, nan])
+    pairs = [Pairs("step-000005", "context", "identity", "held_out", matrix)]
+    normalised, strict = derived_pairs(scores, pairs)
+    assert (normalised.metric, strict.metric) == ("identity_normalised", "identity_strict")
+    np.testing.assert_allclose(normalised.matrix, [[0.0, 1.0], [nan, nan]], atol=1e-12)
+    np.testing.assert_allclose(strict.matrix, [[0.0, 1.0], [0.0, 0.0]], atol=1e-12)
+    lines = {
+        line.metric: line
+        for line in summarise([*scores, *derived(scores)], (), [*pairs, normalised, strict])
+        if line.snapshot == "step-000005"
+    }
+    assert lines["identity_strict"].mean == pytest.approx(strict.matrix.mean())
+    assert derived_pairs(faces("photos", "photos", [0.8]), pairs) == []
 
 
 def test_no_scale_without_its_ends() -> None:

@@ -11,6 +11,7 @@ from scipy import stats
 
 from boothlab.evaluation.derived import Table
 from boothlab.evaluation.scores import Score
+from boothlab.evaluation.summaries import Pairs, summarise
 from boothlab.reports.study import medals
 from boothlab.reports.study_tables import as_csv, as_latex, as_markdown, as_parquet
 from boothlab.statistics.comparisons import minimum_detectable
@@ -18,7 +19,7 @@ from boothlab.statistics.intervals import Interval
 from boothlab.studies.choose import choose, familiar, front
 from boothlab.studies.compare import claims_tested, effects, paired_t, seeds_and_settings
 from boothlab.studies.plan import Claim
-from boothlab.studies.points import LIKENESS, PROMPT, Point, fill, study_scale
+from boothlab.studies.points import LIKENESS, PROMPT, Point, fill, lines_of_subject, study_scale
 from study_made import made_point
 
 RATE = "strategy.learning_rate"
@@ -119,13 +120,34 @@ def test_likeness_is_on_one_scale_over_the_whole_study() -> None:
         scores += scored("base", "bare", "identity", [0.2, 0.2]) + scored(
             "photos", "photos", "identity", [ceiling] * 2
         )
-        tables.append(Table(scores))
-    scale = study_scale(tables)
+        tables.append((Table(scores), summarise(scores)))
+    scale = study_scale([table for table, _ in tables])
     assert scale is not None
     assert (scale.floor, scale.ceiling) == (pytest.approx(0.2), pytest.approx(0.7))
-    cells = [fill(made_point("a", {}), table, scale, frozenset()).cells[LIKENESS] for table in tables]
+    cells = [
+        fill(made_point("a", {}), table, lines_of_subject(lines, "ada", several=False), scale).cells[LIKENESS]
+        for table, lines in tables
+    ]
     assert cells[0] == cells[1]
     assert cells[0].value == pytest.approx((0.5 - 0.2) / (0.7 - 0.2), rel=1e-12)
+
+
+def test_the_study_prints_the_runs_own_interval_on_its_own_scale() -> None:
+    """With photos drawn again; a t interval over the same two pictures would be ten times as wide."""
+    scores = scored("step-000100", "context", "identity", [0.4, 0.5])
+    scores += scored("base", "bare", "identity", [0.2]) + scored("photos", "photos", "identity", [0.7])
+    pairs = Pairs("step-000100", "context", "identity", "held_out", np.array([[0.3, 0.5], [0.5, 0.5]]))
+    (line,) = (line for line in summarise(scores, pairs=[pairs]) if line.snapshot == "step-000100")
+    table = Table(scores)
+    lines = lines_of_subject([replace(line, reference="held_out/ada")], "ada", several=True)
+    found = fill(made_point("a", {}), table, lines, study_scale([table]))
+    assert line.low is not None
+    assert line.high is not None
+    assert line.kind == found.kinds[LIKENESS] == "pairs"
+    assert found.cells[LIKENESS].low == pytest.approx((line.low - 0.2) / 0.5)
+    assert found.cells[LIKENESS].high == pytest.approx((line.high - 0.2) / 0.5)
+    assert found.cells[LIKENESS].value == pytest.approx(0.5)
+    np.testing.assert_allclose(found.pictures[LIKENESS], [0.4, 0.6])
 
 
 def test_without_a_scale_there_is_no_likeness() -> None:

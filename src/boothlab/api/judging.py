@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from boothlab.api.pictures import fresh_pictures
@@ -52,14 +51,14 @@ def rule(
     plan: RunPlan,
     subject: Subject,
     seen: Judged,
-    scores: Sequence[Score],
+    table: Table,
     domain: Domain,
     progress: Progress = silent,
 ) -> tuple[Ruling, list[Score]]:
     """The verdict on one subject of a run, and the scores that came with it (copies, memorisation)."""
     looks = [(e.step, e.train_loss, e.held_out_loss) for e in run.events() if isinstance(e, Validated)]
     features = run.path / "features"
-    measurer = Measurer(seen, Table(scores), domain, loss_gaps(looks), features)
+    measurer = Measurer(seen, table, domain, loss_gaps(looks), features)
     sources = [name for name in seen.sources() if name.startswith("step-")]
     closeness_of = {}
     for done, name in enumerate(sources):
@@ -106,8 +105,8 @@ def _fresh(
     seen = judged({name: fresh_pictures(run, plan, subject, name, progress)}, photos)
     seen = replace(seen, lots=tuple(lot for lot in seen.lots if lot.source == name))
     metrics = [metric for metric in METRICS if metric.name in RESCORED]
-    again, _ = evaluate(run.name, seen, metrics, first.domain, first.features)
+    again, _, pairs = evaluate(run.name, seen, metrics, first.domain, first.features)
     others = [s for cell in first.table.cells.values() for s in cell if s.snapshot != name]
     scores = [*others, *again]
-    table = Table([*scores, *derived([s for s in scores if not s.metric.startswith("identity_")])])
+    table = Table([*scores, *derived([s for s in scores if not s.metric.startswith("identity_")])], pairs)
     return replace(first, seen=seen, table=table).measured(name, step_of(name), None)

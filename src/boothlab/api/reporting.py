@@ -6,12 +6,11 @@ from pathlib import Path
 
 from boothlab.api.pictures import evaluation_pictures, plan_of, snapshots_of
 from boothlab.api.resolving import photo_sets_of
-from boothlab.api.scoring import shares
+from boothlab.api.scoring import summaries_of, summary_of
 from boothlab.config.show import to_toml
 from boothlab.errors import PlanError
 from boothlab.evaluation.derived import COPIED, DERIVED, MEMORISATION
 from boothlab.evaluation.lots import BASE, COPIES, DESCRIBED, PHOTOS
-from boothlab.evaluation.scores import read_scores, summarise
 from boothlab.files import read_json, write_text
 from boothlab.metrics import METRICS
 from boothlab.metrics.metric import Role
@@ -22,31 +21,22 @@ from boothlab.reports.page import render
 from boothlab.reports.rulings import ruling_view, without_numbers
 from boothlab.runs.run import Run
 
-NEEDED = {"unavailable", "rulings", "nulls", "crossings", "remarks"}
-"""What a summary holds since the page shows it."""
-
 ROLES: tuple[Role, ...] = ("context", "bare", "class", "unrelated")
 
 
 def report_run(run: Run, progress: Progress = silent) -> Path:
     """Write ``report.html``. Raises PlanError when the run has not been evaluated."""
     path = run.path / "report.html"
-    scores_path = run.path / "scores.csv"
-    if not scores_path.is_file():
+    if not (run.path / "scores.csv").is_file():
         raise PlanError(f"{run.path} has no scores yet.", f"Run `boothlab evaluate {run.path}` first.")
     plan = plan_of(run)
-    scores = read_scores(scores_path)
+    summary = summary_of(run)
+    summaries = summaries_of(summary)
     events = run.events()
     drawn = evaluation_pictures(run, plan, progress)
-    summaries = summarise(scores, shares())
     names = dict.fromkeys(line.snapshot for line in summaries)
     snapshots = [name for name in (PHOTOS, COPIES, BASE, DESCRIBED, *snapshots_of(run)) if name in names]
     sets = photo_sets_of(run, plan)
-    summary = read_json(run.path / "summary.json")
-    if not summary.keys() >= NEEDED:
-        raise PlanError(
-            f"{run.path} was scored by an older boothlab.", f"Run `boothlab evaluate {run.path}` again; it is quick."
-        )
     facts = (*DERIVED, COPIED, MEMORISATION, *METRICS)
     table = gather.score_table(summaries, facts, snapshots, summary["nulls"])
     grids = (gather.grid(name, role, sources) for name, sources in drawn.items() for role in ROLES)

@@ -10,13 +10,14 @@ from typing import Any
 from boothlab.api.judging import Ruling, rule
 from boothlab.api.pictures import evaluation_pictures, plan_of
 from boothlab.api.resolving import domain_of, photo_sets_of
-from boothlab.errors import RunDamaged
+from boothlab.errors import PlanError, RunDamaged
 from boothlab.evaluation.crossing import crossings
-from boothlab.evaluation.derived import COPIED, derived
+from boothlab.evaluation.derived import COPIED, Table, derived, derived_pairs
 from boothlab.evaluation.evaluate import Unavailable, evaluate
 from boothlab.evaluation.lots import Judged, Photos, judged
 from boothlab.evaluation.nulls import NullRow, nulls
-from boothlab.evaluation.scores import Score, Summary, read_scores, summarise, write_scores
+from boothlab.evaluation.scores import Score, read_scores, write_scores
+from boothlab.evaluation.summaries import Pairs, Summary, summarise
 from boothlab.features.faces import Domain
 from boothlab.files import read_json, sha256_json, write_json
 from boothlab.metrics import METRICS
@@ -26,8 +27,11 @@ from boothlab.photos.photoset import PhotoSet
 from boothlab.progress import Progress, silent
 from boothlab.runs.run import Run
 
-SCORING = 5
+SCORING = 6
 """Version of the scoring code: part of what stored scores are known by, so that new code never finds old ones."""
+
+NEEDED = {"summaries", "unavailable", "rulings", "nulls", "crossings", "remarks"}
+"""What a summary holds that pages are made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +67,21 @@ def evaluate_run(run: Run, progress: Progress = silent) -> Evaluated:
         unavailable: list[Unavailable] = []
         rulings: list[Ruling] = []
         nulled: list[NullRow] = []
+        pairs: list[Pairs] = []
         subjects = {subject.name: subject for subject in plan.subjects}
         for subject, looked_at in seen.items():
-            found, missing = evaluate(run.name, looked_at, METRICS, domain, run.path / "features", progress)
+            found, missing, matrices = evaluate(run.name, looked_at, METRICS, domain, run.path / "features", progress)
+            matrices += derived_pairs(found, matrices)
             found += derived(found)
             nulled += nulls(looked_at, METRICS, domain, run.path / "features")
-            ruling, more = rule(run, plan, subjects[subject], looked_at, found, domain, progress)
+            ruling, more = rule(run, plan, subjects[subject], looked_at, Table(found, matrices), domain, progress)
             rulings.append(ruling)
             found += more
             if len(seen) > 1:
                 found = [replace(score, reference=f"{score.reference}/{subject}") for score in found]
+                matrices = [replace(one, reference=f"{one.reference}/{subject}") for one in matrices]
             scores += found
+            pairs += matrices
             unavailable += missing
         more_facts = {
             "rulings": [_tree(ruling) for ruling in rulings],
@@ -81,7 +89,7 @@ def evaluate_run(run: Run, progress: Progress = silent) -> Evaluated:
             "crossings": [asdict(line) for line in crossings(seen, domain, run.path / "features")],
             "remarks": remarks_on(sets),
         }
-        return _write(run, key, scores, list(dict.fromkeys(unavailable)), more_facts)
+        return _write(run, key, scores, pairs, list(dict.fromkeys(unavailable)), more_facts)
 
 
 def photos_of(photo_set: PhotoSet) -> Photos:
@@ -118,13 +126,28 @@ def _key(seen: dict[str, Judged], domain: Domain) -> str:
     return sha256_json({"version": SCORING, "domain": domain, "features": features, "lots": lots})
 
 
+def summary_of(run: Run) -> dict[str, Any]:
+    """What ``summary.json`` of a scored run holds. Raises PlanError for one that an older boothlab scored."""
+    tree: Any = read_json(run.path / "summary.json")
+    if not isinstance(tree, dict) or tree.get("scoring") != SCORING or not tree.keys() >= NEEDED:
+        raise PlanError(
+            f"{run.path} was scored by an older boothlab.", f"Run `boothlab evaluate {run.path}` again; it is quick."
+        )
+    return tree
+
+
+def summaries_of(tree: Mapping[str, Any]) -> list[Summary]:
+    """The lines of :func:`summary_of`."""
+    return [Summary(**line) for line in tree["summaries"]]
+
+
 def _stored(run: Run, key: str) -> Evaluated | None:
     try:
         tree = read_json(run.path / "summary.json")
         if not isinstance(tree, dict) or tree.get("key") != key:
             return None
         scores = read_scores(run.path / "scores.csv")
-        summaries = tuple(Summary(**line) for line in tree["summaries"])
+        summaries = tuple(summaries_of(tree))
         unavailable = tuple(Unavailable(**line) for line in tree["unavailable"])
         rulings = tuple(tree["rulings"])
         remarks = tuple(tree["remarks"])
@@ -137,13 +160,15 @@ def _write(
     run: Run,
     key: str,
     scores: list[Score],
+    pairs: list[Pairs],
     unavailable: list[Unavailable],
     more: dict[str, Any],
 ) -> Evaluated:
-    summaries = summarise(scores, shares())
+    summaries = summarise(scores, shares(), pairs)
     tree: dict[str, Any] = {
         "format": 1,
         "run": run.name,
+        "scoring": SCORING,
         "summaries": [asdict(line) for line in summaries],
         "unavailable": [asdict(line) for line in unavailable],
         **more,

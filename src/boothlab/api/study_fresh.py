@@ -6,24 +6,28 @@ no run has drawn from for its choice, say what it is worth; the page prints both
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from boothlab.api.judging import RESCORED
 from boothlab.api.pictures import fresh_pictures, plan_of
 from boothlab.api.resolving import domain_of, photo_sets_of
-from boothlab.api.scoring import SCORING, photos_of, shares
+from boothlab.api.scoring import SCORING, photos_of, shares, summaries_of
 from boothlab.api.study_resolving import Study
 from boothlab.errors import BoothlabError, Cancelled, NoSpace
 from boothlab.evaluation.derived import Scale, Table
 from boothlab.evaluation.evaluate import evaluate
 from boothlab.evaluation.lots import Judged, judged
 from boothlab.evaluation.scores import Score, read_scores, write_scores
+from boothlab.evaluation.summaries import Summary, summarise
 from boothlab.features.faces import Domain
-from boothlab.files import sha256_json
+from boothlab.files import read_json, sha256_json, write_json
 from boothlab.metrics import METRICS
 from boothlab.progress import Progress, silent
 from boothlab.runs.run import Run
-from boothlab.studies.points import Point, fill
+from boothlab.studies.points import Point, fill, lines_of_subject
+
+SCORES, SUMMARY = "scores.csv", "summary.json"
+"""What a folder of fresh scores holds; the summary is written last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +45,16 @@ def score_again(study: Study, point: Point, scale: Scale | None, progress: Progr
     a full disk are raised.
     """
     try:
-        table = Table(_scores(Run(study.root / point.folder), point, progress))
+        scores, lines = _scored(Run(study.root / point.folder), point, progress)
     except (Cancelled, NoSpace):
         raise
     except BoothlabError as error:
         return Again(None, error.message)
-    return Again(fill(replace(point, cells={}, pictures={}), table, scale, shares()))
+    cells = lines_of_subject(lines, point.subject, several=False)
+    return Again(fill(replace(point, cells={}, pictures={}, kinds={}), Table(scores), cells, scale))
 
 
-def _scores(run: Run, point: Point, progress: Progress) -> list[Score]:
+def _scored(run: Run, point: Point, progress: Progress) -> tuple[list[Score], list[Summary]]:
     plan = plan_of(run)
     subject = next(found for found in plan.subjects if found.name == point.subject)
     domain = domain_of(plan.photos, plan.base)
@@ -57,13 +62,15 @@ def _scores(run: Run, point: Point, progress: Progress) -> list[Score]:
         drawn = fresh_pictures(run, plan, subject, point.snapshot, progress)
         seen = judged({point.snapshot: drawn}, photos_of(photo_sets_of(run, plan)[subject.name]))
         seen = replace(seen, lots=tuple(lot for lot in seen.lots if lot.source == point.snapshot))
-        path = run.path / "fresh" / f"{_key(seen, domain)}.csv"
-        if path.is_file():
-            return read_scores(path)
+        place = run.path / "fresh" / _key(seen, domain)
+        if (place / SUMMARY).is_file():
+            return read_scores(place / SCORES), summaries_of(read_json(place / SUMMARY))
         metrics = [metric for metric in METRICS if metric.name in RESCORED]
-        scores, _ = evaluate(run.name, seen, metrics, domain, run.path / "features", progress)
-        write_scores(path, scores)
-    return scores
+        scores, _, pairs = evaluate(run.name, seen, metrics, domain, run.path / "features", progress)
+        lines = summarise(scores, shares(), pairs)
+        write_scores(place / SCORES, scores)
+        write_json(place / SUMMARY, {"format": 1, "summaries": [asdict(line) for line in lines]})
+    return scores, lines
 
 
 def _key(seen: Judged, domain: Domain) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
 
-from boothlab.api.scoring import shares
+from boothlab.api.scoring import summaries_of, summary_of
 from boothlab.api.study_costs import folder_of
 from boothlab.api.study_resolving import Study
 from boothlab.evaluation.derived import Scale, Table
@@ -16,7 +16,7 @@ from boothlab.files import read_json
 from boothlab.runs.run import Run, step_name
 from boothlab.studies.expand import Planned
 from boothlab.studies.plan import NUMBER
-from boothlab.studies.points import Point, fill, judged, of_subject, study_scale
+from boothlab.studies.points import Point, fill, judged, lines_of_subject, of_subject, study_scale
 from boothlab.studies.share import Trunk
 
 Summary = Mapping[str, Any]
@@ -70,8 +70,10 @@ def _settled(
     if table is None:
         reason = failures.get(point.run, "")
         return replace(point, state="failed" if reason else "not yet", reason=reason)
-    filled = fill(replace(point, state="done"), table, scales[point.subject], shares())
-    return judged(filled, summaries[point.folder]["rulings"])
+    summary = summaries[point.folder]
+    lines = lines_of_subject(summaries_of(summary), point.subject, len(summary["rulings"]) > 1)
+    filled = fill(replace(point, state="done"), table, lines, scales[point.subject])
+    return judged(filled, summary["rulings"])
 
 
 def _read_all(study: Study) -> tuple[dict[str, dict[str, Table]], dict[str, Summary]]:
@@ -84,7 +86,7 @@ def _read_all(study: Study) -> tuple[dict[str, dict[str, Table]], dict[str, Summ
             scores: list[Score] = read_scores(run.path / "scores.csv")
             names = [subject.name for subject in trunk.plan.subjects]
             tables[run.name] = {name: Table(of_subject(scores, name, len(names) > 1)) for name in names}
-            summaries[run.name] = read_json(run.path / "summary.json")
+            summaries[run.name] = summary_of(run)
     return tables, summaries
 
 

@@ -13,6 +13,7 @@ from boothlab.api.study_resolving import Study, resolve_study
 from boothlab.api.study_views import Ruled, subject_view
 from boothlab.api.studying import Outcome, Studied, go_through, held
 from boothlab.config.show import to_toml
+from boothlab.evaluation.summaries import KINDS
 from boothlab.files import write_bytes, write_json, write_text
 from boothlab.progress import Progress, silent
 from boothlab.reports.study import Head, StudyInfo, render_study
@@ -21,7 +22,7 @@ from boothlab.runs.provenance import provenance
 from boothlab.studies.choose import choose
 from boothlab.studies.compare import Effect, claims_tested, effects
 from boothlab.studies.expand import shown
-from boothlab.studies.points import COLUMNS, Point
+from boothlab.studies.points import COLUMNS, Column, Point
 
 ARROWS = {"higher": "↑", "lower": "↓", "neither": ""}
 
@@ -96,7 +97,7 @@ def report_study(studied: Studied, progress: Progress = silent) -> tuple[Point, 
         asked=study.shared.asked,
         claims=tuple((t.say, t.state, t.numbers) for t in claims_tested(points, study.plan.claims)),
         failed=tuple(dict.fromkeys(f"{p.run}: {p.reason or p.state}" for p in points if p.state != "done")),
-        heads=tuple(Head(c.title, ARROWS[c.better], c.familiar) for c in columns),
+        heads=tuple(Head(c.title, ARROWS[c.better], c.familiar, _kinds(c, points)) for c in columns),
         subjects=subjects,
         files=(*(f"{name}.csv" for name in TABLES), *parquet, *TEXTS),
         no_parquet="" if parquet else NO_PARQUET,
@@ -116,6 +117,12 @@ def _fresh_tree(again: Mapping[str, Again]) -> dict[str, Any]:
         for name, found in again.items()
         if found.point is not None
     }
+
+
+def _kinds(column: Column, points: Sequence[Point]) -> str:
+    """What the intervals of a column are, in words; "" where there is none."""
+    kinds = dict.fromkeys(point.kinds[column.key] for point in points if column.key in point.kinds)
+    return "; ".join(KINDS[kind] for kind in kinds if kind != "none")
 
 
 def plan_text(study: Study) -> str:
@@ -139,10 +146,10 @@ def _tables(place: Path, points: Sequence[Point], found: Sequence[Effect]) -> No
         "verdict",
         "failed_gates",
     ]
-    numbers = [f"{c.key}{part}" for c in COLUMNS for part in ("", "_low", "_high", "_n")]
+    numbers = [f"{c.key}{part}" for c in COLUMNS for part in ("", "_low", "_high", "_n", "_interval")]
     _table(place, "table", [*fixed, *numbers], [[*_fixed(p, axes), *_numbers(p)] for p in points])
     short = ["run", "subject", "steps", "verdict", *(c.title for c in COLUMNS)]
-    rows = [[p.run, p.subject, p.step, p.word or p.state, *_numbers(p)[::4]] for p in points]
+    rows = [[p.run, p.subject, p.step, p.word or p.state, *_numbers(p)[::5]] for p in points]
     write_text(place / "table.md", as_markdown(short, rows))
     write_text(place / "table.tex", as_latex(short, rows))
     each = [
@@ -180,5 +187,7 @@ def _numbers(point: Point) -> list[Any]:
     found: list[Any] = []
     for column in COLUMNS:
         cell = point.cells.get(column.key)
-        found += [None] * 4 if cell is None else [cell.value, cell.low, cell.high, cell.n]
+        found += (
+            [None] * 5 if cell is None else [cell.value, cell.low, cell.high, cell.n, point.kinds.get(column.key)]
+        )
     return found

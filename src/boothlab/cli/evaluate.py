@@ -40,6 +40,7 @@ def evaluate(
 
 def _lines(found: Evaluated, everything: bool) -> list[str]:
     """What a person reads: the scores that matter most, what is missing, the verdict."""
+    from boothlab.evaluation.summaries import KINDS
     from boothlab.reports.rulings import HEADLINE, source_title, without_numbers
 
     lines = []
@@ -52,11 +53,14 @@ def _lines(found: Evaluated, everything: bool) -> list[str]:
     for summary in rows:
         if not everything and summary.metric not in wanted:
             continue
-        interval = "" if summary.low is None else f"  [{summary.low:.3f}, {summary.high:.3f}]"
+        interval = "" if summary.low is None else f"  [{summary.low:.3f}, {summary.high:.3f}] {summary.kind}"
         value = "–" if summary.mean is None else f"{summary.mean:.3f}"
         where = f"{summary.pictures} / {summary.reference}"
         name = source_title(summary.snapshot, [])
         lines.append(f"{name:>17}  {summary.metric:<19} {where:<22} n={summary.n:<3} {value:>7}{interval}")
+    shown = dict.fromkeys(summary.kind for summary in rows if summary.kind != "none")
+    if shown:
+        lines.append(f"Intervals are 95 %. {'; '.join(f'{kind}: {KINDS[kind]}' for kind in shown)}.")
     for reason, names in without_numbers(
         [{"metric": u.metric, "reason": u.reason} for u in found.unavailable]
     ).items():

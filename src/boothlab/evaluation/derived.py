@@ -10,12 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from boothlab.evaluation.lots import BASE, COPIES, PHOTOS
 from boothlab.evaluation.scores import Score
+from boothlab.evaluation.summaries import Cell, Pairs
 from boothlab.metrics.metric import Better
 
 IDENTITY = "identity"
@@ -37,9 +39,14 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Derived(Facts):
-    """A number made from other scores. ``compute`` sees all scores of one run and subject."""
+    """A number made from other scores. ``compute`` sees all scores of one run and subject.
+
+    ``pairs``, where there is one, does the same with what these scores are means over, so that the interval too can
+    be computed anew.
+    """
 
     compute: Callable[[Table], list[Score]]
+    pairs: Callable[[Table], list[Pairs]] | None = None
 
 
 COPIED = Facts(
@@ -62,10 +69,11 @@ MEMORISATION = Facts(
 
 
 class Table:
-    """Scores by (source, role, metric, reference)."""
+    """Scores by (source, role, metric, reference), and what they are means over, where they are such."""
 
-    def __init__(self, scores: Sequence[Score]) -> None:
-        self.cells: dict[tuple[str, str, str, str], list[Score]] = {}
+    def __init__(self, scores: Sequence[Score], pairs: Sequence[Pairs] = ()) -> None:
+        self.cells: dict[Cell, list[Score]] = {}
+        self.pairs: dict[Cell, Pairs] = {found.cell: found for found in pairs}
         for score in scores:
             key = (score.snapshot, score.pictures, score.metric, score.reference)
             self.cells.setdefault(key, []).append(score)
@@ -92,7 +100,13 @@ class Scale:
     floor: float
     ceiling: float
 
-    def __call__(self, value: float) -> float:
+    @overload
+    def __call__(self, value: float) -> float: ...
+
+    @overload
+    def __call__(self, value: NDArray[np.float64]) -> NDArray[np.float64]: ...
+
+    def __call__(self, value: float | NDArray[np.float64]) -> float | NDArray[np.float64]:
         return (value - self.floor) / (self.ceiling - self.floor)
 
 
@@ -120,6 +134,18 @@ def _normalised(table: Table) -> list[Score]:
     return [score for cell in table.like(IDENTITY) for score in _each(cell, "identity_normalised", scale)]
 
 
+def _normalised_pairs(table: Table) -> list[Pairs]:
+    scale = identity_scale(table)
+    if scale is None:
+        return []
+    own = [found for found in table.pairs.values() if found.metric == IDENTITY]
+    return [replace(found, metric="identity_normalised", matrix=scale(found.matrix)) for found in own]
+
+
+STRICT = ("context", "bare")
+"""Pictures of the subject: where a face was asked for, and its absence is a fault."""
+
+
 def _strict(table: Table) -> list[Score]:
     scale = identity_scale(table)
     if scale is None:
@@ -128,8 +154,13 @@ def _strict(table: Table) -> list[Score]:
     def change(value: float) -> float:
         return 0.0 if math.isnan(value) else scale(value)
 
-    cells = [cell for cell in table.like(IDENTITY) if cell[0].pictures in ("context", "bare")]
+    cells = [cell for cell in table.like(IDENTITY) if cell[0].pictures in STRICT]
     return [score for cell in cells for score in _each(cell, "identity_strict", change)]
+
+
+def _strict_pairs(table: Table) -> list[Pairs]:
+    own = [found for found in _normalised_pairs(table) if found.pictures in STRICT]
+    return [replace(found, metric="identity_strict", matrix=np.nan_to_num(found.matrix, nan=0.0)) for found in own]
 
 
 def _against_base(metric: str, name: str) -> Callable[[Table], list[Score]]:
@@ -173,6 +204,7 @@ DERIVED: tuple[Derived, ...] = (
         source="after Anti-DreamBooth's ISM (Van Le et al. 2023), scaled between impostor and genuine levels",
         caution="Over pictures with a face: read it with face_found. To training photos it also rewards copying.",
         compute=_normalised,
+        pairs=_normalised_pairs,
     ),
     Derived(
         name="identity_strict",
@@ -182,6 +214,7 @@ DERIVED: tuple[Derived, ...] = (
         source="FastComposer (Xiao et al. 2023) counts failures as 0",
         caution="Cannot be raised by drawing faces that no detector finds.",
         compute=_strict,
+        pairs=_strict_pairs,
     ),
     Derived(
         name="clip_t_change",
@@ -208,3 +241,12 @@ def derived(scores: Sequence[Score]) -> list[Score]:
     """All derived numbers of one run and subject, in the order of the list."""
     table = Table(scores)
     return [score for one in DERIVED for score in one.compute(table)]
+
+
+def derived_pairs(scores: Sequence[Score], pairs: Sequence[Pairs]) -> list[Pairs]:
+    """What the derived numbers that are means over pictures × photos are means over.
+
+    The ends of the scale of likeness are taken as known: an interval is about the pictures and photos of its cell.
+    """
+    table = Table(scores, pairs)
+    return [found for one in DERIVED if one.pairs is not None for found in one.pairs(table)]

@@ -11,9 +11,11 @@ import numpy as np
 
 from boothlab.evaluation.lots import BASE, COPIES, PHOTOS, Judged, Lot
 from boothlab.evaluation.scores import Score
+from boothlab.evaluation.summaries import Pairs
 from boothlab.evaluation.vectors import Embedder
 from boothlab.features.faces import Domain
 from boothlab.features.feature import Feature, Vectors
+from boothlab.metrics.distances import present
 from boothlab.metrics.metric import PAIRED, AnyMetric, Metric, Reference, feature_of
 from boothlab.progress import Progress, silent
 
@@ -34,14 +36,18 @@ def evaluate(
     domain: Domain,
     features: Path | None = None,
     progress: Progress = silent,
-) -> tuple[list[Score], list[Unavailable]]:
-    """All scores of all sources, in the order of ``metrics``. ``features`` is where vectors are kept."""
+) -> tuple[list[Score], list[Unavailable], list[Pairs]]:
+    """All scores of all sources, in the order of ``metrics``; what cannot be had; and what scores are means over.
+
+    ``features`` is where vectors are kept.
+    """
     groups: dict[str, tuple[Feature, list[AnyMetric]]] = {}
     for metric in metrics:
         feature = feature_of(metric, domain)
         groups.setdefault(feature.name, (feature, []))[1].append(metric)
     found: dict[str, list[Score]] = {metric.name: [] for metric in metrics}
     missing: dict[str, list[Unavailable]] = {metric.name: [] for metric in metrics}
+    pairs: list[Pairs] = []
     total, done = len(groups) * len(seen.lots), 0
     for feature, members in groups.values():
         reason = feature.missing()
@@ -54,12 +60,12 @@ def evaluate(
         for lot in seen.lots:
             for metric in members:
                 if lot.role in (*metric.on, "photos"):
-                    _score(run, seen, metric, looking, lot, found[metric.name], missing[metric.name])
+                    found[metric.name] += _score(run, seen, metric, looking, lot, missing[metric.name], pairs)
             done += 1
             progress("features", done, total)
         looking.keep()
     unavailable = [line for metric in metrics for line in dict.fromkeys(missing[metric.name])]
-    return [score for metric in metrics for score in found[metric.name]], unavailable
+    return [score for metric in metrics for score in found[metric.name]], unavailable, pairs
 
 
 def _score(
@@ -68,10 +74,11 @@ def _score(
     metric: AnyMetric,
     looking: Embedder,
     lot: Lot,
-    found: list[Score],
     missing: list[Unavailable],
-) -> None:
-    """Adds the scores of one lot to ``found``, and what cannot be had to ``missing``."""
+    pairs: list[Pairs],
+) -> list[Score]:
+    """The scores of one lot; adds what cannot be had to ``missing``, and what they are means over to ``pairs``."""
+    found = []
     for reference in metric.references:
         if not _makes_sense(lot, reference):
             continue
@@ -84,7 +91,13 @@ def _score(
             if _described(compared) < metric.minimum_references and reference != "none":
                 missing.append(Unavailable(metric.name, reference, _too_few(metric.minimum_references, compared)))
                 continue
-            for k, value in enumerate(metric.values(rows, compared)):
+            if metric.pairs is None:
+                values = metric.values(rows, compared)
+            else:
+                matrix = metric.pairs(rows, present(compared))
+                pairs.append(Pairs(lot.source, lot.role, metric.name, reference, matrix))
+                values = matrix.mean(axis=1)
+            for k, value in enumerate(values):
                 prompt, seed = (lot.prompts[k], lot.seeds[k]) if lot.prompts else (f"photo {k + 1}", "")
                 found.append(Score(run, lot.source, lot.role, metric.name, reference, prompt, seed, 1, float(value)))
             continue
@@ -96,6 +109,7 @@ def _score(
         else:
             value = float(metric.value(rows, compared))
             found.append(Score(run, lot.source, lot.role, metric.name, reference, "", "", _described(rows), value))
+    return found
 
 
 def _makes_sense(lot: Lot, reference: Reference) -> bool:

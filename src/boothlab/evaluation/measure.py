@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from boothlab.evaluation.derived import Scale, Table, identity_scale
+from boothlab.evaluation.derived import IDENTITY, Scale, Table, identity_scale
 from boothlab.evaluation.lots import BASE, PHOTOS, Judged, Lot
+from boothlab.evaluation.summaries import over_pairs, over_pictures
 from boothlab.evaluation.thresholds import COPY_FACTOR, COPY_LEAVE_OUT
 from boothlab.evaluation.vectors import Embedder
 from boothlab.evaluation.verdict_data import Count, Measured, PerPicture
@@ -21,11 +22,11 @@ from boothlab.metrics.copies import copy_distances
 from boothlab.metrics.distances import present
 from boothlab.metrics.identity import similarities
 from boothlab.seeds import derive
-from boothlab.statistics.intervals import Interval, cluster_bootstrap, t_interval, two_way_bootstrap
+from boothlab.statistics.intervals import Interval, t_interval
 from boothlab.statistics.memorisation import Copies, Memorisation, copies, memorisation
 
 FEWEST = 2
-"""Pictures or photos on each side of an all-pairs mean, so that it has an interval."""
+"""Pictures with a face below which likeness is not measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +110,11 @@ class Measurer:
         return present(Embedder(feature, self.features).look(lot.pixels, lot.hashes))
 
     def _likeness(self, scale: Scale, name: str, part: str) -> Interval | None:
-        """Mean over context pictures × photos, normalised; both are drawn again for the interval."""
-        photos = self._vectors(self.seen.references["held_out" if part == "held_out" else "train"])
-        return self._pairs(scale, self._vectors(self.seen.lot(name, "context")), photos, part)
+        """Mean over context pictures × photos, normalised, with the very interval of the tables."""
+        found = self.table.pairs.get((name, "context", IDENTITY, part))
+        if found is None or int((~np.isnan(found.matrix).all(axis=1)).sum()) < FEWEST:
+            return None
+        return over_pairs(scale(found.matrix), part, self.seed)
 
     def _alike(self, scale: Scale, name: str) -> Interval | None:
         """Mean over pairs of different bare pictures: are these faces one person's?"""
@@ -121,25 +124,10 @@ class Measurer:
         pairs = similarities(faces, faces)[np.triu_indices(len(faces), k=1)]
         return Interval(scale(float(pairs.mean())), None, None, len(faces))
 
-    def _pairs(
-        self, scale: Scale, left: NDArray[np.floating], right: NDArray[np.floating], what: str
-    ) -> Interval | None:
-        if len(left) < FEWEST or not len(right):
-            return None
-        random = np.random.default_rng(derive(self.seed, "statistics", "likeness", what))
-        pairs = (similarities(left, right) - scale.floor) / (scale.ceiling - scale.floor)
-        return two_way_bootstrap(pairs, random)
-
     def _mean(self, source: str, role: str, metric: str, reference: str) -> Interval | None:
-        """Mean over pictures; where prompts have several each, prompts and then their pictures are drawn again."""
+        """Mean over pictures, with the very interval of the tables."""
         cell = [s for s in self.table.cells.get((source, role, metric, reference), []) if not np.isnan(s.value)]
-        values, prompts = [score.value for score in cell], [score.prompt for score in cell]
-        if not values:
-            return None
-        if len(values) > len(set(prompts)) > 1:
-            random = np.random.default_rng(derive(self.seed, "statistics", metric, source))
-            return cluster_bootstrap(values, prompts, random)
-        return t_interval(values)
+        return over_pictures(cell, self.seed)[0] if cell else None
 
     def _faceless(self, name: str) -> Count | None:
         found = np.concatenate([self.table.values(name, role, "face_found", "none") for role in ("context", "bare")])

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from boothlab.errors import RunDamaged
 from boothlab.files import write_text
-from boothlab.statistics.intervals import Interval, t_interval, wilson
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +28,6 @@ class Score:
     seed: str
     n: int
     value: float
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """The scores of one metric for one snapshot and role: ``mean`` over the ``n`` pictures that have a value.
-
-    ``low`` and ``high`` are its 95 % interval: Student's t for means, Wilson's for shares; None for a metric of the
-    whole set and for fewer than two pictures. ``mean`` is None when no picture has a value.
-    """
-
-    snapshot: str
-    pictures: str
-    metric: str
-    reference: str
-    n: int
-    mean: float | None
-    low: float | None
-    high: float | None
 
 
 def write_scores(path: Path, scores: Sequence[Score]) -> None:
@@ -75,28 +52,3 @@ def read_scores(path: Path) -> list[Score]:
         ]
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise RunDamaged(f"Cannot read {path}: {error}.", "Make it again with `boothlab evaluate`.") from error
-
-
-def summarise(scores: Sequence[Score], shares: Collection[str] = ()) -> list[Summary]:
-    """One line per (snapshot, role, metric, reference), in the order of first appearance.
-
-    ``shares`` names the metrics whose values are 0 or 1: their means are shares of pictures.
-    """
-    groups: dict[tuple[str, str, str, str], list[Score]] = {}
-    for score in scores:
-        groups.setdefault((score.snapshot, score.pictures, score.metric, score.reference), []).append(score)
-    lines = []
-    for (snapshot, pictures, metric, reference), members in groups.items():
-        values = np.array([score.value for score in members if not math.isnan(score.value)])
-        whole = not members[0].prompt
-        n = members[0].n if whole else len(values)
-        found = None if whole or not len(values) else interval(values, metric in shares)
-        mean = float(values.mean()) if len(values) else None
-        low, high = (None, None) if found is None else (found.low, found.high)
-        lines.append(Summary(snapshot, pictures, metric, reference, n, mean, low, high))
-    return lines
-
-
-def interval(values: NDArray[np.float64], share: bool) -> Interval:
-    """95 % interval of a mean, or of a share of pictures whose values are 0 or 1."""
-    return wilson(int(values.sum()), len(values)) if share else t_interval(values)

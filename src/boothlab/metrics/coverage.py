@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 from boothlab.features.clip import TYPICAL
-from boothlab.features.feature import Vectors
 from boothlab.metrics import neighbours
 from boothlab.metrics.metric import SetMetric
-
-
-def value(generated: Vectors, references: Vectors) -> float:
-    """Share of photos with a picture in their neighbourhood."""
-    return neighbours.coverage(generated, references)
-
 
 METRIC = SetMetric(
     name="coverage",
@@ -21,7 +14,7 @@ METRIC = SetMetric(
     bounds=(0.0, 1.0),
     needs=TYPICAL,
     references=("held_out", "train"),
-    value=value,
+    value=neighbours.coverage,
     minimum=1,
     source="Naeem et al. 2020 (arXiv:2002.09797)",
     caution="Does not see copying; moves in steps of one photo.",

@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 from boothlab.features.clip import TYPICAL
-from boothlab.features.feature import Vectors
 from boothlab.metrics import neighbours
 from boothlab.metrics.metric import SetMetric
-
-
-def value(generated: Vectors, references: Vectors) -> float:
-    """How many photos' neighbourhoods a picture lies in, over k."""
-    return neighbours.density(generated, references)
-
 
 METRIC = SetMetric(
     name="density",
@@ -21,7 +14,7 @@ METRIC = SetMetric(
     bounds=(0.0, float("inf")),
     needs=TYPICAL,
     references=("held_out", "train"),
-    value=value,
+    value=neighbours.density,
     minimum=1,
     source="Naeem et al. 2020 (arXiv:2002.09797)",
     caution="Far above 1 is collapse onto a typical photo, not quality.",

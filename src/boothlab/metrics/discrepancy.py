@@ -13,22 +13,21 @@ from collections.abc import Callable
 import numpy as np
 
 from boothlab.features.feature import Vectors
-from boothlab.metrics.distances import present, squared_distances, unit
+from boothlab.metrics.distances import products, squared_distances, unit
 from boothlab.metrics.metric import Values
+from boothlab.metrics.related import Related, mean_pair
 
 Kernel = Callable[[Vectors, Vectors], Values]
 
 CMMD_SIGMA = 10.0
-CMMD_SCALE = 1000.0
-"""Bandwidth and factor of the published CMMD."""
+"""Bandwidth of the published CMMD."""
 
 KID_CAUTION = "Hardly sees collapse, and copies of the photos score below new photos: read it beside diversity."
 
 
 def polynomial_kernel(left: Vectors, right: Vectors) -> Values:
     """(⟨x, y⟩ / D + 1)³, KID's kernel, (n, m)."""
-    products = left.astype(np.float64) @ right.astype(np.float64).T
-    return np.asarray((products / left.shape[1] + 1.0) ** 3)
+    return np.asarray((products(left, right) / left.shape[1] + 1.0) ** 3)
 
 
 def gaussian_kernel(left: Vectors, right: Vectors) -> Values:
@@ -36,15 +35,24 @@ def gaussian_kernel(left: Vectors, right: Vectors) -> Values:
     return np.asarray(np.exp(-squared_distances(unit(left), unit(right)) / (2 * CMMD_SIGMA**2)))
 
 
-def mmd_squared(left: Vectors, right: Vectors, kernel: Kernel, biased: bool = False) -> float:
-    """(n, D), (m, D) → MMD². Rows of NaN are left out; fewer than two rows raise ValueError unless ``biased``."""
-    x, y = present(left), present(right)
-    n, m = len(x), len(y)
+def mmd_of_kernels(own: Values, cross: Values, photos: Values, biased: bool = False) -> Values:
+    """(…, n, n), (…, n, m), (m, m) of kernels → (…). Fewer than two rows raise ValueError unless ``biased``."""
+    n, m = cross.shape[-2:]
     if min(n, m) < (1 if biased else 2):
         raise ValueError(f"an unbiased MMD needs two pictures; there are {n} and {m}")
-    own_x, own_y = kernel(x, x), kernel(y, y)
-    if biased:
-        within = own_x.mean() + own_y.mean()
-    else:
-        within = (own_x.sum() - np.trace(own_x)) / (n * (n - 1)) + (own_y.sum() - np.trace(own_y)) / (m * (m - 1))
-    return float(within - 2.0 * kernel(x, y).mean())
+    within = own.mean(axis=(-2, -1)) + photos.mean() if biased else mean_pair(own) + mean_pair(photos)
+    return np.asarray(within - 2.0 * cross.mean(axis=(-2, -1)))
+
+
+def mmd_squared(left: Vectors, right: Vectors, kernel: Kernel, biased: bool = False) -> float:
+    """(n, D), (m, D) → MMD². Rows of NaN are left out; fewer than two rows raise ValueError unless ``biased``."""
+
+    def score(own: Values, cross: Values, photos: Values) -> Values:
+        return mmd_of_kernels(own, cross, photos, biased)
+
+    return Related(kernel, score)(left, right)
+
+
+def times_thousand(own: Values, cross: Values, photos: Values) -> Values:
+    """:func:`mmd_of_kernels`, unbiased, × 1000, as KID is printed here and CMMD is published; below 0 by chance."""
+    return 1000.0 * mmd_of_kernels(own, cross, photos)

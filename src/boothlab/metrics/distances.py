@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from boothlab.features.feature import Vectors
@@ -31,6 +33,18 @@ def squared_distances(left: Vectors, right: Vectors) -> Values:
     return np.maximum(total, 0.0)
 
 
+def over_photos(pairs: Callable[[Vectors, Vectors], Values]) -> Callable[[Vectors, Vectors], Values]:
+    """From a number per pair, (n, m), one per picture, (n,): its mean over the photos that show something.
+
+    For :attr:`boothlab.metrics.metric.Metric.values` of a metric with ``pairs``, so that the formula has one home.
+    """
+
+    def values(generated: Vectors, references: Vectors) -> Values:
+        return np.asarray(pairs(generated, present(references)).mean(axis=1))
+
+    return values
+
+
 def same_rows(left: Vectors, right: Vectors) -> None:
     """Raises ValueError unless row k of one can belong to row k of the other: numpy would stretch a single row."""
     if left.shape != right.shape:
@@ -43,6 +57,11 @@ def paired_squared_distances(left: Vectors, right: Vectors) -> Values:
     return np.array(
         [((a.astype(np.float64) - b.astype(np.float64)) ** 2).sum() for a, b in zip(left, right, strict=True)]
     )
+
+
+def products(left: Vectors, right: Vectors) -> Values:
+    """(n, D), (m, D) → (n, m) of inner products, in float64."""
+    return np.asarray(left.astype(np.float64) @ right.astype(np.float64).T)
 
 
 def unit(rows: Vectors) -> Values:

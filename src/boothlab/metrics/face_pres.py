@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from boothlab.features.feature import Vectors
 from boothlab.features.identity import IDENTITY
-from boothlab.metrics.distances import present
+from boothlab.metrics.distances import over_photos
 from boothlab.metrics.identity import similarities
-from boothlab.metrics.metric import Metric, Values
-
-
-def values(generated: Vectors, references: Vectors) -> Values:
-    """Mean similarity of class faces to the references, (n,); NaN without a face."""
-    return np.asarray(similarities(generated, present(references)).mean(axis=1))
-
+from boothlab.metrics.metric import Metric
 
 METRIC = Metric(
     name="face_pres",
@@ -24,7 +15,8 @@ METRIC = Metric(
     bounds=(0.0, 1.0),
     needs=IDENTITY,
     references=("held_out", "train"),
-    values=values,
+    values=over_photos(similarities),
+    pairs=similarities,
     source="PRES of Ruiz et al. 2023 (arXiv:2208.12242), on faces",
     caution="Only its rise above the base model's value says something.",
     on=("class",),

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from boothlab.features.feature import Vectors
-from boothlab.metrics.distances import present
+from boothlab.metrics.distances import products
+from boothlab.metrics.metric import Values
+from boothlab.metrics.related import Related
 
 CAUTION = (
     "With few pictures it is mostly bias and prefers sets that are alike or copied: read it beside its permutation "
@@ -20,13 +21,19 @@ CAUTION = (
 """What every Fréchet distance of a few dozen pictures needs to have said."""
 
 
-def frechet_distance(left: Vectors, right: Vectors) -> float:
-    """(n, D), (m, D) → the squared distance, ≥ 0. Rows of NaN are left out; fewer than two rows raise ValueError."""
-    x, y = (present(rows).astype(np.float64) for rows in (left, right))
-    if min(len(x), len(y)) < 2:
-        raise ValueError(f"a covariance needs two pictures; there are {len(x)} and {len(y)}")
-    shift = x.mean(axis=0) - y.mean(axis=0)
-    a = (x - x.mean(axis=0)) / np.sqrt(len(x) - 1)
-    b = (y - y.mean(axis=0)) / np.sqrt(len(y) - 1)
-    nuclear = np.linalg.svd(a @ b.T, compute_uv=False).sum()
-    return max(0.0, float(shift @ shift + (a**2).sum() + (b**2).sum() - 2.0 * nuclear))
+def _of_products(own: Values, cross: Values, photos: Values) -> Values:
+    """From inner products: (…, n, n), (…, n, m), (m, m) → (…), ≥ 0. Fewer than two rows raise ValueError."""
+    n, m = cross.shape[-2:]
+    if min(n, m) < 2:
+        raise ValueError(f"a covariance needs two pictures; there are {n} and {m}")
+    inner, outer = own.mean(axis=(-2, -1)), photos.mean()
+    shift = inner + outer - 2.0 * cross.mean(axis=(-2, -1))
+    spread = (np.trace(own, axis1=-2, axis2=-1) - n * inner) / (n - 1) + (np.trace(photos) - m * outer) / (m - 1)
+    rows, columns = cross.mean(axis=-1, keepdims=True), cross.mean(axis=-2, keepdims=True)
+    centred = cross - rows - columns + cross.mean(axis=(-2, -1), keepdims=True)
+    nuclear = np.linalg.svd(centred, compute_uv=False).sum(axis=-1) / np.sqrt((n - 1) * (m - 1))
+    return np.asarray(np.maximum(0.0, shift + spread - 2.0 * nuclear))
+
+
+frechet_distance = Related(products, _of_products, centred=True)
+"""(n, D), (m, D) → the squared distance, ≥ 0. Rows of NaN are left out; fewer than two rows raise ValueError."""

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-from boothlab.features.feature import Vectors
 from boothlab.features.lpips import ALEXNET_POOLED
 from boothlab.metrics.frechet import CAUTION, frechet_distance
 from boothlab.metrics.metric import SetMetric
-
-
-def value(generated: Vectors, references: Vectors) -> float:
-    """Of the two sets as they are, without any correction."""
-    return frechet_distance(generated, references)
-
 
 METRIC = SetMetric(
     name="frechet_alexnet",
@@ -21,7 +14,7 @@ METRIC = SetMetric(
     bounds=(0.0, float("inf")),
     needs=ALEXNET_POOLED,
     references=("held_out", "train", "originals"),
-    value=value,
+    value=frechet_distance,
     minimum=2,
     source="Dowson & Landau 1982; features: arXiv:1404.5997",
     caution=CAUTION,

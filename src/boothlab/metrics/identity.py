@@ -6,7 +6,7 @@ import numpy as np
 
 from boothlab.features.feature import Vectors
 from boothlab.features.identity import IDENTITY
-from boothlab.metrics.distances import present, squared_distances
+from boothlab.metrics.distances import over_photos, squared_distances
 from boothlab.metrics.metric import Metric, Values
 
 
@@ -19,11 +19,6 @@ def similarities(left: Vectors, right: Vectors) -> Values:
     return np.asarray(np.exp2(-squared_distances(left, right)))
 
 
-def values(generated: Vectors, references: Vectors) -> Values:
-    """Mean similarity of the largest face to the faces of the references, (n,); NaN without a face."""
-    return np.asarray(similarities(generated, present(references)).mean(axis=1))
-
-
 METRIC = Metric(
     name="identity",
     question="Is it the same person as in the photos?",
@@ -32,7 +27,8 @@ METRIC = Metric(
     bounds=(0.0, 1.0),
     needs=IDENTITY,
     references=("held_out", "train"),
-    values=values,
+    values=over_photos(similarities),
+    pairs=similarities,
     source="King 2009 (dlib); L2 distance as in dlib's own verification, 2017",
     caution="Only over pictures with a face: read it beside face_found.",
     on=("context", "bare"),

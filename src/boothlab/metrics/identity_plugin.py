@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from boothlab.features.identity_plugin import PLUGIN_IDENTITY
-from boothlab.metrics.identity import values
+from boothlab.metrics.distances import over_photos
+from boothlab.metrics.identity import similarities
 from boothlab.metrics.metric import Metric
 
 METRIC = Metric(
@@ -14,7 +15,8 @@ METRIC = Metric(
     bounds=(0.0, 1.0),
     needs=PLUGIN_IDENTITY,
     references=("held_out", "train"),
-    values=values,
+    values=over_photos(similarities),
+    pairs=similarities,
     source="the plug-in's own; the scale is that of identity (boothlab 2026)",
     caution="Only over pictures with a face. The verdict looks at identity, not at this.",
     on=("context", "bare"),

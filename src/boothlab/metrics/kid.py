@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from boothlab.features.feature import Vectors
 from boothlab.features.inception import INCEPTION
-from boothlab.metrics.discrepancy import KID_CAUTION, mmd_squared, polynomial_kernel
+from boothlab.metrics.discrepancy import KID_CAUTION, polynomial_kernel, times_thousand
 from boothlab.metrics.metric import SetMetric
-
-
-def value(generated: Vectors, references: Vectors) -> float:
-    """A U-statistic, times 1000; below 0 by chance where both sets are alike."""
-    return 1000.0 * mmd_squared(generated, references, polynomial_kernel)
-
+from boothlab.metrics.related import Related
 
 METRIC = SetMetric(
     name="kid",
@@ -21,7 +15,7 @@ METRIC = SetMetric(
     bounds=(-float("inf"), float("inf")),
     needs=INCEPTION,
     references=("held_out", "train", "originals"),
-    value=value,
+    value=Related(polynomial_kernel, times_thousand),
     minimum=2,
     source="Bińkowski et al. 2018 (arXiv:1801.01401)",
     caution=KID_CAUTION,

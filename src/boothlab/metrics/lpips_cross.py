@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from boothlab.features.feature import Vectors
 from boothlab.features.lpips import LPIPS_ALEX
-from boothlab.metrics.distances import present, squared_distances
-from boothlab.metrics.metric import Metric, Values
-
-
-def values(generated: Vectors, references: Vectors) -> Values:
-    """For each picture the mean LPIPS to all reference photos, (n,)."""
-    return np.asarray(squared_distances(generated, present(references)).mean(axis=1))
-
+from boothlab.metrics.distances import over_photos, squared_distances
+from boothlab.metrics.metric import Metric
 
 METRIC = Metric(
     name="lpips_cross",
@@ -23,7 +14,8 @@ METRIC = Metric(
     bounds=(0.0, float("inf")),
     needs=LPIPS_ALEX,
     references=("held_out", "train", "originals"),
-    values=values,
+    values=over_photos(squared_distances),
+    pairs=squared_distances,
     source="Zhang et al. 2018 (arXiv:1801.03924)",
     caution="Compares layout and texture, not identity; it also falls when the pictures become alike.",
     copies=0.0,

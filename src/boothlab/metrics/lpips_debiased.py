@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from boothlab.features.feature import Vectors
 from boothlab.features.lpips import LPIPS_ALEX
-from boothlab.metrics.distances import present, squared_distances
-from boothlab.metrics.metric import SetMetric
+from boothlab.metrics.distances import squared_distances
+from boothlab.metrics.metric import SetMetric, Values
+from boothlab.metrics.related import Related, mean_pair
 
 
-def _mean_pair(rows: Vectors) -> float:
-    """Mean over pairs of different rows."""
-    return float(squared_distances(rows, rows)[np.triu_indices(len(rows), k=1)].mean())
-
-
-def _spread_free(generated: Vectors, references: Vectors) -> float:
-    cross = float(squared_distances(generated, references).mean())
-    return cross - 0.5 * _mean_pair(generated) - 0.5 * _mean_pair(references)
-
-
-def value(generated: Vectors, references: Vectors) -> float:
+def _spread_free(own: Values, cross: Values, photos: Values) -> Values:
     """cross − ½ intra of the pictures − ½ intra of the photos = ‖E φ(g) − E φ(r)‖², unbiased."""
-    return _spread_free(present(generated), present(references))
+    return np.asarray(cross.mean(axis=(-2, -1)) - 0.5 * mean_pair(own) - 0.5 * mean_pair(photos))
 
 
 METRIC = SetMetric(
@@ -33,7 +23,7 @@ METRIC = SetMetric(
     bounds=(-float("inf"), float("inf")),
     needs=LPIPS_ALEX,
     references=("held_out", "train", "originals"),
-    value=value,
+    value=Related(squared_distances, _spread_free),
     minimum=2,
     source="Follows from Zhang et al. 2018 (arXiv:1801.03924), as LPIPS is a squared distance",
     caution="Blind to collapse: read it with lpips_intra. Slightly below 0 by chance where the sets are alike.",

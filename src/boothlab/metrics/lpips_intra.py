@@ -8,14 +8,14 @@ import numpy as np
 
 from boothlab.features.feature import Vectors
 from boothlab.features.lpips import LPIPS_ALEX
-from boothlab.metrics.distances import present, squared_distances
-from boothlab.metrics.metric import SetMetric
+from boothlab.metrics.distances import squared_distances
+from boothlab.metrics.metric import SetMetric, Values
+from boothlab.metrics.related import Related, mean_pair
 
 
-def value(generated: Vectors, references: Vectors) -> float:
+def _among(own: Values, cross: Values, photos: Values) -> Values:
     """Mean LPIPS over all pairs of different pictures."""
-    seen = present(generated)
-    return float(squared_distances(seen, seen)[np.triu_indices(len(seen), k=1)].mean())
+    return mean_pair(own)
 
 
 def intra_within(generated: Vectors, groups: Sequence[str]) -> float:
@@ -36,7 +36,7 @@ METRIC = SetMetric(
     bounds=(0.0, float("inf")),
     needs=LPIPS_ALEX,
     references=("none",),
-    value=value,
+    value=Related(squared_distances, _among),
     minimum=2,
     source="Zhang et al. 2018 (arXiv:1801.03924); DIV of Ruiz et al. 2023 without its grouping by prompt",
     caution="Over all prompts: different prompts make different pictures.",

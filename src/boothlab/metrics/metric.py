@@ -43,6 +43,9 @@ class Metric:
     ``on`` says which pictures it is computed on. ``copies`` is the value of a picture that is the only reference, an
     end that no other picture passes; None where there is no such end. ``caution`` is printed wherever the number is.
     ``ranks`` says that a picture is compared with the other pictures' prompts too, so that its value depends on them.
+    ``pairs(G, R)``, where there is one, maps the same vectors to (n, m), one number per picture and photo, whose
+    means over photos are ``values``: :func:`boothlab.metrics.distances.over_photos` makes ``values`` of it, and the
+    interval of the mean draws pictures and photos again. None where photos are no sample: prompts, the base model.
     """
 
     name: str
@@ -59,6 +62,7 @@ class Metric:
     minimum_references: int = 1
     copies: float | None = None
     ranks: bool = False
+    pairs: Callable[[Vectors, Vectors], Values] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,11 @@ two; Naeem et al. 2020 (arXiv:2002.09797) for the others. Parity: ``prdc`` 0.2, 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from boothlab.features.feature import Vectors
-from boothlab.metrics.distances import present, squared_distances
+from boothlab.metrics.distances import squared_distances
 from boothlab.metrics.metric import Values
+from boothlab.metrics.related import Related
 
 K = 3
 """Neighbours. The shares move in steps of one picture or photo: with 18 photos, of 0.06."""
@@ -20,35 +21,42 @@ TIE = 1e-9
 """Relative difference below which two distances are equal: the order of pictures must not decide."""
 
 
-def _radii(rows: Values) -> Values:
-    """(n,) squared distance to the k-th nearest other row."""
-    if len(rows) <= K:
-        raise ValueError(f"{K} neighbours need {K + 1} pictures; there are {len(rows)}")
-    return np.asarray(np.sort(squared_distances(rows, rows), axis=1)[:, K])
+def _radii(own: Values) -> Values:
+    """(…, n, n) squared distances → (…, n) to the k-th nearest other row."""
+    if own.shape[-1] <= K:
+        raise ValueError(f"{K} neighbours need {K + 1} pictures; there are {own.shape[-1]}")
+    return np.asarray(np.sort(own, axis=-1)[..., K])
 
 
-def inside(points: Vectors, centres: Vectors) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    """(n, m): whether point i lies in the neighbourhood of centre j. Rows of NaN are left out before."""
-    x, c = (present(rows).astype(np.float64) for rows in (points, centres))
-    radii = _radii(c)
-    return np.asarray(squared_distances(x, c) <= radii[None, :] * (1 + TIE) + np.finfo(float).eps)
+def _inside(distances: Values, radii: Values) -> NDArray[np.bool_]:
+    """(…, n, m), (…, m) → (…, n, m): whether point i lies in the neighbourhood of centre j."""
+    return np.asarray(distances <= radii[..., None, :] * (1 + TIE) + np.finfo(float).eps)
 
 
-def precision(generated: Vectors, references: Vectors) -> float:
-    """Share of pictures inside any photo's neighbourhood, 0–1."""
-    return float(inside(generated, references).any(axis=1).mean())
+def _precision(own: Values, cross: Values, photos: Values) -> Values:
+    return np.asarray(_inside(cross, _radii(photos)).any(axis=-1).mean(axis=-1))
 
 
-def recall(generated: Vectors, references: Vectors) -> float:
-    """Share of photos inside any picture's neighbourhood, 0–1."""
-    return float(inside(references, generated).any(axis=1).mean())
+def _recall(own: Values, cross: Values, photos: Values) -> Values:
+    return np.asarray(_inside(cross.swapaxes(-1, -2), _radii(own)).any(axis=-1).mean(axis=-1))
 
 
-def density(generated: Vectors, references: Vectors) -> float:
-    """How many photos' neighbourhoods a picture lies in, over k: 1 for a set like the photos, unbounded above."""
-    return float(inside(generated, references).sum(axis=1).mean() / K)
+def _density(own: Values, cross: Values, photos: Values) -> Values:
+    return np.asarray(_inside(cross, _radii(photos)).sum(axis=-1).mean(axis=-1) / K)
 
 
-def coverage(generated: Vectors, references: Vectors) -> float:
-    """Share of photos with a picture in their neighbourhood, 0–1."""
-    return float(inside(generated, references).any(axis=0).mean())
+def _coverage(own: Values, cross: Values, photos: Values) -> Values:
+    return np.asarray(_inside(cross, _radii(photos)).any(axis=-2).mean(axis=-1))
+
+
+precision = Related(squared_distances, _precision)
+"""Share of pictures inside any photo's neighbourhood, 0–1."""
+
+recall = Related(squared_distances, _recall)
+"""Share of photos inside any picture's neighbourhood, 0–1."""
+
+density = Related(squared_distances, _density)
+"""How many photos' neighbourhoods a picture lies in, over k: 1 for a set like the photos, unbounded above."""
+
+coverage = Related(squared_distances, _coverage)
+"""Share of photos with a picture in their neighbourhood, 0–1."""

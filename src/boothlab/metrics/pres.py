@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from boothlab.features.clip import CLIP
-from boothlab.features.feature import Vectors
-from boothlab.metrics.distances import cosines, present
-from boothlab.metrics.metric import Metric, Values
-
-
-def values(generated: Vectors, references: Vectors) -> Values:
-    """Mean cosine of class pictures to the references, (n,)."""
-    return np.asarray(cosines(generated, present(references)).mean(axis=1))
-
+from boothlab.metrics.distances import cosines, over_photos
+from boothlab.metrics.metric import Metric
 
 METRIC = Metric(
     name="pres",
@@ -23,7 +14,8 @@ METRIC = Metric(
     bounds=(-1.0, 1.0),
     needs=CLIP,
     references=("held_out", "train"),
-    values=values,
+    values=over_photos(cosines),
+    pairs=cosines,
     source="PRES of Ruiz et al. 2023 (arXiv:2208.12242), with CLIP in place of DINO",
     caution="Only its rise above the base model's value says something.",
     on=("class",),

@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 from boothlab.features.clip import TYPICAL
-from boothlab.features.feature import Vectors
 from boothlab.metrics import neighbours
 from boothlab.metrics.metric import SetMetric
-
-
-def value(generated: Vectors, references: Vectors) -> float:
-    """Share of photos within the pictures' neighbourhoods."""
-    return neighbours.recall(generated, references)
-
 
 METRIC = SetMetric(
     name="recall",
@@ -21,7 +14,7 @@ METRIC = SetMetric(
     bounds=(0.0, 1.0),
     needs=TYPICAL,
     references=("held_out", "train"),
-    value=value,
+    value=neighbours.recall,
     minimum=4,
     source="Kynkäänniemi et al. 2019 (arXiv:1904.06991)",
     caution="Copies score high; moves in steps of one photo.",

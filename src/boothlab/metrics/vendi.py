@@ -6,20 +6,26 @@ import numpy as np
 
 from boothlab.features.clip import TYPICAL
 from boothlab.features.feature import Vectors
-from boothlab.metrics.distances import present, unit
-from boothlab.metrics.metric import SetMetric
+from boothlab.metrics.distances import cosines
+from boothlab.metrics.metric import SetMetric, Values
+from boothlab.metrics.related import Related
+
+
+def _of_cosines(own: Values, cross: Values, photos: Values) -> Values:
+    """(…, n, n) → 1…n: exp of the entropy of the eigenvalues of the cosine matrix over n."""
+    shares = np.linalg.eigvalsh(own / own.shape[-1])
+    shares = np.where(shares > 1e-12, shares, 0.0)
+    shares = shares / shares.sum(axis=-1, keepdims=True)
+    entropy = -(shares * np.log(np.where(shares > 0, shares, 1.0))).sum(axis=-1)
+    return np.asarray(np.maximum(1.0, np.exp(entropy)))
+
+
+VENDI = Related(cosines, _of_cosines)
 
 
 def vendi_score(rows: Vectors) -> float:
-    """(n, D) → 1…n. The cosine matrix over n has the squared singular values of the unit rows over √n."""
-    shares = np.linalg.svd(unit(rows) / np.sqrt(len(rows)), compute_uv=False) ** 2
-    shares = shares[shares > 1e-12] / shares.sum()
-    return max(1.0, float(np.exp(-(shares * np.log(shares)).sum())))
-
-
-def value(generated: Vectors, references: Vectors) -> float:
-    """exp of the entropy of the eigenvalues of the cosine matrix over n."""
-    return vendi_score(present(generated))
+    """(n, D) → 1…n."""
+    return VENDI(rows, rows[:0])
 
 
 METRIC = SetMetric(
@@ -30,7 +36,7 @@ METRIC = SetMetric(
     bounds=(1.0, float("inf")),
     needs=TYPICAL,
     references=("none",),
-    value=value,
+    value=VENDI,
     minimum=1,
     source="Friedman & Dieng 2023 (arXiv:2210.02410)",
     caution="Never above the number of pictures; compare it with the photos' own, and sets of one size only.",

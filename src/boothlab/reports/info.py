@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from boothlab.evaluation.derived import Facts
 from boothlab.evaluation.lots import COPIES, PHOTOS
 from boothlab.evaluation.orders import Sets
-from boothlab.evaluation.scores import Summary
+from boothlab.evaluation.summaries import KINDS, Summary
 from boothlab.metrics.metric import AnyMetric, Role
 from boothlab.photos.photoset import PhotoSet
 from boothlab.runs.events import Event, Stepped, Validated, Warned
@@ -62,6 +62,12 @@ class TableRow:
     cells: tuple[Summary | None, ...]
     nulls: tuple[Mapping[str, float] | None, ...]
     """Per source what the number would be if pictures and photos were exchangeable; None where that was not asked."""
+
+    @property
+    def interval(self) -> str:
+        """What the intervals of this row are, in words; "" where there is none."""
+        kinds = dict.fromkeys(cell.kind for cell in self.cells if cell is not None and cell.kind != "none")
+        return "; ".join(KINDS[kind] for kind in kinds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 from PIL import Image
 
-from boothlab.evaluation.scores import Summary
+from boothlab.evaluation.summaries import KINDS, Summary
 from boothlab.reports.figures import line_plot
 from boothlab.reports.info import RunInfo
 from boothlab.reports.rulings import FAMILIAR, headline, source_title
@@ -53,6 +53,11 @@ def interval(summary: Summary | None) -> str:
     return f"[{number(summary.low)}, {number(summary.high)}]"
 
 
+def interval_kind(summary: Summary | None) -> str:
+    """What the interval is, in words; empty where there is none."""
+    return "" if summary is None or summary.kind == "none" else f"95 % interval: {KINDS[summary.kind]}"
+
+
 def render(info: RunInfo) -> str:
     """The page as text."""
     environment = Environment(
@@ -67,6 +72,7 @@ def render(info: RunInfo) -> str:
         "file_uri": file_uri,
         "mean": mean,
         "interval": interval,
+        "interval_kind": interval_kind,
         "source_title": source_title,
         "number": number,
     }

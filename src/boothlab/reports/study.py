@@ -21,11 +21,15 @@ MEDALS = ("first", "second", "third")
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A column of the table. ``arrow`` is ↑, ↓ or nothing; ``familiar`` ones decide nothing."""
+    """A column of the table. ``arrow`` is ↑, ↓ or nothing; ``familiar`` ones decide nothing.
+
+    ``interval`` says what the column's intervals are.
+    """
 
     title: str
     arrow: str
     familiar: bool
+    interval: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boothlab.evaluation.derived import IDENTITY, Scale, Table, identity_scale
-from boothlab.evaluation.scores import Score, interval
+from boothlab.evaluation.scores import Score
+from boothlab.evaluation.summaries import Cell, Kind, Summary
 from boothlab.evaluation.verdict_data import Measured, PerPicture
 from boothlab.metrics.metric import Better
 from boothlab.statistics.intervals import Interval
@@ -62,8 +63,9 @@ class Point:
     """One run of the study at its last step, for one subject.
 
     ``values`` are its places on everything the study varies. ``state`` is "done", "failed" or "not yet", ``reason``
-    why. ``cells`` holds means with 95 % intervals over pictures, ``pictures`` the values behind them, in the order of
-    the evaluation plan, NaN where a picture has none. ``word``, ``findings`` and ``failed_gates`` are the verdict.
+    why. ``cells`` holds means with the 95 % intervals of the run's own table, ``kinds`` what these are, ``pictures``
+    the values behind them, in the order of the evaluation plan, NaN where a picture has none. ``word``,
+    ``findings`` and ``failed_gates`` are the verdict.
     """
 
     run: str
@@ -82,6 +84,7 @@ class Point:
     failed_gates: tuple[str, ...] = ()
     cells: Mapping[str, Interval] = field(default_factory=dict)
     pictures: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
 
     @property
     def may_be_chosen(self) -> bool:
@@ -126,27 +129,45 @@ def study_scale(tables: Sequence[Table]) -> Scale | None:
     )
 
 
-def fill(point: Point, table: Table, scale: Scale | None, shares: frozenset[str]) -> Point:
-    """``point`` with its numbers. Without a scale there is no likeness."""
+def lines_of_subject(lines: Sequence[Summary], subject: str, several: bool) -> dict[Cell, Summary]:
+    """The summary lines of one subject by their cells; with several in a run see :func:`of_subject`."""
+    ending = f"/{subject}" if several else ""
+    own = [
+        replace(line, reference=line.reference.removesuffix(ending))
+        for line in lines
+        if line.reference.endswith(ending)
+    ]
+    return {(line.snapshot, line.pictures, line.metric, line.reference): line for line in own}
+
+
+def fill(point: Point, table: Table, lines: Mapping[Cell, Summary], scale: Scale | None) -> Point:
+    """``point`` with its numbers: values from ``table``, means and intervals from the run's own ``lines``.
+
+    Without a scale there is no likeness.
+    """
     cells: dict[str, Interval] = {}
+    kinds: dict[str, Kind] = {}
     pictures: dict[str, NDArray[np.float64]] = {}
     for column in COLUMNS:
-        values = table.values(point.snapshot, column.pictures, column.metric, column.reference)
+        cell = (point.snapshot, column.pictures, column.metric, column.reference)
+        line = lines.get(cell)
+        if line is None or line.mean is None:
+            continue
+        values = table.values(*cell)
         if column.metric == IDENTITY:
             if scale is None:
                 continue
-            values = (values - scale.floor) / (scale.ceiling - scale.floor)
-        present = values[~np.isnan(values)]
-        if not len(present):
-            continue
-        rows = table.cells[(point.snapshot, column.pictures, column.metric, column.reference)]
-        whole = not rows[0].prompt
-        if whole:
-            cells[column.key] = Interval(float(present[0]), None, None, rows[0].n)
-        else:
-            cells[column.key] = interval(present, column.metric in shares)
+            values = scale(values)
+            line = replace(line, mean=scale(line.mean), low=_on(scale, line.low), high=_on(scale, line.high))
+        cells[column.key] = Interval(float(line.mean or 0.0), line.low, line.high, line.n)
+        kinds[column.key] = line.kind
+        if table.cells[cell][0].prompt:
             pictures[column.key] = values
-    return replace(point, cells=cells, pictures=pictures)
+    return replace(point, cells=cells, pictures=pictures, kinds=kinds)
+
+
+def _on(scale: Scale, value: float | None) -> float | None:
+    return None if value is None else scale(value)
 
 
 def judged(point: Point, rulings: Sequence[Mapping[str, Any]]) -> Point:
