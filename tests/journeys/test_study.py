@@ -238,10 +238,11 @@ def test_the_recommended_checkpoint_is_scored_again_on_fresh_pictures(
         assert f"<b>{number(value)}</b>" in page.split("on fresh pictures")[1].split("</table>")[0]
     assert "chosen from 5 checkpoints" in page
     # Again nothing is drawn or computed.
-    kept = {path: path.stat().st_mtime_ns for path in folder.parent.glob("fresh/*.csv")}
+    kept = {path: path.stat().st_mtime_ns for path in folder.parent.glob("fresh/*/*")}
     report_study(Studied(study, ()))
-    assert {path: path.stat().st_mtime_ns for path in folder.parent.glob("fresh/*.csv")} == kept
-    assert len(kept) == 1
+    assert {path: path.stat().st_mtime_ns for path in folder.parent.glob("fresh/*/*")} == kept
+    assert {path.name for path in kept} == {"scores.csv", "summary.json"}
+    assert len(kept) == 2
 
 
 def test_without_pyarrow_the_page_says_what_to_install(
