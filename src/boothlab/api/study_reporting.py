@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from boothlab.api.study_looking import Looking
 from boothlab.api.study_reading import read_points
 from boothlab.api.study_resolving import Study, resolve_study
 from boothlab.api.study_views import subject_view
@@ -19,8 +20,9 @@ from boothlab.reports.study import Head, StudyInfo, render_study
 from boothlab.reports.study_tables import as_csv, as_latex, as_markdown
 from boothlab.runs.provenance import provenance
 from boothlab.studies.compare import Effect, claims_tested, effects
+from boothlab.studies.compare_sets import set_effects
 from boothlab.studies.expand import shown
-from boothlab.studies.points import COLUMNS, Column, Point
+from boothlab.studies.points import COLUMNS, SETS, Column, Point
 
 ARROWS = {"higher": "↑", "lower": "↓", "neither": ""}
 
@@ -69,11 +71,12 @@ def report_study(studied: Studied) -> tuple[Point, ...]:
     points = read_points(study, failures)
     found = effects(points)
     write_text(place / "study.toml", plan_text(study))
-    _tables(place, points, found)
+    of_sets = set_effects(points, Looking(study))
+    _tables(place, points, [*found, *of_sets])
     names = dict.fromkeys(point.subject for point in points)
     seen = {column.key for point in points for column in COLUMNS if column.key in point.cells}
     columns = [column for column in COLUMNS if column.key in seen]
-    subjects = tuple(subject_view(study, name, points, found, columns) for name in names)
+    subjects = tuple(subject_view(study, name, points, found, of_sets, columns) for name in names)
     info = StudyInfo(
         name=study.plan.name,
         runs=len(study.runs),
@@ -120,10 +123,13 @@ def _tables(place: Path, points: Sequence[Point], found: Sequence[Effect]) -> No
         "verdict",
         "failed_gates",
     ]
-    numbers = [f"{c.key}{part}" for c in COLUMNS for part in ("", "_low", "_high", "_n", "_interval")]
-    write_text(place / "table.csv", as_csv([*fixed, *numbers], [[*_fixed(p, axes), *_numbers(p)] for p in points]))
+    numbers = [f"{c.key}{part}" for c in (*COLUMNS, *SETS) for part in ("", "_low", "_high", "_n", "_interval")]
+    write_text(
+        place / "table.csv",
+        as_csv([*fixed, *numbers], [[*_fixed(p, axes), *_numbers(p, (*COLUMNS, *SETS))] for p in points]),
+    )
     short = ["run", "subject", "steps", "verdict", *(c.title for c in COLUMNS)]
-    rows = [[p.run, p.subject, p.step, p.word or p.state, *_numbers(p)[::5]] for p in points]
+    rows = [[p.run, p.subject, p.step, p.word or p.state, *_numbers(p, COLUMNS)[::5]] for p in points]
     write_text(place / "table.md", as_markdown(short, rows))
     write_text(place / "table.tex", as_latex(short, rows))
     each = [
@@ -136,10 +142,12 @@ def _tables(place: Path, points: Sequence[Point], found: Sequence[Effect]) -> No
     head = ["subject", "axis", "column", "a", "b", "about", "n", "trainings", "difference", "low", "high", "p"]
     lines = [
         [e.subject, e.axis, e.column.key, e.a, e.b, e.about, e.n, e.trainings, e.difference, e.low, e.high, e.p]
-        + [e.adjusted, e.detectable, e.sentence]
+        + [e.adjusted, e.detectable, e.test, e.smallest, e.sentence]
         for e in found
     ]
-    write_text(place / "effects.csv", as_csv([*head, "holm_p", "detectable", "sentence"], lines))
+    write_text(
+        place / "effects.csv", as_csv([*head, "holm_p", "detectable", "test", "smallest_holm_p", "sentence"], lines)
+    )
 
 
 def _fixed(point: Point, axes: Sequence[str]) -> list[Any]:
@@ -148,9 +156,9 @@ def _fixed(point: Point, axes: Sequence[str]) -> list[Any]:
     return [*first, point.state, point.word, " ".join(point.failed_gates)]
 
 
-def _numbers(point: Point) -> list[Any]:
+def _numbers(point: Point, columns: Sequence[Column]) -> list[Any]:
     found: list[Any] = []
-    for column in COLUMNS:
+    for column in columns:
         cell = point.cells.get(column.key)
         found += (
             [None] * 5 if cell is None else [cell.value, cell.low, cell.high, cell.n, point.kinds.get(column.key)]
