@@ -18,6 +18,7 @@ from boothlab.errors import NoWeights
 from boothlab.features.feature import Feature, Vectors
 from boothlab.metrics import METRICS
 from boothlab.metrics.metric import PAIRED, AnyMetric, Domain, Metric, Reference, Role, feature_of
+from boothlab.metrics.related import Related
 from photos_made import made_photo
 
 SIZE = (64, 64)
@@ -254,6 +255,20 @@ def test_values_are_means_over_pairs(case: Case) -> None:
     assert found.shape == (PICTURES, PHOTOS)
     np.testing.assert_allclose(found, single, rtol=0, atol=1e-9)
     assert averages
+
+
+def test_many_sets_at_once_score_as_each_alone(case: Case) -> None:
+    """What a permutation test draws from one pool of pictures."""
+    if isinstance(case.metric, Metric):
+        return  # a set's mean is a matter of its pictures' values
+    value = case.metric.value
+    assert isinstance(value, Related), "runs are compared by sets drawn again: make it of relations between rows"
+    picked = np.array([[[0, 1, 2, 3, 4], [7, 6, 5, 4, 3]], [[2, 4, 6, 0, 1], [1, 3, 5, 7, 0]]])
+    found = value.of_pool(case.generated, case.references)(picked)
+    assert found.shape == (2, 2)
+    each = [value(case.generated[rows], case.references) for rows in picked.reshape(4, 5)]
+    np.testing.assert_allclose(found.ravel(), each, rtol=1e-9, atol=1e-9)
+    assert len(set(np.round(each, 9))) > 1 or case.metric.unit.startswith("share")
 
 
 def test_inputs_are_not_written_to(case: Case) -> None:

@@ -150,6 +150,28 @@ def test_the_page_stands_alone_and_says_what_may_be_said(journey: Journey) -> No
     assert (journey.place / "table.tex").read_text().count("\\\\\n") == 1 + 5
 
 
+SETS = {"variety", "different", "frechet_alexnet", "mmd_alexnet", "cmmd", "debiased"}
+
+
+def test_scores_of_sets_are_compared_by_swaps(journey: Journey) -> None:
+    """Two pictures each: all swaps are tried, and none can show anything. The differences are the table's."""
+    with (journey.place / "effects.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["test"] == "swaps"]
+    assert {row["column"] for row in rows} == SETS
+    found = {(row["axis"], row["a"], row["b"], row["column"]): row for row in rows}
+    table = {row["training.steps"]: row for row in journey.table() if row["run"].startswith("steps")}
+    for column in SETS:
+        row = found["training.steps", "2", "4", column]
+        expected = float(table["4"][column]) - float(table["2"][column])
+        assert float(row["difference"]) == pytest.approx(expected, rel=1e-6, abs=1e-9)
+        assert (row["n"], row["about"]) == ("2", "checkpoints")
+        assert float(row["p"]) in (0.5, 1.0)
+        assert float(row["smallest_holm_p"]) == 1.0
+    page = journey.reported.report.read_text()
+    assert f"Scores of whole sets ({len(rows)} comparisons)" in page
+    assert "not testable" in page
+
+
 def test_again_nothing_is_done_and_the_tables_are_the_same(journey: Journey) -> None:
     before = {name: (journey.place / name).read_bytes() for name in ("table.csv", "pictures.csv", "effects.csv")}
     events = {path: path.read_bytes() for path in journey.place.glob("runs/*/events.jsonl")}

@@ -8,7 +8,7 @@ from scipy import stats
 
 from boothlab.statistics.comparisons import compare_paired, minimum_detectable
 from boothlab.statistics.intervals import t_interval, two_way_bootstrap, wilson
-from boothlab.statistics.permutations import paired_swap, two_sample_null
+from boothlab.statistics.permutations import Scored, paired_swap, two_sample_null
 
 
 @pytest.mark.parametrize(("hits", "n"), [(0, 20), (1, 20), (7, 20), (20, 20), (1, 2), (0, 1)])
@@ -43,7 +43,7 @@ def test_sign_flips() -> None:
 def test_paired_swaps_of_a_mean_are_sign_flips() -> None:
     random = np.random.default_rng(2)
     pictures = random.normal(size=18)
-    ours = paired_swap(lambda rows: float(pictures[rows].mean()), 9, random)
+    ours = paired_swap([Scored(lambda rows: pictures[rows].mean(axis=-1), 9)], random)
     assert ours.exact
     assert ours.p == pytest.approx(compare_paired(pictures[:9], pictures[9:], random).p, abs=1e-12)
 

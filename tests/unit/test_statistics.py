@@ -18,7 +18,7 @@ from boothlab.statistics.intervals import (
     two_way_bootstrap,
     wilson,
 )
-from boothlab.statistics.permutations import coordinates, paired_swap, smallest_p, two_sample_null
+from boothlab.statistics.permutations import ENOUGH, Scored, coordinates, paired_swap, smallest_p, two_sample_null
 from boothlab.statistics.variance import components
 
 
@@ -249,13 +249,49 @@ def test_two_sample_p_is_uniform_under_the_null() -> None:
     assert smallest_p(5, 3) == 1 / 56
 
 
+def total(values: list[float]) -> Scored:
+    """Sums of values: A's and then B's."""
+    stacked = np.array(values)
+    return Scored(lambda rows: stacked[rows].sum(axis=-1), len(values) // 2)
+
+
 def test_paired_swap_by_hand() -> None:
-    values = np.array([0.0, 0.0, 0.0, 1.0, 2.0, 3.0])
-    found = paired_swap(lambda rows: float(values[rows].sum()), 3, np.random.default_rng(0))
+    found = paired_swap([total([0.0, 0.0, 0.0, 1.0, 2.0, 3.0])], np.random.default_rng(0))
     assert (found.difference, found.exact, found.permutations) == (6.0, True, 4)
-    assert found.p == 1 / 4
-    with pytest.raises(ValueError, match="no pair"):
-        paired_swap(lambda rows: 0.0, 0, np.random.default_rng(0))
+    assert found.p == found.smallest_p == 1 / 4
+    assert found.spread == pytest.approx(np.std([6.0, 4.0, 2.0, 0.0]))
+    for nothing in ([], [total([])]):
+        with pytest.raises(ValueError, match="no pair"):
+            paired_swap(nothing, np.random.default_rng(0))
+
+
+def test_several_pairs_of_sets_are_swapped_within_themselves() -> None:
+    """Half of (1 + 2) and of (3 − 0): ± 1 ± 2 ± 3 reaches 6 in one of four choices."""
+    found = paired_swap([total([0.0, 0.0, 1.0, 2.0]), total([0.0, 3.0])], np.random.default_rng(0))
+    assert (found.difference, found.p, found.exact) == (3.0, 1 / 4, True)
+
+
+def test_swaps_stop_when_the_answer_is_clear() -> None:
+    values = np.random.default_rng(16).normal(size=20).tolist()
+    found = paired_swap([total([*values, *values[::-1]])], np.random.default_rng(0), 9_999)
+    assert found.permutations == 100
+    assert found.p == 1.0, "no swap differs less than not at all"
+    near = paired_swap(
+        [
+            total(
+                [
+                    *values,
+                    *[v + 0.3 * (-1) ** k for k, v in enumerate(values)],
+                ]
+            )
+        ],
+        np.random.default_rng(0),
+        9_999,
+    )
+    assert near.permutations < 1_000
+    assert ENOUGH / near.p == pytest.approx(round(ENOUGH / near.p), abs=1e-9)
+    clear = paired_swap([total([*values, *[v + 5.0 for v in values]])], np.random.default_rng(0), 4_999)
+    assert (clear.p, clear.permutations, clear.smallest_p) == (1 / 5_000, 4_999, 1 / 5_000)
 
 
 def test_paired_swap_p_is_uniform_under_the_null_and_small_under_a_shift() -> None:
@@ -266,7 +302,7 @@ def test_paired_swap_p_is_uniform_under_the_null_and_small_under_a_shift() -> No
         pictures = random.normal(size=(40, 6))
         pictures[20:] += shift
         near = ((pictures[:, None] - photos) ** 2).sum(-1).mean(1)
-        return paired_swap(lambda rows: float(near[rows].mean()), 20, random, 199).p
+        return paired_swap([Scored(lambda rows: near[rows].mean(axis=-1), 20)], random, 199).p
 
     assert uniform([test(0.0) for _ in range(200)]) > 0.05
     assert test(2.0) == 1 / 200

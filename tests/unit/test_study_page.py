@@ -50,6 +50,7 @@ def page(rows: int, pictures: list[Path], name: str = "many") -> str:
             Spot(p.run, (0.1 * k, None, None), (0.2, 0.1, 0.3), "good", k < 3, False) for k, p in enumerate(points)
         ),
         effects={"steps": tuple((effect.sentence, effect.shown) for effect in effects(points))},
+        set_effects={"steps": (("Vendi: no difference found.", False),)},
         untested="",
         spread=(),
         familiar=(),

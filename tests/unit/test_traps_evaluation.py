@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import json
+import re
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -27,9 +32,15 @@ from boothlab.metrics.frechet import frechet_distance
 from boothlab.metrics.identity import METRIC as IDENTITY
 from boothlab.metrics.match import METRIC as MATCH
 from boothlab.metrics.metric import PAIRED, AnyMetric, Metric, feature_of
+from boothlab.models.config import Base
+from boothlab.models.load import load
+from boothlab.models.model import Model
 from boothlab.subjects import fill
+from boothlab.training.validation import fixed_loss
 from drawings_made import drawn
+from jobs_made import pool
 from photos_made import made_photo
+from source_tree import modules
 
 DOMAINS: tuple[Domain, ...] = ("photographs", "drawings")
 
@@ -162,6 +173,44 @@ def test_e9_shuffled_prompts_score_worse() -> None:
     rows, texts = feature.extract(pictures), feature.texts(prompts)
     assert BACKGROUND_ASKED.values(rows, texts).tolist() == [1.0] * 4
     assert BACKGROUND_ASKED.values(rows, texts[[1, 2, 3, 0]]).tolist() == [0.0] * 4
+
+
+def test_e11_the_look_at_held_out_photos_has_one_noise_whatever_was_drawn_before(fresh: Callable[[], Model]) -> None:
+    """Else the curve moves by itself; and the mean is of the photos alone, however they are gathered."""
+    model = fresh()
+    photos = pool(model.latent_shape, photos=3, class_images=0).instances
+    texts = [model.encode_text([photo.prompt]) for photo in photos]
+    first = fixed_loss(model, photos, texts, timesteps=3)
+    torch.manual_seed(99)
+    torch.randn(7)
+    assert fixed_loss(model, photos, texts, timesteps=3) == first
+    each = [fixed_loss(model, [photo], [text], timesteps=3) for photo, text in zip(photos, texts, strict=True)]
+    assert np.mean(each[::-1]) == pytest.approx(first, rel=1e-6)
+    assert len(set(each)) == 3
+
+
+def test_e12_no_safety_checker_blackens_pictures(tiny_sd: Path, tmp_path: Path) -> None:
+    """A folder that names one, which is damaged, loads all the same; and no pipeline is ever loaded with one."""
+    shutil.copytree(tiny_sd, tmp_path / "checked")
+    index = json.loads((tmp_path / "checked" / "model_index.json").read_text())
+    index |= {
+        "requires_safety_checker": True,
+        "safety_checker": ["stable_diffusion", "StableDiffusionSafetyChecker"],
+    }
+    (tmp_path / "checked" / "model_index.json").write_text(json.dumps(index))
+    (tmp_path / "checked" / "safety_checker").mkdir()
+    (tmp_path / "checked" / "safety_checker" / "config.json").write_text("damaged")
+    with_checker, without = (load(Base(model=str(at), device="cpu")) for at in (tmp_path / "checked", tiny_sd))
+    assert with_checker.parts().keys() == without.parts().keys()
+    calls = [
+        node
+        for module in modules()
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Call) and re.fullmatch(r"\w*Pipeline\.from_\w+", ast.unparse(node.func))
+    ]
+    assert calls
+    for call in calls:
+        assert {k.arg: ast.unparse(k.value) for k in call.keywords}.get("safety_checker") == "None"
 
 
 def test_every_metric_has_its_page() -> None:

@@ -17,6 +17,7 @@ TRAPS = [
     "D5",
     "D10",
     *(f"R{number}" for number in range(1, 17)),
+    *(f"E{number}" for number in range(1, 13)),
 ]
 
 ROWS = dict(re.findall(r"^\| ([A-Z]\d+) \| .+? \| (.+) \|$", TABLE, re.M))

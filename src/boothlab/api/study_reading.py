@@ -11,8 +11,10 @@ from boothlab.api.scoring import summaries_of, summary_of
 from boothlab.api.study_costs import folder_of
 from boothlab.api.study_resolving import Study
 from boothlab.evaluation.derived import Scale, Table
+from boothlab.evaluation.orders import Source, Wanted, wanted
 from boothlab.evaluation.scores import Score, read_scores
 from boothlab.files import read_json
+from boothlab.plan import RunPlan
 from boothlab.runs.run import Run, step_name
 from boothlab.studies.expand import Planned
 from boothlab.studies.plan import NUMBER
@@ -133,6 +135,17 @@ def look_up(tree: Any, path: str) -> Any:
 def trunk_run(study: Study, trunk: Trunk) -> Run:
     """The run folder of a trunk."""
     return folder_of(study.root, study.of(trunk))
+
+
+def drawn_at(run: Run, plan: RunPlan, subject: str, source: str, kind: Source) -> list[tuple[Wanted, Path]]:
+    """What a snapshot or the base model was asked to draw of a subject, in order, and each picture's place.
+
+    Identifiers do not matter for that; a picture that was never drawn is not there.
+    """
+    own = next(found for found in plan.subjects if found.name == subject)
+    own = own.model_copy(update={"identifier": own.identifier or "x"})
+    folder = run.images / source / subject
+    return [(asked, folder / f"{asked.order.name}.png") for asked in wanted(plan.evaluation, own, kind)]
 
 
 def photo_file(run: Run, subject: str, index: int) -> Path | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from boothlab.api.study_fresh import Again, score_again
+from boothlab.api.study_looking import Looking
 from boothlab.api.study_reading import read_results
 from boothlab.api.study_resolving import Study, resolve_study
 from boothlab.api.study_views import Ruled, subject_view
@@ -21,8 +22,9 @@ from boothlab.reports.study_tables import NO_PARQUET, as_csv, as_latex, as_markd
 from boothlab.runs.provenance import provenance
 from boothlab.studies.choose import choose
 from boothlab.studies.compare import Effect, claims_tested, effects
+from boothlab.studies.compare_sets import set_effects
 from boothlab.studies.expand import shown
-from boothlab.studies.points import COLUMNS, Column, Point
+from boothlab.studies.points import COLUMNS, SETS, Column, Point
 
 ARROWS = {"higher": "↑", "lower": "↓", "neither": ""}
 
@@ -75,7 +77,8 @@ def report_study(studied: Studied, progress: Progress = silent) -> tuple[Point, 
     points = results.points
     found = effects(points)
     write_text(place / "study.toml", plan_text(study))
-    _tables(place, points, found)
+    of_sets = set_effects(points, Looking(study))
+    _tables(place, points, [*found, *of_sets])
     parquet = [f"{name}.parquet" for name in TABLES] if has_parquet() else []
     names = dict.fromkeys(point.subject for point in points)
     seen = {column.key for point in points for column in COLUMNS if column.key in point.cells}
@@ -87,7 +90,7 @@ def report_study(studied: Studied, progress: Progress = silent) -> tuple[Point, 
         if best is not None:
             again[name] = score_again(study, best, results.scales[name], progress)
     subjects = tuple(
-        subject_view(study, Ruled(chosen[name], again.get(name)), points, found, columns) for name in names
+        subject_view(study, Ruled(chosen[name], again.get(name)), points, found, of_sets, columns) for name in names
     )
     info = StudyInfo(
         name=study.plan.name,
@@ -146,10 +149,11 @@ def _tables(place: Path, points: Sequence[Point], found: Sequence[Effect]) -> No
         "verdict",
         "failed_gates",
     ]
-    numbers = [f"{c.key}{part}" for c in COLUMNS for part in ("", "_low", "_high", "_n", "_interval")]
-    _table(place, "table", [*fixed, *numbers], [[*_fixed(p, axes), *_numbers(p)] for p in points])
+    numbers = [f"{c.key}{part}" for c in (*COLUMNS, *SETS) for part in ("", "_low", "_high", "_n", "_interval")]
+    lines = [[*_fixed(p, axes), *_numbers(p, (*COLUMNS, *SETS))] for p in points]
+    _table(place, "table", [*fixed, *numbers], lines)
     short = ["run", "subject", "steps", "verdict", *(c.title for c in COLUMNS)]
-    rows = [[p.run, p.subject, p.step, p.word or p.state, *_numbers(p)[::5]] for p in points]
+    rows = [[p.run, p.subject, p.step, p.word or p.state, *_numbers(p, COLUMNS)[::5]] for p in points]
     write_text(place / "table.md", as_markdown(short, rows))
     write_text(place / "table.tex", as_latex(short, rows))
     each = [
@@ -162,10 +166,10 @@ def _tables(place: Path, points: Sequence[Point], found: Sequence[Effect]) -> No
     head = ["subject", "axis", "column", "a", "b", "about", "n", "trainings", "difference", "low", "high", "p"]
     lines = [
         [e.subject, e.axis, e.column.key, e.a, e.b, e.about, e.n, e.trainings, e.difference, e.low, e.high, e.p]
-        + [e.adjusted, e.detectable, e.sentence]
+        + [e.adjusted, e.detectable, e.test, e.smallest, e.sentence]
         for e in found
     ]
-    _table(place, "effects", [*head, "holm_p", "detectable", "sentence"], lines)
+    _table(place, "effects", [*head, "holm_p", "detectable", "test", "smallest_holm_p", "sentence"], lines)
 
 
 def _table(place: Path, name: str, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -183,9 +187,9 @@ def _fixed(point: Point, axes: Sequence[str]) -> list[Any]:
     return [*first, point.state, point.word, " ".join(point.failed_gates)]
 
 
-def _numbers(point: Point) -> list[Any]:
+def _numbers(point: Point, columns: Sequence[Column]) -> list[Any]:
     found: list[Any] = []
-    for column in COLUMNS:
+    for column in columns:
         cell = point.cells.get(column.key)
         found += (
             [None] * 5 if cell is None else [cell.value, cell.low, cell.high, cell.n, point.kinds.get(column.key)]

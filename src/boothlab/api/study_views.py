@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 
 from boothlab.api.study_fresh import Again
-from boothlab.api.study_reading import photo_file, trunk_run
+from boothlab.api.study_reading import drawn_at, photo_file, trunk_run
 from boothlab.api.study_resolving import Study
 from boothlab.evaluation.lots import BASE
-from boothlab.evaluation.orders import unique, wanted
+from boothlab.evaluation.orders import Source
 from boothlab.files import read_json
-from boothlab.plan import RunPlan
 from boothlab.reports.info import Curve, seconds_per_step
 from boothlab.reports.study import AgainView, CellView, GridView, RowView, SubjectView, medals
 from boothlab.reports.study_figures import HeatMap, Spot
@@ -47,15 +46,16 @@ class Ruled:
 
 
 def subject_view(
-    study: Study, ruled: Ruled, points: Sequence[Point], found: Sequence[Effect], columns: Sequence[Column]
+    study: Study,
+    ruled: Ruled,
+    points: Sequence[Point],
+    found: Sequence[Effect],
+    of_sets: Sequence[Effect],
+    columns: Sequence[Column],
 ) -> SubjectView:
     """Everything on the page about one subject."""
     choice, name = ruled.choice, ruled.choice.subject
     own = [point for point in points if point.subject == name]
-    axes: dict[str, list[tuple[str, bool]]] = {}
-    for effect in found:
-        if effect.subject == name:
-            axes.setdefault(effect.axis, []).append((effect.sentence, effect.shown))
     gallery = Gallery(study)
     chosen = next((point for point in own if point.run == choice.run), None)
     exposure = _exposure_axes(own)
@@ -68,7 +68,8 @@ def subject_view(
         strip=() if chosen is None else tuple(gallery.pictures(chosen, 8)),
         rows=_rows(study, own, choice, columns, gallery),
         spots=_spots(own, choice),
-        effects={axis: tuple(lines) for axis, lines in axes.items()},
+        effects=_by_axis(found, name),
+        set_effects=_by_axis(of_sets, name),
         untested=_untested(own),
         spread=tuple(f"{column.title}: {c.sentence}" for column, c in seeds_and_settings(own, name)),
         familiar=_familiar(own, name, choice),
@@ -77,6 +78,14 @@ def subject_view(
         maps=_maps(own, exposure),
         grid=gallery.grid(own, choice),
     )
+
+
+def _by_axis(found: Sequence[Effect], subject: str) -> dict[str, tuple[tuple[str, bool], ...]]:
+    axes: dict[str, tuple[tuple[str, bool], ...]] = {}
+    for effect in found:
+        if effect.subject == subject:
+            axes[effect.axis] = (*axes.get(effect.axis, ()), (effect.sentence, effect.shown))
+    return axes
 
 
 def _untested(points: Sequence[Point]) -> str:
@@ -269,13 +278,9 @@ class Gallery:
     def _paths(self, point: Point, role: str, source: str | None = None) -> list[tuple[str, Path]]:
         """(prompt, path) of the pictures of one role that are there."""
         run, plan = self._runs[point.folder]
-        subject = next(s for s in named(plan) if s.name == point.subject)
-        kind = "tuned" if source is None else "base"
-        asked = wanted(plan.evaluation, subject, "tuned" if kind == "tuned" else "base")
-        folder = run.images / (source or point.snapshot) / point.subject
-        names = {order.name for order in unique(asked)}
-        found = [(w.text, folder / f"{w.order.name}.png") for w in asked if w.role == role and w.order.name in names]
-        return [(text, path) for text, path in found if path.is_file()]
+        kind: Source = "tuned" if source is None else "base"
+        found = drawn_at(run, plan, point.subject, source or point.snapshot, kind)
+        return [(asked.text, path) for asked, path in found if asked.role == role and path.is_file()]
 
     def pictures(self, point: Point, most: int) -> list[Path]:
         """Some pictures of a point: bare ones and contexts."""
@@ -320,8 +325,3 @@ class Gallery:
         )
         titles = ("base model", *(f"{point.run}{' ★' if point.run == choice.run else ''}" for point in kept))
         return GridView(kept[0].subject, titles, rows, len(done) - len(kept))
-
-
-def named(plan: RunPlan) -> list[Any]:
-    """The plan's subjects; their identifiers do not matter for the places of pictures."""
-    return [subject.model_copy(update={"identifier": subject.identifier or "x"}) for subject in plan.subjects]

@@ -78,7 +78,8 @@ class AgainView:
 
 @dataclass(frozen=True, slots=True)
 class SubjectView:
-    """What the page says about one subject. ``effects`` maps an axis to (sentence, whether it is shown).
+    """What the page says about one subject. ``effects`` maps an axis to (sentence, whether it is shown),
+    ``set_effects`` the same for scores of whole sets.
 
     ``untested`` says why there are no effects, where there are none.
     """
@@ -92,6 +93,7 @@ class SubjectView:
     rows: tuple[RowView, ...]
     spots: tuple[Spot, ...]
     effects: Mapping[str, tuple[tuple[str, bool], ...]]
+    set_effects: Mapping[str, tuple[tuple[str, bool], ...]]
     untested: str
     spread: tuple[str, ...]
     familiar: tuple[str, ...]

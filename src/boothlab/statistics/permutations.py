@@ -7,7 +7,7 @@ rows of :func:`coordinates` or of a kernel matrix computed once.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,12 @@ from boothlab.statistics.intervals import CONFIDENCE, Indices
 
 PERMUTATIONS = 999
 """Random permutations: p is then known to ± 0.014 at 0.05, and can be 0.001 at best."""
+
+ENOUGH = 20
+"""As large differences after which no more swaps are drawn: p is then known to a fifth or so of itself."""
+
+AT_ONCE = 100
+"""Swaps scored in one call."""
 
 TIE = 1e-9
 """Relative difference below which two permutations count as tied: sums in another order differ in their last bits."""
@@ -42,12 +48,30 @@ class Null:
 
 @dataclass(frozen=True, slots=True)
 class Swap:
-    """The score of B minus that of A and its two-sided p under swaps of pairs. ``exact``: all swaps were tried."""
+    """The score of B minus that of A and its two-sided p under swaps of pairs. ``exact``: all swaps were tried.
+
+    ``permutations`` swaps were scored; ``smallest_p`` is the least p that the test could have given. ``spread`` is
+    the SD of the swapped differences: what the difference varies by where A and B are alike.
+    """
 
     difference: float
     p: float
     permutations: int
     exact: bool
+    smallest_p: float
+    spread: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """The pictures of A and of B at ``n`` prompts and seeds, and how a set of them is scored.
+
+    ``score(rows)`` maps row numbers of the stacked pictures, (…, n), to scores (…): A is 0 … n−1, B is n … 2n−1, in
+    the same order.
+    """
+
+    score: Callable[[Indices], NDArray[np.float64]]
+    n: int
 
 
 def coordinates(rows: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -98,29 +122,49 @@ def two_sample_null(
     )
 
 
-def paired_swap(
-    score: Callable[[Indices], float], n: int, random: np.random.Generator, permutations: int = PERMUTATIONS
-) -> Swap:
+def paired_swap(sets: Sequence[Scored], random: np.random.Generator, permutations: int = PERMUTATIONS) -> Swap:
     """Does set B score otherwise than set A? Swaps A's and B's picture of a prompt and seed at random.
 
-    ``score(rows)`` takes n row numbers of the stacked pictures: A is 0 … n−1, B is n … 2n−1, in the same order.
-    p is the share of swaps with |S(B) − S(A)| as large or larger. Valid whatever the bias of S, because A and B have
-    equally many pictures in every swap. Exact where 2^(n−1) ≤ ``permutations``. Raises ValueError for n = 0.
+    ``sets`` are several A and B where a setting was tried under several others; the difference is then the mean over
+    them, and swaps stay within each. p is the share of swaps with |S(B) − S(A)| as large or larger. Valid whatever
+    the bias of S, because A and B have equally many pictures in every swap. Exact where 2^(pairs − 1) ≤
+    ``permutations``; else swaps are drawn until ``ENOUGH`` were as large, and p is then ENOUGH over their number
+    (Besag & Clifford 1991, Biometrika 78), or until ``permutations``. Raises ValueError where there is no pair.
     """
-    if n < 1:
+    total = sum(found.n for found in sets)
+    if not sets or min(found.n for found in sets) < 1:
         raise ValueError("there is no pair to swap")
-    first = np.arange(n, dtype=np.intp)
-    difference = float(score(first + n)) - float(score(first))
-    exact = 2 ** (n - 1) <= permutations
+    difference = float(_differences(sets, np.zeros((1, total), dtype=bool))[0])
+    exact = 2 ** (total - 1) <= permutations
     if exact:  # swapping everything only turns the sign, so half of the swaps are enough
-        swaps = ((np.arange(2 ** (n - 1))[:, None] >> np.arange(n)) & 1).astype(bool)
+        swaps = ((np.arange(2 ** (total - 1))[:, None] >> np.arange(total)) & 1).astype(bool)
     else:
-        swaps = random.integers(0, 2, size=(permutations, n)).astype(bool)
-    drawn = np.array([score(first + n * ~swap) - score(first + n * swap) for swap in swaps])
-    least = abs(difference) - TIE * max(abs(difference), float(np.abs(drawn).max()))
-    extreme = int((np.abs(drawn) >= least).sum())
-    p = extreme / len(swaps) if exact else (1 + extreme) / (1 + len(swaps))
-    return Swap(difference, min(1.0, p), len(swaps), exact)
+        swaps = random.integers(0, 2, size=(permutations, total)).astype(bool)
+    drawn = np.empty(0)
+    p = None
+    for start in range(0, len(swaps), AT_ONCE):
+        drawn = np.concatenate([drawn, _differences(sets, swaps[start : start + AT_ONCE])])
+        least = abs(difference) - TIE * max(abs(difference), float(np.abs(drawn).max()))
+        extreme = np.cumsum(np.abs(drawn) >= least)
+        if not exact and extreme[-1] >= ENOUGH:
+            p = ENOUGH / (int(np.searchsorted(extreme, ENOUGH)) + 1)
+            break
+    if p is None:
+        p = int(extreme[-1]) / len(swaps) if exact else (1 + int(extreme[-1])) / (1 + len(swaps))
+    smallest = 1 / len(swaps) if exact else 1 / (1 + len(swaps))
+    return Swap(difference, min(1.0, p), len(drawn), exact, smallest, float(drawn.std()))
+
+
+def _differences(sets: Sequence[Scored], swaps: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(P, pairs of all sets) → (P,): S(B) − S(A), the mean over ``sets``, after each choice of swaps."""
+    differences = np.zeros(len(swaps))
+    start = 0
+    for found in sets:
+        part = swaps[:, start : start + found.n]
+        first = np.arange(found.n, dtype=np.intp)
+        differences += found.score(first + found.n * ~part) - found.score(first + found.n * part)
+        start += found.n
+    return differences / len(sets)
 
 
 def smallest_p(n: int, m: int) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from boothlab.studies.expand import shown
 from boothlab.studies.plan import Claim
 from boothlab.studies.points import COLUMNS, Column, Point
 
+Test = Literal["t", "sign flips", "swaps"]
+"""Student's t over training seeds; sign flips of pictures' differences; swaps of pictures between sets."""
+
 
 @dataclass(frozen=True, slots=True)
 class Effect:
@@ -26,8 +29,10 @@ class Effect:
 
     ``about`` is "settings" where at least three training seeds stand on both sides: then ``n`` counts seeds, and p is
     that of a paired t test of the seeds' mean differences. Else it is "checkpoints": ``n`` counts pairs of pictures,
-    p is by sign flips, and nothing is said about another training. ``adjusted`` is Holm's p over all effects of the
-    study. ``detectable`` is the smallest difference that would have been seen with 80 % power.
+    and nothing is said about another training; p is by sign flips, for scores of whole sets by swaps of pairs, and
+    these have no interval. ``adjusted`` is Holm's p over all effects of the study that are tested together: likeness
+    and prompt following, which decide, are one family, all scores of sets another. ``detectable`` is the smallest
+    difference that would have been seen with 80 % power, ``smallest`` the least that ``adjusted`` could have been.
     """
 
     subject: str
@@ -44,6 +49,8 @@ class Effect:
     p: float
     adjusted: float
     detectable: float | None
+    test: Test = "t"
+    smallest: float | None = None
 
     @property
     def shown(self) -> bool:
@@ -55,9 +62,12 @@ class Effect:
         """What may be said; never that two are equal."""
         name = self.axis.rpartition(".")[2].replace("_", " ")
         what = f"{self.column.title}: {name} {self.b} against {self.a}"
-        if self.low is None or self.high is None:
+        if self.n < 2:
             return f"{what}: {self.difference:+.3g}; one pair can show nothing."
-        numbers = f"{self.difference:+.3g}, 95 % CI {self.low:.3g} to {self.high:.3g}, Holm p = {self.adjusted:.2g}"
+        interval = "" if self.low is None or self.high is None else f"95 % CI {self.low:.3g} to {self.high:.3g}, "
+        numbers = f"{self.difference:+.3g}, {interval}Holm p = {self.adjusted:.2g}"
+        if self.smallest is not None and self.smallest > LEVEL:
+            return f"{what}: not testable ({numbers}, which could not have been below {self.smallest:.2g})."
         if not self.shown:
             least = "" if self.detectable is None else f"; only ≥ {self.detectable:.2g} could have been seen"
             return f"{what}: no difference found ({numbers}){least}."
@@ -68,17 +78,40 @@ class Effect:
         return f"{what}: {word} ({numbers}).{about}"
 
 
-def effects(points: Sequence[Point]) -> list[Effect]:
-    """Every pair of neighbouring values on every axis, for the two deciding columns, Holm over all of them."""
-    found: list[Effect] = []
+Pair = tuple[Point, Point]
+"""Two points that differ in one setting and nowhere else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """Two neighbouring values of an axis, and the points of one subject that differ in these alone."""
+
+    subject: str
+    axis: str
+    a: Any
+    b: Any
+    pairs: tuple[Pair, ...]
+
+
+def neighbours(points: Sequence[Point]) -> list[Neighbours]:
+    """Every pair of neighbouring values on every axis, by subject; finished points only."""
+    found = []
     for subject in dict.fromkeys(point.subject for point in points):
         own = [point for point in points if point.subject == subject and point.state == "done"]
         for axis in dict.fromkeys(path for point in own for path in point.values):
             for a, b in pairwise(_ordered(own, axis)):
-                for column in (column for column in COLUMNS if column.decides):
-                    effect = _effect(subject, axis, column, _pairs(own, axis, a, b))
-                    if effect is not None:
-                        found.append(replace(effect, a=shown(a), b=shown(b)))
+                found.append(Neighbours(subject, axis, a, b, tuple(_pairs(own, axis, a, b))))
+    return found
+
+
+def effects(points: Sequence[Point]) -> list[Effect]:
+    """Every pair of neighbouring values on every axis, for the two deciding columns, Holm over all of them."""
+    found: list[Effect] = []
+    for beside in neighbours(points):
+        for column in (column for column in COLUMNS if column.decides):
+            effect = _effect(beside.subject, beside.axis, column, beside.pairs)
+            if effect is not None:
+                found.append(replace(effect, a=shown(beside.a), b=shown(beside.b)))
     adjusted = holm([effect.p for effect in found]) if found else []
     return [
         replace(effect, adjusted=p, detectable=_detectable(effect, len(found)))
@@ -153,21 +186,14 @@ def _pairs(points: Sequence[Point], axis: str, a: Any, b: Any) -> list[tuple[Poi
     return [(point, second[place(point)]) for point in first if place(point) in second]
 
 
-def _effect(subject: str, axis: str, column: Column, pairs: Sequence[tuple[Point, Point]]) -> Effect | None:
+def _effect(subject: str, axis: str, column: Column, pairs: Sequence[Pair]) -> Effect | None:
     """The effect before Holm; None where the column was not measured on both sides."""
-    pairs = [(a, b) for a, b in pairs if column.key in a.cells and column.key in b.cells]
+    pairs = measured(pairs, column)
     if not pairs:
         return None
-    by_seed: dict[int, list[float]] = {}
-    for a, b in pairs:
-        by_seed.setdefault(a.seed, []).append(b.cells[column.key].value - a.cells[column.key].value)
-    if len(by_seed) >= SEEDS_NEEDED:
-        each = np.array([np.mean(values) for values in by_seed.values()])
-        mean = t_interval(each)
-        return Effect(
-            subject, axis, column, "", "", "settings", len(each), len(pairs), mean.value, mean.low, mean.high,
-            paired_t(each), 1.0, _spread(each),
-        )  # fmt: skip
+    over_seeds = by_seeds(subject, axis, column, pairs)
+    if over_seeds is not None:
+        return over_seeds
     first, second = (np.concatenate([side[column.key] for side in sides]) for sides in _pictures(pairs))
     if len(first) != len(second) or not np.isfinite(second - first).any():
         return None
@@ -175,12 +201,35 @@ def _effect(subject: str, axis: str, column: Column, pairs: Sequence[tuple[Point
     seen = compare_paired(first, second, random)
     return Effect(
         subject, axis, column, "", "", "checkpoints", seen.n, len(pairs), seen.difference, seen.low, seen.high,
-        seen.p, 1.0, _spread((second - first)[np.isfinite(second - first)]),
+        seen.p, 1.0, _spread((second - first)[np.isfinite(second - first)]), "sign flips",
+    )  # fmt: skip
+
+
+def measured(pairs: Sequence[Pair], column: Column) -> list[Pair]:
+    """Those with a number of this column on both sides."""
+    return [(a, b) for a, b in pairs if column.key in a.cells and column.key in b.cells]
+
+
+def by_seeds(subject: str, axis: str, column: Column, pairs: Sequence[Pair]) -> Effect | None:
+    """The effect over training seeds, before Holm and with the SD of the seeds' differences as ``detectable``.
+
+    None with fewer than ``SEEDS_NEEDED``.
+    """
+    by_seed: dict[int, list[float]] = {}
+    for a, b in pairs:
+        by_seed.setdefault(a.seed, []).append(b.cells[column.key].value - a.cells[column.key].value)
+    if len(by_seed) < SEEDS_NEEDED:
+        return None
+    each = np.array([np.mean(values) for values in by_seed.values()])
+    mean = t_interval(each)
+    return Effect(
+        subject, axis, column, "", "", "settings", len(each), len(pairs), mean.value, mean.low, mean.high,
+        paired_t(each), 1.0, _spread(each),
     )  # fmt: skip
 
 
 def _pictures(
-    pairs: Sequence[tuple[Point, Point]],
+    pairs: Sequence[Pair],
 ) -> tuple[list[Mapping[str, NDArray[np.float64]]], list[Mapping[str, NDArray[np.float64]]]]:
     return [a.pictures for a, _ in pairs], [b.pictures for _, b in pairs]
 

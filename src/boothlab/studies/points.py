@@ -57,6 +57,21 @@ COLUMNS: tuple[Column, ...] = (
 """Columns of the table, in order. Likeness is scaled per subject over the whole study: 0 = the base model's people,
 1 = two photos of this person, so that runs with different training photos are on one scale."""
 
+KERNELS = ("kid", "mmd_alexnet", "mmd_toon_clip")
+"""Kernel distances, the usual one first; the first that could be computed is compared between runs."""
+
+SETS: tuple[Column, ...] = (
+    Column("different", "different pictures (Vendi)", "vendi", "bare", "none", "higher"),
+    *(Column(name, name.replace("_", " "), name, "context", "originals", "lower") for name in KERNELS),
+    Column("cmmd", "CMMD", "cmmd", "context", "originals", "lower"),
+    Column("debiased", "LPIPS debiased", "lpips_debiased", "context", "originals", "lower"),
+    *(
+        Column(name, name, name, "context", "held_out", "higher")
+        for name in ("precision", "recall", "density", "coverage")
+    ),
+)
+"""More scores of whole sets: compared between runs and exported, but no columns of the page's table."""
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
@@ -148,7 +163,7 @@ def fill(point: Point, table: Table, lines: Mapping[Cell, Summary], scale: Scale
     cells: dict[str, Interval] = {}
     kinds: dict[str, Kind] = {}
     pictures: dict[str, NDArray[np.float64]] = {}
-    for column in COLUMNS:
+    for column in (*COLUMNS, *SETS):
         cell = (point.snapshot, column.pictures, column.metric, column.reference)
         line = lines.get(cell)
         if line is None or line.mean is None:
