@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from boothlab.errors import PlanError
 from boothlab.evaluation import crossing
 from boothlab.plan import plan_from
 from photos_made import photo_folder
+from study_made import base_plan, write_study
 
 
 def test_the_page_shows_whose_photos_the_pictures_are_like(
@@ -52,3 +54,20 @@ def test_the_page_shows_whose_photos_the_pictures_are_like(
         (run.path / "summary.json").write_text(json.dumps(older))
         with pytest.raises(PlanError, match="scored by an older boothlab"):
             api.report(run.path)
+
+
+def test_a_study_of_two_subjects_tells_what_carries_over(tiny_sd: Path, tmp_path: Path) -> None:
+    photo_folder(tmp_path / "photos", 4, size=(72, 64))
+    photo_folder(tmp_path / "others", 4, size=(64, 72))
+    nodes = [[{"name": "ada", "photos": "photos"}], [{"name": "bob", "photos": "others"}]]
+    axes = {"subjects": nodes, "strategy.learning_rate": [1e-3, 1e-2], "training.steps": [2]}
+    file = write_study(tmp_path, tiny_sd, plan=base_plan(tiny_sd, "photos"), axes=axes)
+    found = api.study(file, tmp_path / "studies")
+    assert not found.failed
+    with (tmp_path / "studies" / "rates" / "carried.csv").open(newline="") as table:
+        rows = list(csv.DictReader(table))
+    assert [(row["chosen_on"], row["applied_to"]) for row in rows] == [("ada", "bob"), ("bob", "ada")]
+    assert {row["settings"] for row in rows} <= {"learning rate 0.001, steps 2", "learning rate 0.01, steps 2"}
+    page = found.report.read_text()
+    assert "Settings were carried from one subject to another 2 times" in page
+    assert "carried.csv" in page

@@ -9,7 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from boothlab.reports.study import AgainView, CellView, GridView, Head, RowView, StudyInfo, SubjectView, render_study
+from boothlab.reports.study import (
+    AgainView,
+    CarryView,
+    CellView,
+    GridView,
+    Head,
+    RowView,
+    StudyInfo,
+    SubjectView,
+    render_study,
+)
 from boothlab.reports.study_figures import HeatMap, Spot
 from boothlab.studies.choose import choose
 from boothlab.studies.compare import effects
@@ -74,6 +84,7 @@ def page(rows: int, pictures: list[Path], name: str = "many") -> str:
             (),
             heads,
             (subject,),
+            CarryView("Two were carried.", ("chosen on",), (("ada",),), "How to read it."),
             ("table.csv",),
             "No Parquet here.",
             "plan",
@@ -96,6 +107,7 @@ def test_two_hundred_runs_are_a_light_page_in_seconds(pictures: list[Path]) -> N
     assert text.count("<svg") == 2
     assert re.search(r"<b>0.5</b>.*?<b>0.44</b>.*?It was chosen by these", text, re.S)
     assert "No Parquet here." in text
+    assert text.index("Two were carried.") < text.index("How to read it.") < text.index("All runs")
     assert "188 more runs are not shown" in text
     assert re.search(r"More helps\.\s*<b>Holds</b>", text)
 

@@ -16,7 +16,7 @@ from boothlab.evaluation.scores import Score, read_scores
 from boothlab.files import read_json
 from boothlab.plan import RunPlan
 from boothlab.runs.run import Run, step_name
-from boothlab.studies.expand import Planned
+from boothlab.studies.expand import Planned, who
 from boothlab.studies.plan import NUMBER
 from boothlab.studies.points import Point, fill, judged, lines_of_subject, of_subject, study_scale
 from boothlab.studies.share import Trunk
@@ -113,8 +113,8 @@ def _value(planned: Planned, path: str, dump: Mapping[str, Any], tree: Mapping[s
         return "all" if planned.number is None else planned.number
     value = planned.values[path] if path in planned.values else look_up(tree, path)
     value = look_up(dump, path) if value is None else value
-    if path == "subjects" and isinstance(value, list):
-        return " + ".join(str(subject.get("name", "")) for subject in value)
+    if path == "subjects":
+        return who(value)
     if path.endswith((".photos", ".references", ".class_folder")) and isinstance(value, str):
         return "/".join(PurePath(value).parts[-2:])
     return value

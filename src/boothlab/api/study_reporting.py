@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from boothlab.api.study_carrying import CARRY, CARRY_HEAD, carry_row, carry_view
 from boothlab.api.study_fresh import Again, score_again
 from boothlab.api.study_looking import Looking
 from boothlab.api.study_reading import read_results
@@ -20,6 +21,7 @@ from boothlab.progress import Progress, silent
 from boothlab.reports.study import Head, StudyInfo, render_study
 from boothlab.reports.study_tables import NO_PARQUET, as_csv, as_latex, as_markdown, as_parquet, has_parquet
 from boothlab.runs.provenance import provenance
+from boothlab.studies.carry import carried
 from boothlab.studies.choose import choose
 from boothlab.studies.compare import Effect, claims_tested, effects
 from boothlab.studies.compare_sets import set_effects
@@ -75,11 +77,14 @@ def report_study(studied: Studied, progress: Progress = silent) -> tuple[Point, 
     failures = {name: f"{o.stage}: {o.reason}" for o in studied.failed for name in o.runs}
     results = read_results(study, failures)
     points = results.points
-    found = effects(points)
+    found, over = effects(points), carried(points)
     write_text(place / "study.toml", plan_text(study))
     of_sets = set_effects(points, Looking(study))
     _tables(place, points, [*found, *of_sets])
-    parquet = [f"{name}.parquet" for name in TABLES] if has_parquet() else []
+    if over:
+        _table(place, CARRY, CARRY_HEAD, [carry_row(one) for one in over])
+    tables = (*TABLES, CARRY) if over else TABLES
+    parquet = [f"{name}.parquet" for name in tables] if has_parquet() else []
     names = dict.fromkeys(point.subject for point in points)
     seen = {column.key for point in points for column in COLUMNS if column.key in point.cells}
     columns = [column for column in COLUMNS if column.key in seen]
@@ -102,7 +107,8 @@ def report_study(studied: Studied, progress: Progress = silent) -> tuple[Point, 
         failed=tuple(dict.fromkeys(f"{p.run}: {p.reason or p.state}" for p in points if p.state != "done")),
         heads=tuple(Head(c.title, ARROWS[c.better], c.familiar, _kinds(c, points)) for c in columns),
         subjects=subjects,
-        files=(*(f"{name}.csv" for name in TABLES), *parquet, *TEXTS),
+        carry=carry_view(over),
+        files=(*(f"{name}.csv" for name in tables), *parquet, *TEXTS),
         no_parquet="" if parquet else NO_PARQUET,
         plan_toml=plan_text(study),
         provenance=provenance(study.resolved[0].inputs, study.resolved[0].plan.base.device),

@@ -104,6 +104,16 @@ class SubjectView:
 
 
 @dataclass(frozen=True, slots=True)
+class CarryView:
+    """Settings chosen on one subject, applied to another: a summary, a table of text, and how to read it."""
+
+    summary: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class StudyInfo:
     """Everything on the page of a study. ``claims`` are (in words, holds or fails or undecided, numbers)."""
 
@@ -116,6 +126,7 @@ class StudyInfo:
     failed: tuple[str, ...]
     heads: tuple[Head, ...]
     subjects: tuple[SubjectView, ...]
+    carry: CarryView | None
     files: tuple[str, ...]
     no_parquet: str
     plan_toml: str

@@ -77,7 +77,15 @@ def label(values: Mapping[str, Any]) -> str:
     names = [path.split(".") for path in values]
     short = [parts[-1] if sum(p[-1] == parts[-1] for p in names) == 1 else ".".join(parts[-2:]) for parts in names]
     short = [name.replace("_", " ") for name in short]
-    return ", ".join(f"{name} {shown(value)}" for name, value in zip(short, values.values(), strict=True))
+    places = [who(value) if path == "subjects" else shown(value) for path, value in values.items()]
+    return ", ".join(f"{name} {place}" for name, place in zip(short, places, strict=True))
+
+
+def who(subjects: Any) -> str:
+    """The subjects of a run in words, from what a study says of them: ``ada + bob``."""
+    if not isinstance(subjects, Sequence) or isinstance(subjects, str):
+        return shown(subjects)
+    return " + ".join(str(node.get("name", "")) if isinstance(node, Mapping) else shown(node) for node in subjects)
 
 
 def shown(value: Any) -> str:

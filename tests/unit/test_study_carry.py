@@ -1,0 +1,140 @@
+"""Settings chosen on one subject and applied to another: which, at what cost, and what may be said of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from boothlab.api.study_carrying import CARRY_HEAD, carry_row, carry_view
+from boothlab.statistics.intervals import t_interval
+from boothlab.studies.carry import carried, setting_of, summary
+from boothlab.studies.expand import label
+from boothlab.studies.points import LIKENESS, PROMPT, Point
+from study_made import made_point
+
+RATE = "strategy.learning_rate"
+
+
+def study(means: dict[str, dict[float, float]], seeds: int = 3, **more: object) -> list[Point]:
+    """One run per subject, learning rate and seed, with these mean likenesses over twenty pictures."""
+    random = np.random.default_rng(3)
+    return [
+        made_point(
+            f"{subject} {rate} {seed}",
+            {"subjects": subject, RATE: rate},
+            seed,
+            mean + random.normal(0, 0.03, 20),
+            0.5 + random.normal(0, 0.03, 20),
+            subject=subject,
+            **more,
+        )
+        for subject, rates in means.items()
+        for rate, mean in rates.items()
+        for seed in range(seeds)
+    ]
+
+
+def test_what_is_chosen_on_one_is_compared_with_the_others_own_best() -> None:
+    points = study({"ada": {1e-6: 0.4, 2e-6: 0.8}, "bob": {1e-6: 0.7, 2e-6: 0.3}})
+    to_bob, to_ada = carried(points)
+    assert (to_bob.source, to_bob.target) == ("ada", "bob")
+    assert (to_bob.settings, to_bob.best) == ("learning rate 2e-06", "learning rate 1e-06")
+    assert (to_bob.state, to_bob.about, to_bob.by_verdict) == ("loses", "settings", True)
+    means = {p.run: p.cells[LIKENESS].value for p in points}
+    each = np.array([means[f"bob 2e-06 {k}"] - means[f"bob 1e-06 {k}"] for k in range(3)])
+    assert to_bob.differences[LIKENESS] == t_interval(each)
+    half = stats.t.ppf(0.975, 2) * each.std(ddof=1) / np.sqrt(3)
+    assert to_bob.differences[LIKENESS].high == pytest.approx(each.mean() + half, rel=1e-12)
+    assert to_bob.values[LIKENESS] == (
+        pytest.approx(np.mean([means[f"bob 2e-06 {k}"] for k in range(3)])),
+        pytest.approx(np.mean([means[f"bob 1e-06 {k}"] for k in range(3)])),
+    )
+    assert (to_ada.settings, to_ada.best, to_ada.state) == ("learning rate 1e-06", "learning rate 2e-06", "loses")
+    said = "Chosen on ada, applied to bob: learning rate 2e-06 against its own best learning rate 1e-06: loses: "
+    assert to_bob.sentence.startswith(said + "likeness -0.")
+    assert summary([to_bob, to_ada]) == (
+        "Settings were carried from one subject to another 2 times: 0 were the other's own choice too, 0 showed no "
+        "loss, 2 lost."
+    )
+
+
+def test_the_same_choice_twice_costs_nothing() -> None:
+    found = carried(study({"ada": {1e-6: 0.4, 2e-6: 0.8}, "bob": {1e-6: 0.3, 2e-6: 0.7}}))
+    assert [one.state for one in found] == ["the same settings"] * 2
+    assert [dict(one.differences) for one in found] == [{}, {}]
+    assert "2 were the other's own choice too" in summary(found)
+
+
+def test_with_one_seed_it_is_about_checkpoints_and_no_loss_has_a_limit() -> None:
+    """Two rates that are alike on bob: no loss is seen, and how much may be lost unseen is said."""
+    points = study({"ada": {1e-6: 0.4, 2e-6: 0.8}, "bob": {1e-6: 0.605, 2e-6: 0.6}}, seeds=1)
+    to_bob = carried(points)[0]
+    if to_bob.best == to_bob.settings:
+        pytest.fail("the two rates were to be told apart")
+    first, second = (next(p for p in points if p.run == f"bob {rate} 0") for rate in (1e-6, 2e-6))
+    difference = t_interval(second.pictures[LIKENESS] - first.pictures[LIKENESS])
+    assert (to_bob.state, to_bob.about) == ("no loss seen", "checkpoints")
+    assert to_bob.differences[LIKENESS].low == pytest.approx(difference.low, rel=1e-12)
+    assert to_bob.sentence.endswith("These checkpoints only: fewer than 3 seeds.")
+    assert f"up to {-difference.low:.2g} of likeness may be lost" in summary([to_bob])
+
+
+def test_a_loss_of_prompt_following_is_a_loss() -> None:
+    flat = np.linspace(-0.05, 0.05, 20)
+    prompt = {("ada", 1e-6): 0.5, ("ada", 2e-6): 0.5, ("bob", 1e-6): 0.6, ("bob", 2e-6): 0.2}
+    likeness = {("ada", 1e-6): 0.4, ("ada", 2e-6): 0.8, ("bob", 1e-6): 0.7, ("bob", 2e-6): 0.7}
+    points = [
+        made_point(
+            f"{s} {r}", {"subjects": s, RATE: r}, 0, likeness[s, r] + flat, prompt[s, r] + flat[::-1], subject=s
+        )
+        for s, r in prompt
+    ]
+    to_bob = carried(points)[0]
+    assert (to_bob.settings, to_bob.best, to_bob.state) == ("learning rate 2e-06", "learning rate 1e-06", "loses")
+    assert to_bob.differences[PROMPT].value == pytest.approx(-0.4)
+
+
+def test_without_a_recommendation_the_highest_mean_stands_for_the_choice() -> None:
+    found = carried(study({"ada": {1e-6: 0.4, 2e-6: 0.8}, "bob": {1e-6: 0.7, 2e-6: 0.3}}, word="copying"))
+    assert [(one.settings, one.by_verdict) for one in found] == [
+        ("learning rate 2e-06", False),
+        ("learning rate 1e-06", False),
+    ]
+    view = carry_view(found)
+    assert view is not None
+    assert view.rows[0][2].endswith(" ○")
+    assert "highest mean likeness" in view.note
+
+
+@pytest.mark.parametrize(
+    "means",
+    [
+        {"ada": {1e-6: 0.4, 2e-6: 0.8}},
+        {"ada": {1e-6: 0.4, 2e-6: 0.8}, "bob": {2e-6: 0.7}},
+        {"ada": {1e-6: 0.4, 2e-6: 0.8}, "bob": {3e-6: 0.7, 4e-6: 0.1}},
+    ],
+    ids=["one subject", "nothing to choose", "nothing in common"],
+)
+def test_where_there_is_nothing_to_carry_nothing_is_said(means: dict[str, dict[float, float]]) -> None:
+    assert carried(study(means)) == []
+    assert carry_view([]) is None
+    assert summary([]) == ""
+
+
+def test_who_is_learned_is_no_setting_but_how_many_together_is() -> None:
+    alone = made_point(
+        "a", {"subjects": "ada", "subjects.0.photos": "x/y", RATE: 1e-6, "subjects.0.class_noun": "dog"}
+    )
+    both = made_point("b", {"subjects": "ada + bob", RATE: 1e-6})
+    assert setting_of(alone) == "learning rate 1e-06, class noun dog"
+    assert setting_of(both) == "learning rate 1e-06, subjects together 2"
+    node = [{"name": "ada", "photos": "p"}, {"name": "bob", "photos": "q"}]
+    assert label({"subjects": node, RATE: 1e-6}) == "subjects ada + bob, learning rate 1e-06"
+
+
+def test_the_table_has_a_value_for_every_column() -> None:
+    for one in carried(study({"ada": {1e-6: 0.4, 2e-6: 0.8}, "bob": {1e-6: 0.7, 2e-6: 0.3}})):
+        row = dict(zip(CARRY_HEAD, carry_row(one), strict=True))
+        assert row["likeness_difference"] == pytest.approx(row["likeness"] - row["likeness_own_best"])
+        assert row["likeness_n"] == 3
