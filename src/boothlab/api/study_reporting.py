@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from boothlab.api.study_looking import Looking
-from boothlab.api.study_reading import read_points
+from boothlab.api.study_reading import read_baselines, read_points
 from boothlab.api.study_resolving import Study, resolve_study
 from boothlab.api.study_views import subject_view
 from boothlab.api.studying import Outcome, Studied, go_through, held
@@ -72,11 +72,13 @@ def report_study(studied: Studied) -> tuple[Point, ...]:
     found = effects(points)
     write_text(place / "study.toml", plan_text(study))
     of_sets = set_effects(points, Looking(study))
-    _tables(place, points, [*found, *of_sets])
+    beside = read_baselines(study, points)
+    _tables(place, points, beside, [*found, *of_sets])
     names = dict.fromkeys(point.subject for point in points)
     seen = {column.key for point in points for column in COLUMNS if column.key in point.cells}
     columns = [column for column in COLUMNS if column.key in seen]
-    subjects = tuple(subject_view(study, name, points, found, of_sets, columns) for name in names)
+    rows = [*points, *beside]
+    subjects = tuple(subject_view(study, name, rows, found, of_sets, columns) for name in names)
     info = StudyInfo(
         name=study.plan.name,
         runs=len(study.runs),
@@ -108,8 +110,11 @@ def plan_text(study: Study) -> str:
     return to_toml({"name": study.plan.name, **tree, "plan": study.tree})
 
 
-def _tables(place: Path, points: Sequence[Point], found: Sequence[Effect]) -> None:
-    """``table``, ``pictures`` and ``effects``. Nothing in them depends on when or how fast the study was made."""
+def _tables(place: Path, points: Sequence[Point], beside: Sequence[Point], found: Sequence[Effect]) -> None:
+    """``table``, with the baselines last, ``pictures`` and ``effects``.
+
+    Nothing in them depends on when or how fast the study was made.
+    """
     axes = list(dict.fromkeys(path for point in points for path in point.values))
     fixed = [
         "run",
@@ -126,10 +131,10 @@ def _tables(place: Path, points: Sequence[Point], found: Sequence[Effect]) -> No
     numbers = [f"{c.key}{part}" for c in (*COLUMNS, *SETS) for part in ("", "_low", "_high", "_n", "_interval")]
     write_text(
         place / "table.csv",
-        as_csv([*fixed, *numbers], [[*_fixed(p, axes), *_numbers(p, (*COLUMNS, *SETS))] for p in points]),
+        as_csv([*fixed, *numbers], [[*_fixed(p, axes), *_numbers(p, (*COLUMNS, *SETS))] for p in (*points, *beside)]),
     )
     short = ["run", "subject", "steps", "verdict", *(c.title for c in COLUMNS)]
-    rows = [[p.run, p.subject, p.step, p.word or p.state, *_numbers(p, COLUMNS)[::5]] for p in points]
+    rows = [[p.run, p.subject, p.step, p.word or p.state, *_numbers(p, COLUMNS)[::5]] for p in (*points, *beside)]
     write_text(place / "table.md", as_markdown(short, rows))
     write_text(place / "table.tex", as_latex(short, rows))
     each = [
