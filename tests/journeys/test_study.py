@@ -17,7 +17,7 @@ from boothlab.api.study_reading import trunk_run
 from boothlab.api.study_reporting import TABLES, Reported
 from boothlab.api.study_resolving import Study, resolve_study
 from boothlab.cli.study import lines_of_study
-from boothlab.files import folder_listing
+from boothlab.files import folder_listing, read_json
 from boothlab.reports.page import number
 from boothlab.reports.study_tables import has_parquet
 from boothlab.runs.events import Extended, Stepped
@@ -46,9 +46,9 @@ class Journey:
     def place(self) -> Path:
         return self.study.place
 
-    def table(self) -> list[dict[str, str]]:
+    def table(self, baselines: bool = False) -> list[dict[str, str]]:
         with (self.place / "table.csv").open(newline="") as file:
-            return list(csv.DictReader(file))
+            return [row for row in csv.DictReader(file) if (row["state"] == "baseline") == baselines]
 
 
 @pytest.fixture(scope="module")
@@ -146,8 +146,29 @@ def test_the_page_stands_alone_and_says_what_may_be_said(journey: Journey) -> No
     assert "a statement about a setting needs 3 training seeds" in page.replace("\n", " ").replace("A st", "a st")
     assert page.count("data:image/webp") >= 2 * 6
     assert str(journey.place.parent) not in page.split("Versions and inputs")[0].split("plan.subjects")[0]
-    assert (journey.place / "table.md").read_text().count("\n") == 2 + 5
-    assert (journey.place / "table.tex").read_text().count("\\\\\n") == 1 + 5
+    assert (journey.place / "table.md").read_text().count("\n") == 2 + 5 + 3
+    assert (journey.place / "table.tex").read_text().count("\\\\\n") == 1 + 5 + 3
+
+
+def test_runs_are_read_beside_their_baselines(journey: Journey) -> None:
+    """The model without training, photos as if drawn, and copies of them: the numbers of the first run's page."""
+    rows = {row["run"]: row for row in journey.table(baselines=True)}
+    assert list(rows) == ["base", "photos", "copies"]
+    first = journey.reported.points[0]
+    tree = read_json(journey.place / "runs" / first.folder / "summary.json")
+    lines = {
+        line["snapshot"]: line
+        for line in tree["summaries"]
+        if (line["metric"], line["reference"]) == ("lpips_cross", "originals")
+    }
+    assert float(rows["base"]["lpips"]) == lines["base"]["mean"]
+    assert (float(rows["base"]["lpips_low"]), rows["base"]["lpips_interval"]) == (lines["base"]["low"], "pairs")
+    assert float(rows["copies"]["lpips"]) == lines["copies"]["mean"] < float(rows["base"]["lpips"])
+    assert (rows["copies"]["lpips_low"], rows["copies"]["lpips_interval"]) == ("", "none")
+    assert float(rows["photos"]["variety"]) > 0
+    page = journey.reported.report.read_text()
+    assert page.count('<td class="soft">baseline</td>') == 3
+    assert "copied photos" in page
 
 
 SETS = {"variety", "different", "frechet_alexnet", "mmd_alexnet", "cmmd", "debiased"}

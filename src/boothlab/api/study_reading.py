@@ -13,12 +13,14 @@ from boothlab.api.study_resolving import Study
 from boothlab.evaluation.derived import Scale, Table
 from boothlab.evaluation.orders import Source, Wanted, wanted
 from boothlab.evaluation.scores import Score, read_scores
+from boothlab.evaluation.summaries import Cell
+from boothlab.evaluation.summaries import Summary as Line
 from boothlab.files import read_json
 from boothlab.plan import RunPlan
 from boothlab.runs.run import Run, step_name
 from boothlab.studies.expand import Planned, who
 from boothlab.studies.plan import NUMBER
-from boothlab.studies.points import Point, fill, judged, lines_of_subject, of_subject, study_scale
+from boothlab.studies.points import Point, baselines, fill, judged, lines_of_subject, of_subject, study_scale
 from boothlab.studies.share import Trunk
 
 Summary = Mapping[str, Any]
@@ -30,6 +32,8 @@ class Results:
 
     points: tuple[Point, ...]
     scales: Mapping[str, Scale | None]
+    baselines: tuple[Point, ...]
+    """Per subject what the runs are read beside: the base model, the photos themselves …"""
 
 
 def read_results(study: Study, failures: Mapping[str, str]) -> Results:
@@ -58,7 +62,27 @@ def read_results(study: Study, failures: Mapping[str, str]) -> Results:
             table = tables.get(run.name, {}).get(subject.name)
             scored = table is not None and any(source == point.snapshot for source, *_ in table.cells)
             found.append(_settled(point, table if scored else None, scales, summaries, failures))
-    return Results(tuple(found), scales)
+    return Results(tuple(found), scales, _baselines(found, tables, summaries, scales))
+
+
+def _baselines(
+    points: Sequence[Point],
+    tables: Mapping[str, Mapping[str, Table]],
+    summaries: Mapping[str, Summary],
+    scales: Mapping[str, Scale | None],
+) -> tuple[Point, ...]:
+    """Per subject what its runs are read beside, as the first finished one was scored beside it."""
+    found: list[Point] = []
+    for name in dict.fromkeys(point.subject for point in points):
+        first = next((point for point in points if point.subject == name and point.state == "done"), None)
+        if first is not None:
+            lines = _lines(summaries[first.folder], name)
+            found += baselines(first, tables[first.folder][name], lines, scales[name])
+    return tuple(found)
+
+
+def _lines(summary: Summary, subject: str) -> dict[Cell, Line]:
+    return lines_of_subject(summaries_of(summary), subject, len(summary["rulings"]) > 1)
 
 
 def _settled(
@@ -73,8 +97,7 @@ def _settled(
         reason = failures.get(point.run, "")
         return replace(point, state="failed" if reason else "not yet", reason=reason)
     summary = summaries[point.folder]
-    lines = lines_of_subject(summaries_of(summary), point.subject, len(summary["rulings"]) > 1)
-    filled = fill(replace(point, state="done"), table, lines, scales[point.subject])
+    filled = fill(replace(point, state="done"), table, _lines(summary, point.subject), scales[point.subject])
     return judged(filled, summary["rulings"])
 
 

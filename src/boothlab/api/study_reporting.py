@@ -80,7 +80,7 @@ def report_study(studied: Studied, progress: Progress = silent) -> tuple[Point, 
     found, over = effects(points), carried(points)
     write_text(place / "study.toml", plan_text(study))
     of_sets = set_effects(points, Looking(study))
-    _tables(place, points, [*found, *of_sets])
+    _tables(place, points, results.baselines, [*found, *of_sets])
     if over:
         _table(place, CARRY, CARRY_HEAD, [carry_row(one) for one in over])
     tables = (*TABLES, CARRY) if over else TABLES
@@ -94,8 +94,9 @@ def report_study(studied: Studied, progress: Progress = silent) -> tuple[Point, 
         best = next((p for p in points if p.subject == name and p.run == choice.run), None)
         if best is not None:
             again[name] = score_again(study, best, results.scales[name], progress)
+    rows = [*points, *results.baselines]
     subjects = tuple(
-        subject_view(study, Ruled(chosen[name], again.get(name)), points, found, of_sets, columns) for name in names
+        subject_view(study, Ruled(chosen[name], again.get(name)), rows, found, of_sets, columns) for name in names
     )
     info = StudyInfo(
         name=study.plan.name,
@@ -140,8 +141,11 @@ def plan_text(study: Study) -> str:
     return to_toml({"name": study.plan.name, **tree, "plan": study.tree})
 
 
-def _tables(place: Path, points: Sequence[Point], found: Sequence[Effect]) -> None:
-    """``table``, ``pictures`` and ``effects``. Nothing in them depends on when or how fast the study was made."""
+def _tables(place: Path, points: Sequence[Point], beside: Sequence[Point], found: Sequence[Effect]) -> None:
+    """``table``, with the baselines last, ``pictures`` and ``effects``.
+
+    Nothing in them depends on when or how fast the study was made.
+    """
     axes = list(dict.fromkeys(path for point in points for path in point.values))
     fixed = [
         "run",
@@ -156,10 +160,10 @@ def _tables(place: Path, points: Sequence[Point], found: Sequence[Effect]) -> No
         "failed_gates",
     ]
     numbers = [f"{c.key}{part}" for c in (*COLUMNS, *SETS) for part in ("", "_low", "_high", "_n", "_interval")]
-    lines = [[*_fixed(p, axes), *_numbers(p, (*COLUMNS, *SETS))] for p in points]
+    lines = [[*_fixed(p, axes), *_numbers(p, (*COLUMNS, *SETS))] for p in (*points, *beside)]
     _table(place, "table", [*fixed, *numbers], lines)
     short = ["run", "subject", "steps", "verdict", *(c.title for c in COLUMNS)]
-    rows = [[p.run, p.subject, p.step, p.word or p.state, *_numbers(p, COLUMNS)[::5]] for p in points]
+    rows = [[p.run, p.subject, p.step, p.word or p.state, *_numbers(p, COLUMNS)[::5]] for p in (*points, *beside)]
     write_text(place / "table.md", as_markdown(short, rows))
     write_text(place / "table.tex", as_latex(short, rows))
     each = [

@@ -16,6 +16,7 @@ from boothlab.evaluation.lots import BASE
 from boothlab.evaluation.orders import Source
 from boothlab.files import read_json
 from boothlab.reports.info import Curve, seconds_per_step
+from boothlab.reports.rulings import source_title
 from boothlab.reports.study import AgainView, CellView, GridView, RowView, SubjectView, medals
 from boothlab.reports.study_figures import HeatMap, Spot
 from boothlab.runs.run import Run
@@ -53,9 +54,10 @@ def subject_view(
     of_sets: Sequence[Effect],
     columns: Sequence[Column],
 ) -> SubjectView:
-    """Everything on the page about one subject."""
+    """Everything on the page about one subject; ``points`` holds the baselines too."""
     choice, name = ruled.choice, ruled.choice.subject
-    own = [point for point in points if point.subject == name]
+    own = [point for point in points if point.subject == name and point.state != "baseline"]
+    beside = [point for point in points if point.subject == name and point.state == "baseline"]
     gallery = Gallery(study)
     chosen = next((point for point in own if point.run == choice.run), None)
     exposure = _exposure_axes(own)
@@ -67,6 +69,7 @@ def subject_view(
         again=_again(chosen, ruled.again, len([p for p in own if p.state == "done"])),
         strip=() if chosen is None else tuple(gallery.pictures(chosen, 8)),
         rows=_rows(study, own, choice, columns, gallery),
+        baselines=tuple((source_title(p.run, []), _cells(p, columns, [""] * len(columns))) for p in beside),
         spots=_spots(own, choice),
         effects=_by_axis(found, name),
         set_effects=_by_axis(of_sets, name),
@@ -131,15 +134,18 @@ def _cell(found: Interval | None) -> CellView:
     return CellView(found.value, found.low, found.high, found.n, "")
 
 
+def _cells(point: Point, columns: Sequence[Column], medal: Sequence[str]) -> tuple[CellView, ...]:
+    return tuple(
+        replace(_cell(point.cells.get(column.key)), medal=place) for column, place in zip(columns, medal, strict=True)
+    )
+
+
 def _rows(
     study: Study, points: Sequence[Point], choice: Choice, columns: Sequence[Column], gallery: Gallery
 ) -> tuple[RowView, ...]:
     places = [medals([p.cells[c.key].value if c.key in p.cells else None for p in points], c.better) for c in columns]
     rows = []
     for index, point in enumerate(points):
-        cells = []
-        for column, medal in zip(columns, places, strict=True):
-            cells.append(replace(_cell(point.cells.get(column.key)), medal=medal[index]))
         notes = [f"Gates that failed: {', '.join(point.failed_gates)}."] if point.failed_gates else []
         notes += [f"Also: {', '.join(point.findings)}."] if point.findings else []
         notes += [point.reason] if point.reason else []
@@ -151,7 +157,7 @@ def _rows(
                 word=point.word,
                 notes=" ".join(notes),
                 chosen=point.run == choice.run,
-                cells=tuple(cells),
+                cells=_cells(point, columns, [medal[index] for medal in places]),
                 facts=_facts(study, point),
                 pictures=tuple(gallery.card(point, 4 if len(points) <= MOST_ILLUSTRATED else 1)),
             )

@@ -81,7 +81,8 @@ class SubjectView:
     """What the page says about one subject. ``effects`` maps an axis to (sentence, whether it is shown),
     ``set_effects`` the same for scores of whole sets.
 
-    ``untested`` says why there are no effects, where there are none.
+    ``baselines`` are (title, cells) of what the runs are read beside. ``untested`` says why there are no effects,
+    where there are none.
     """
 
     name: str
@@ -91,6 +92,7 @@ class SubjectView:
     again: AgainView | None
     strip: tuple[Path, ...]
     rows: tuple[RowView, ...]
+    baselines: tuple[tuple[str, tuple[CellView, ...]], ...]
     spots: tuple[Spot, ...]
     effects: Mapping[str, tuple[tuple[str, bool], ...]]
     set_effects: Mapping[str, tuple[tuple[str, bool], ...]]

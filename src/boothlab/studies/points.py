@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boothlab.evaluation.derived import IDENTITY, Scale, Table, identity_scale
+from boothlab.evaluation.lots import BASE, COPIES, DESCRIBED, PHOTOS
 from boothlab.evaluation.scores import Score
 from boothlab.evaluation.summaries import Cell, Kind, Summary
 from boothlab.evaluation.verdict_data import Measured, PerPicture
@@ -77,9 +78,9 @@ SETS: tuple[Column, ...] = (
 class Point:
     """One run of the study at its last step, for one subject.
 
-    ``values`` are its places on everything the study varies. ``state`` is "done", "failed" or "not yet", ``reason``
-    why. ``cells`` holds means with the 95 % intervals of the run's own table, ``kinds`` what these are, ``pictures``
-    the values behind them, in the order of the evaluation plan, NaN where a picture has none. ``word``,
+    ``values`` are its places on everything the study varies. ``state`` is "done", "failed", "not yet" or "baseline",
+    ``reason`` why. ``cells`` holds means with the 95 % intervals of the run's own table, ``kinds`` what these are,
+    ``pictures`` the values behind them, in the order of the evaluation plan, NaN where a picture has none. ``word``,
     ``findings`` and ``failed_gates`` are the verdict.
     """
 
@@ -158,13 +159,14 @@ def lines_of_subject(lines: Sequence[Summary], subject: str, several: bool) -> d
 def fill(point: Point, table: Table, lines: Mapping[Cell, Summary], scale: Scale | None) -> Point:
     """``point`` with its numbers: values from ``table``, means and intervals from the run's own ``lines``.
 
-    Without a scale there is no likeness.
+    Without a scale there is no likeness. Photos stand in for pictures of every role where they are what is judged.
     """
     cells: dict[str, Interval] = {}
     kinds: dict[str, Kind] = {}
     pictures: dict[str, NDArray[np.float64]] = {}
     for column in (*COLUMNS, *SETS):
-        cell = (point.snapshot, column.pictures, column.metric, column.reference)
+        role = "photos" if point.snapshot in (PHOTOS, COPIES) else column.pictures
+        cell = (point.snapshot, role, column.metric, column.reference)
         line = lines.get(cell)
         if line is None or line.mean is None:
             continue
@@ -179,6 +181,25 @@ def fill(point: Point, table: Table, lines: Mapping[Cell, Summary], scale: Scale
         if table.cells[cell][0].prompt:
             pictures[column.key] = values
     return replace(point, cells=cells, pictures=pictures, kinds=kinds)
+
+
+BASELINES = (BASE, DESCRIBED, PHOTOS, COPIES)
+"""What a run's numbers are read beside: the model without any training, prompted with the class or with the subject's
+description; and photos judged as if they had been drawn, once each or copied as often as there are pictures."""
+
+
+def baselines(point: Point, table: Table, lines: Mapping[Cell, Summary], scale: Scale | None) -> list[Point]:
+    """The baselines that one finished point was scored beside, as points of state "baseline"."""
+    found = []
+    for source in BASELINES:
+        empty = replace(
+            point, run=source, setting="", values=dict.fromkeys(point.values, "–"), snapshot=source, step=0,
+            state="baseline", word="", findings=(), failed_gates=(),
+        )  # fmt: skip
+        filled = fill(empty, table, lines, scale)
+        if filled.cells:
+            found.append(filled)
+    return found
 
 
 def _on(scale: Scale, value: float | None) -> float | None:
