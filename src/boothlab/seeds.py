@@ -24,6 +24,7 @@ Purpose = Literal[
     "validation",
     "split",  # train / held-out
     "statistics",  # bootstrap and permutations
+    "search",  # what a study tries next
 ]
 
 

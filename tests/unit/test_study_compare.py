@@ -238,6 +238,8 @@ def test_parquet_reads_back_with_its_types() -> None:
     found = parquet.read_table(io.BytesIO(as_parquet(head, [["a", 3, 1 / 3, None], ["b", 4, None, None]])))
     assert [str(field.type) for field in found.schema] == ["string", "int64", "double", "double"]
     assert found.to_pydict() == {"run": ["a", "b"], "steps": [3, 4], "lpips": [1 / 3, None], "never": [None] * 2}
+    mixed = parquet.read_table(io.BytesIO(as_parquet(["a", "b"], [["all", 1], [3, 0.5]])))
+    assert mixed.to_pydict() == {"a": ["all", "3"], "b": [1.0, 0.5]}
     assert as_parquet(head, []), "a study without a finished run has empty tables"
 
 

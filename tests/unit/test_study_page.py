@@ -16,8 +16,10 @@ from boothlab.reports.study import (
     GridView,
     Head,
     RowView,
+    SearchView,
     StudyInfo,
     SubjectView,
+    TrialView,
     render_study,
 )
 from boothlab.reports.study_figures import HeatMap, Spot
@@ -73,6 +75,8 @@ def page(rows: int, pictures: list[Path], name: str = "many") -> str:
         ),
     )
     heads = tuple(Head(f"number {k}", "↑", k > 7) for k in range(10))
+    first = TrialView(0, ("4",), (0.5,), "trained to the end", True)
+    trials = (first, TrialView(1, ("8",), (None,), "failed: NaN", False))
     claims = (("More helps.", "holds", "likeness +0.1"),)
     return render_study(
         StudyInfo(
@@ -86,6 +90,7 @@ def page(rows: int, pictures: list[Path], name: str = "many") -> str:
             heads,
             (subject,),
             CarryView("Two were carried.", ("chosen on",), (("ada",),), "How to read it."),
+            SearchView("Two trials.", ("rank",), ("steps 10",), trials, "How it was searched."),
             ("table.csv",),
             "No Parquet here.",
             "plan",
@@ -109,6 +114,7 @@ def test_two_hundred_runs_are_a_light_page_in_seconds(pictures: list[Path]) -> N
     assert text.count("<svg") == 2
     assert re.search(r"<b>0.5</b>.*?<b>0.44</b>.*?It was chosen by these", text, re.S)
     assert "No Parquet here." in text
+    assert re.search(r"Two trials\..*?0 ★.*?trained to the end.*?failed: NaN.*?How it was searched", text, re.S)
     assert text.index("Two were carried.") < text.index("How to read it.") < text.index("All runs")
     assert "188 more runs are not shown" in text
     assert re.search(r"More helps\.\s*<b>Holds</b>", text)

@@ -88,4 +88,4 @@ def test_studies_in_the_docs_are_valid() -> None:
         study = validate(StudyPlan, tree, "docs")
         base = study.plan if isinstance(study.plan, dict) else {"subjects": [{"name": "ada", "photos": "p"}],
                                                                 "strategy": {"kind": "dreambooth"}}  # fmt: skip
-        assert len(expand(study, base, ROOT)) > 10
+        assert len(expand(study, base, ROOT)) > 10 or study.search is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from boothlab.api.class_requests import class_requests
@@ -12,9 +12,9 @@ from boothlab.api.inspecting import evaluation_size, own_pictures
 from boothlab.api.resolving import Resolved
 from boothlab.api.study_resolving import Study
 from boothlab.models.speed import speed
-from boothlab.plan import digest
+from boothlab.plan import digest, trunk_digest
 from boothlab.runs.run import Run, folder_name
-from boothlab.studies.share import Trunk
+from boothlab.studies.share import Trunk, with_steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,17 @@ class Cost:
     training: float
     evaluation: float
     finished: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SearchCost:
+    """The most that a search can take, were no trial ended early: trainings, steps, seconds, bytes."""
+
+    trainings: int
+    steps: int
+    seconds: float
+    memory: float
+    disk: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +50,15 @@ class StudyCost:
     disk: float
     free_memory: float
     free_disk: float
+    search: SearchCost | None = None
 
     @property
     def fits(self) -> bool:
-        """Whether memory and disk suffice."""
-        return self.memory <= ROOM * self.free_memory and self.disk <= ROOM * self.free_disk
+        """Whether memory and disk suffice, those of a search included."""
+        memory, disk = self.memory, self.disk
+        if self.search is not None:
+            memory, disk = max(memory, self.search.memory), disk + self.search.disk
+        return memory <= ROOM * self.free_memory and disk <= ROOM * self.free_disk
 
 
 def costs_of_study(study: Study) -> StudyCost:
@@ -67,7 +82,58 @@ def costs_of_study(study: Study) -> StudyCost:
         disk += sum(found.disk.values())
         for stage, value in found.seconds.items():
             seconds[stage] = seconds.get(stage, 0.0) + value * (share if stage == "training" else 1.0)
-    return StudyCost(tuple(costs), seconds, memory, disk, free_memory, free_disk)
+    search = search_cost(study)
+    if search is not None and not costs:
+        found = _ahead(study, 0)
+        free_memory, free_disk = found.free_memory, found.free_disk
+    return StudyCost(tuple(costs), seconds, memory, disk, free_memory, free_disk, search)
+
+
+def search_cost(study: Study) -> SearchCost | None:
+    """Every trial as dear as the dearest end of the ranges and none ended early; None without a search."""
+    search = study.plan.search
+    if search is None:
+        return None
+    count, rungs = search.trials * len(study.plan.seeds), len(search.rungs)
+    found = [_ahead(study, index) for index in range(len(study.scouts))]
+    # A training that cannot go on from a shorter one takes the steps of all rungs.
+    lengths = [_whole(study, index) for index in range(len(study.scouts))]
+    taken = [
+        steps
+        if trunk_digest(one.plan, dict(one.inputs)) is not None
+        else round(steps * sum(search.rungs) / search.rungs[-1])
+        for steps, one in zip(lengths, study.scouted, strict=True)
+    ]
+    # Memory is that of one training at a time; each rung of a trial has a run folder of its own.
+    return SearchCost(
+        trainings=count * rungs,
+        steps=count * max(taken),
+        seconds=count
+        * max(
+            sum(one.seconds.values())
+            + one.seconds["training"] * (own / steps - 1)
+            + (rungs - 1) * one.seconds["loading"]
+            for one, own, steps in zip(found, taken, lengths, strict=True)
+        ),
+        memory=max(sum(one.memory.values()) for one in found),
+        disk=count * rungs * max(sum(one.disk.values()) for one in found),
+    )
+
+
+def _whole(study: Study, index: int) -> int:
+    """Steps of a whole training at one end of the search's ranges."""
+    search, plan = study.plan.search, study.scouted[index].plan
+    first = plan.training.total_steps(study.scouted[index].training_photos)
+    return first if search is None else first * search.rungs[-1] // search.rungs[0]
+
+
+def _ahead(study: Study, index: int) -> Estimate:
+    """The estimate of a whole trial at one end of the search's ranges, scored at every rung, nothing shared."""
+    search, resolved, steps = study.plan.search, study.scouted[index], _whole(study, index)
+    rungs = (steps,) if search is None else tuple(steps * rung // search.rungs[-1] for rung in search.rungs)
+    plan = with_steps(resolved.plan, steps, rungs[:-1])
+    trunk = Trunk(plan, resolved.inputs, steps, {}, own=steps)
+    return _estimate(study, trunk, replace(resolved, plan=plan), set())
 
 
 def folder_of(root: Path, resolved: Resolved) -> Run:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from boothlab.api.study_costs import folder_of, is_finished
@@ -24,8 +25,10 @@ RETRIES = 3
 POLL_SECONDS = 2.0
 
 
-def go_through_on_ray(study: Study, address: str, progress: Progress = silent) -> Studied:
-    """Every training of a resolved study as a task of the cluster at ``address``.
+def go_through_on_ray(
+    study: Study, address: str, progress: Progress = silent, wanted: Sequence[int] | None = None
+) -> Studied:
+    """Every training of a resolved study (or those of ``wanted`` numbers) as a task of the cluster at ``address``.
 
     "auto" is the cluster that this machine belongs to, or a new one of this machine alone. The caller holds the
     study's folder. Raises MachineError where Ray is not installed or the cluster does not answer.
@@ -36,7 +39,8 @@ def go_through_on_ray(study: Study, address: str, progress: Progress = silent) -
         given = ray.put(study)
         waiting: dict[Any, int] = {}
         last: dict[str, Any] = {}
-        for index, trunk in enumerate(study.shared.trunks):
+        for index in range(len(study.shared.trunks)) if wanted is None else wanted:
+            trunk = study.shared.trunks[index]
             # Trainings on one stem go one after the other: each starts from where the one before it ended.
             before = [last[key] for key in _stem(trunk) if key in last]
             placed = task.options(**resources(trunk), max_retries=RETRIES)
@@ -44,13 +48,15 @@ def go_through_on_ray(study: Study, address: str, progress: Progress = silent) -
             waiting[reference] = index
             last |= {key: reference for key in _stem(trunk)}
         outcomes: dict[int, Outcome] = {}
+        total = len(waiting)
         while waiting:
             done, _ = ray.wait(list(waiting), num_returns=1, timeout=POLL_SECONDS)
             for reference in done:
                 index = waiting.pop(reference)
                 outcomes[index] = _outcome(ray, reference, study.shared.trunks[index])
-                note(study, [outcomes[k] for k in sorted(outcomes)])
-            progress("trainings", len(outcomes), len(study.shared.trunks))
+                if wanted is None:
+                    note(study, [outcomes[k] for k in sorted(outcomes)])
+            progress("trainings", len(outcomes), total)
     finally:
         ray.shutdown()
     return Studied(study, tuple(outcomes[k] for k in sorted(outcomes)))

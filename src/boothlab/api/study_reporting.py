@@ -12,6 +12,8 @@ from boothlab.api.study_fresh import Again, score_again
 from boothlab.api.study_looking import Looking
 from boothlab.api.study_reading import read_results
 from boothlab.api.study_resolving import Study, resolve_study
+from boothlab.api.study_search_view import SEARCH, search_head, search_rows, search_view
+from boothlab.api.study_searching import search_through
 from boothlab.api.study_views import Ruled, subject_view
 from boothlab.api.studying import Outcome, Studied, go_through, held
 from boothlab.config.show import to_toml
@@ -67,6 +69,7 @@ def study_and_report(
             from boothlab.api.study_ray import go_through_on_ray
 
             studied = go_through_on_ray(study, ray, progress)
+        studied = search_through(studied, progress, ray)
         points = report_study(studied, progress)
     return Reported(study.place / "report.html", studied.outcomes, points)
 
@@ -83,7 +86,9 @@ def report_study(studied: Studied, progress: Progress = silent) -> tuple[Point, 
     _tables(place, points, results.baselines, [*found, *of_sets])
     if over:
         _table(place, CARRY, CARRY_HEAD, [carry_row(one) for one in over])
-    tables = (*TABLES, CARRY) if over else TABLES
+    if studied.trials:
+        _table(place, SEARCH, search_head(study), search_rows(study, studied.trials))
+    tables = [*TABLES, *([CARRY] if over else []), *([SEARCH] if studied.trials else [])]
     parquet = [f"{name}.parquet" for name in tables] if has_parquet() else []
     names = dict.fromkeys(point.subject for point in points)
     seen = {column.key for point in points for column in COLUMNS if column.key in point.cells}
@@ -109,6 +114,7 @@ def report_study(studied: Studied, progress: Progress = silent) -> tuple[Point, 
         heads=tuple(Head(c.title, ARROWS[c.better], c.familiar, _kinds(c, points)) for c in columns),
         subjects=subjects,
         carry=carry_view(over),
+        search=search_view(study, studied.trials),
         files=(*(f"{name}.csv" for name in tables), *parquet, *TEXTS),
         no_parquet="" if parquet else NO_PARQUET,
         plan_toml=plan_text(study),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,19 @@ from boothlab.files import safe_name, sha256_json
 from boothlab.plan import RunPlan
 from boothlab.progress import Progress, silent
 from boothlab.studies.expand import Planned, expand
-from boothlab.studies.plan import StudyPlan, load_study
+from boothlab.studies.plan import Named, StudyPlan, load_study
+from boothlab.studies.search import scouts
 from boothlab.studies.share import Member, Shared, Trunk, share
+from boothlab.studies.trials import require_optuna
 
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """A study with nothing left open. ``runs`` and ``resolved`` go side by side; ``place`` is its folder."""
+    """A study with nothing left open. ``runs`` and ``resolved`` go side by side; ``place`` is its folder.
+
+    ``source`` is the file it is written in. ``scouts`` are the ends of a search's ranges, ``scouted`` what became of
+    them: they are never trained, but what can be wrong with a trial is wrong with one of them.
+    """
 
     plan: StudyPlan
     tree: dict[str, Any]
@@ -28,6 +34,9 @@ class Study:
     runs: tuple[Planned, ...]
     resolved: tuple[Resolved, ...]
     shared: Shared
+    source: Path
+    scouts: tuple[Planned, ...] = ()
+    scouted: tuple[Resolved, ...] = ()
 
     @property
     def root(self) -> Path:
@@ -37,7 +46,7 @@ class Study:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What speaks against it, each once."""
-        return tuple(dict.fromkeys(text for found in self.resolved for text in found.warnings))
+        return tuple(dict.fromkeys(text for found in (*self.resolved, *self.scouted) for text in found.warnings))
 
     def of(self, trunk: Trunk, plan: RunPlan | None = None) -> Resolved:
         """What the trainer needs for a trunk, or for another plan on its photos."""
@@ -51,15 +60,46 @@ def resolve_study(file: Path, root: Path, overrides: Sequence[str] = (), progres
     study, tree = load_study(file, list(overrides))
     place = (root / safe_name(study.name)).absolute()
     folder = file.resolve().parent
-    given = {name: folder / Path(pool).expanduser() for name, pool in study.held_out.items()}
-    runs = settle_photos(expand(study, tree, folder, str(file)), place, given)
+    planned = expand(study, tree, folder, str(file))
+    ahead: tuple[Planned, ...] = ()
+    if study.search is not None:
+        require_optuna()
+        ends = [(f"end {k + 1} of the search's ranges", values) for k, values in enumerate(scouts(study.search))]
+        ahead = expand(only(study, ends), tree, folder, str(file))
+    runs = settle_photos([*planned, *ahead], place, pools_of(study, folder))
     resolved = resolve_all(runs, progress)
     never_both(runs, resolved)
-    members = [
+    count = len(planned)
+    return Study(
+        plan=study,
+        tree=tree,
+        place=place,
+        runs=tuple(runs[:count]),
+        resolved=tuple(resolved[:count]),
+        shared=share(members_of(runs[:count], resolved[:count])),
+        source=file.resolve(),
+        scouts=tuple(runs[count:]),
+        scouted=tuple(resolved[count:]),
+    )
+
+
+def only(study: StudyPlan, settings: Sequence[tuple[str, Mapping[str, Any]]]) -> StudyPlan:
+    """The study with just these named settings (name, path → value), each with every training seed."""
+    runs = tuple(Named(name=name, settings=dict(values)) for name, values in settings)
+    return study.model_copy(update={"axes": {}, "ridge": None, "search": None, "runs": runs})
+
+
+def pools_of(study: StudyPlan, folder: Path) -> dict[str, Path]:
+    """Subject → the folder of held-out photos that the study names."""
+    return {name: folder / Path(pool).expanduser() for name, pool in study.held_out.items()}
+
+
+def members_of(runs: Sequence[Planned], resolved: Sequence[Resolved]) -> list[Member]:
+    """The runs with their lengths, for the planner."""
+    return [
         Member(planned.name, found.plan, found.inputs, found.plan.training.total_steps(found.training_photos))
         for planned, found in zip(runs, resolved, strict=True)
     ]
-    return Study(study, tree, place, tuple(runs), tuple(resolved), share(members))
 
 
 def resolve_all(runs: Sequence[Planned], progress: Progress = silent) -> list[Resolved]:

@@ -22,6 +22,7 @@ from boothlab.progress import Progress, silent
 from boothlab.runs.events import Event, Stepped
 from boothlab.runs.run import Run
 from boothlab.studies.share import Trunk
+from boothlab.studies.trials import Trial
 
 OUTCOMES = "outcomes.json"
 """File of the study's folder: what became of each training."""
@@ -47,10 +48,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Studied:
-    """A study that was gone through: what became of every training, in order."""
+    """A study that was gone through: what became of every training, in order, and of every trial of a search."""
 
     study: Study
     outcomes: tuple[Outcome, ...]
+    trials: tuple[Trial, ...] = ()
 
     @property
     def failed(self) -> tuple[Outcome, ...]:

@@ -71,12 +71,18 @@ def lines_of_study(study: Study, cost: StudyCost) -> list[str]:
     if len(shared.trunks) > MOST_LINES:
         lines.append(f"          and {len(shared.trunks) - MOST_LINES} trainings more")
     done = sum(one.finished for one in cost.costs)
+    if shared.asked:
+        lines.append(
+            f"steps     executes {shared.executes} of {shared.asked} steps ({shared.executes / shared.asked:.0%}), "
+            f"in {len(shared.trunks)} trainings" + (f"; {done} of them are done" if done else "")
+        )
+    lines += lines_of_search(study, cost)
+    memory = cost.memory if cost.search is None else max(cost.memory, cost.search.memory)
     lines += [
-        f"steps     executes {shared.executes} of {shared.asked} steps ({shared.executes / shared.asked:.0%}), "
-        f"in {len(shared.trunks)} trainings" + (f"; {done} of them are done" if done else ""),
         "shared    class images, photo sets, latents, text embeddings, the base model's pictures, vectors: made once",
-        f"time      about {duration(sum(cost.seconds.values()))}: {parts(cost.seconds, duration)}",
-        f"memory    about {gigabytes(cost.memory)} of {gigabytes(cost.free_memory)} free",
+        f"time      about {duration(sum(cost.seconds.values()))}: {parts(cost.seconds, duration)}"
+        + ("; the search comes on top" if cost.search is not None else ""),
+        f"memory    about {gigabytes(memory)} of {gigabytes(cost.free_memory)} free",
         f"disk      at most {gigabytes(cost.disk)} of {gigabytes(cost.free_disk)} free",
         f"folder    {study.place}",
     ]
@@ -84,3 +90,20 @@ def lines_of_study(study: Study, cost: StudyCost) -> list[str]:
     if not cost.fits:
         lines.append("warning   this study does not fit on this machine as it is now")
     return lines
+
+
+def lines_of_search(study: Study, cost: StudyCost) -> list[str]:
+    """The most that a search can take; nothing without one."""
+    from boothlab.cli.check import duration, gigabytes
+
+    search, most = study.plan.search, cost.search
+    if search is None or most is None:
+        return []
+    rungs = ", ".join(map(str, search.rungs))
+    what = search.steps.rpartition(".")[2].replace("_", " ")
+    seeds = "" if len(study.plan.seeds) == 1 else f" × {len(study.plan.seeds)} training seeds"
+    return [
+        f"search    {search.trials} trials{seeds} over {', '.join(search.ranges)}; rungs at {what} {rungs}",
+        f"          at most {most.steps} steps in {most.trainings} trainings, about {duration(most.seconds)}, "
+        f"{gigabytes(most.disk)} of disk; one trial in {search.reduction} goes on at each rung, so usually less",
+    ]

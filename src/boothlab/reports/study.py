@@ -116,6 +116,28 @@ class CarryView:
 
 
 @dataclass(frozen=True, slots=True)
+class TrialView:
+    """One trial of a search: settings as text, the score at each rung, what became of it, whether it is the best."""
+
+    number: int
+    settings: tuple[str, ...]
+    scores: tuple[float | None, ...]
+    state: str
+    best: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SearchView:
+    """A search: what was done in one sentence, the names of settings and rungs, and its trials."""
+
+    summary: str
+    settings: tuple[str, ...]
+    rungs: tuple[str, ...]
+    trials: tuple[TrialView, ...]
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class StudyInfo:
     """Everything on the page of a study. ``claims`` are (in words, holds or fails or undecided, numbers)."""
 
@@ -129,6 +151,7 @@ class StudyInfo:
     heads: tuple[Head, ...]
     subjects: tuple[SubjectView, ...]
     carry: CarryView | None
+    search: SearchView | None
     files: tuple[str, ...]
     no_parquet: str
     plan_toml: str

@@ -28,7 +28,8 @@ def has_parquet() -> bool:
 
 
 def as_parquet(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:
-    """A Parquet file: whole numbers, floats and text as such, None as null; a column of None alone holds floats.
+    """A Parquet file: whole numbers, floats and text as such, None as null; a column of None alone holds floats, one
+    of numbers and text holds text.
 
     Raises ModuleNotFoundError without pyarrow; ask :func:`has_parquet` first.
     """
@@ -36,7 +37,10 @@ def as_parquet(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:
     columns = {}
     for index, name in enumerate(head):
         values = [row[index] for row in rows]
-        kind = pyarrow.float64() if all(value is None or isinstance(value, float) for value in values) else None
+        kinds = {type(value) for value in values if value is not None}
+        if len(kinds - {int, float}) and len(kinds) > 1:
+            values = [None if value is None else str(value) for value in values]
+        kind = pyarrow.float64() if not kinds or kinds == {float} or kinds == {int, float} else None
         columns[name] = pyarrow.array(values, type=kind)
     sink = io.BytesIO()
     importlib.import_module("pyarrow.parquet").write_table(pyarrow.table(columns), sink)

@@ -63,7 +63,8 @@ def _settings(study: StudyPlan) -> Iterator[tuple[str, dict[str, Any], bool]]:
     """(name, path → value, whether it has a name of its own) of every setting."""
     axes = axis_values(study.axes)
     points: list[dict[str, Any]] = [{}] if study.ridge is None else study.ridge.points()
-    if axes or study.ridge is not None or not study.runs:
+    alone = not study.runs and study.search is None
+    if axes or study.ridge is not None or alone:
         for point in points:
             for values in itertools.product(*axes.values()):
                 chosen = {**dict(zip(axes, values, strict=True)), **point}

@@ -10,13 +10,14 @@ from pydantic import Field, field_validator, model_validator
 from boothlab.config.base import Config
 from boothlab.config.load import apply_override, parse_override, read_toml, validate
 from boothlab.errors import PlanError
+from boothlab.studies.search import Search
 
 NUMBER = "photos.number"
 """A setting that only studies know: how many of the usable training photos of each subject are trained on."""
 
 SEED = "training.seed"
 
-ONLY_IN_STUDIES = ("plan", "axes", "runs", "ridge", "seeds", "held_out", "claims")
+ONLY_IN_STUDIES = ("plan", "axes", "runs", "ridge", "seeds", "held_out", "claims", "search")
 """Tables and settings that no run plan has; any of them makes a file a study."""
 
 
@@ -99,6 +100,8 @@ class StudyPlan(Config):
     held_out: dict[str, str] = {}
     """Subject → folder of photos that no run trains on and all are judged by. Left out, they are drawn from the
     subject's photos before any selection among them is made."""
+    search: Search | None = None
+    """Trials whose settings are drawn from ranges, beside what else the study runs."""
     claims: tuple[str | Claim, ...] = ()
     """What is expected, said on the page before any number: in words, or as a table that the study tests."""
 

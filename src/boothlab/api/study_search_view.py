@@ -1,0 +1,104 @@
+"""The trials of a search, as a section of the page and as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from boothlab.api.study_resolving import Study
+from boothlab.reports.study import SearchView, TrialView
+from boothlab.studies.expand import shown, who
+from boothlab.studies.search import Search
+from boothlab.studies.trials import Trial
+
+SEARCH = "trials"
+"""Name of the table, without its ending."""
+
+SCORES = {
+    "both": "the geometric mean of likeness to held-out photos and prompt following",
+    "likeness": "likeness to held-out photos",
+    "prompt": "prompt following",
+}
+
+
+def search_view(study: Study, trials: Sequence[Trial]) -> SearchView | None:
+    """The section; None without a search."""
+    search = study.plan.search
+    if search is None or not trials:
+        return None
+    best = best_of(trials)
+    steps = search.steps.rpartition(".")[2].replace("_", " ")
+    rows = tuple(
+        TrialView(
+            trial.number,
+            tuple(_place(path, trial.params[path]) for path in search.ranges),
+            tuple(trial.scores[rung] if rung < len(trial.scores) else None for rung in range(len(search.rungs))),
+            ended(search, trial),
+            best is not None and trial.number == best.number,
+        )
+        for trial in trials
+    )
+    return SearchView(
+        summary(study, search, trials),
+        tuple(path.rpartition(".")[2].replace("_", " ") for path in search.ranges),
+        tuple(f"{steps} {rung}" for rung in search.rungs),
+        rows,
+        f"The score is {SCORES[search.score]}, over all pictures of the contexts; one without a face counts as 0. Of "
+        f"{search.reduction} trials one goes on at each rung; a pruned trial is not a bad one, only one that was "
+        "behind. ★: the highest score of those that were trained to the end. Which checkpoint to take is decided "
+        "below, over all rungs, gates included.",
+    )
+
+
+def summary(study: Study, search: Search, trials: Sequence[Trial]) -> str:
+    """One sentence: how many trials, how they ended, what that saved."""
+    counts = {state: sum(trial.state == state for trial in trials) for state in ("complete", "pruned", "failed")}
+    seeds = len(study.plan.seeds)
+    rungs = [0, *search.rungs]
+    taken = sum(search.rungs[len(trial.scores) - 1] for trial in trials if trial.scores)
+    whole = len(trials) * rungs[-1]
+    times = "" if seeds == 1 else f", each with {seeds} training seeds"
+    said = f"{len(trials)} trials{times}: {counts['complete']} trained to the end, {counts['pruned']} pruned"
+    said += f", {counts['failed']} failed" if counts["failed"] else ""
+    return f"{said}. They took {taken / whole:.0%} of the steps of training all to the end."
+
+
+def best_of(trials: Sequence[Trial]) -> Trial | None:
+    """The first of the highest last score among those trained to the end."""
+    return max((trial for trial in trials if trial.state == "complete"), key=lambda t: t.scores[-1], default=None)
+
+
+def ended(search: Search, trial: Trial) -> str:
+    """What became of a trial, in words."""
+    if trial.state == "pruned":
+        return f"pruned at rung {len(trial.scores)} ({search.rungs[len(trial.scores) - 1]})"
+    return f"failed: {trial.reason}" if trial.state == "failed" else "trained to the end"
+
+
+def search_head(study: Study) -> list[str]:
+    """The table's head."""
+    search = study.plan.search
+    ranges, rungs = ([], []) if search is None else (list(search.ranges), list(search.rungs))
+    return ["trial", *ranges, *(f"score_at_{rung}" for rung in rungs), "state", "last_rung", "reason"]
+
+
+def search_rows(study: Study, trials: Sequence[Trial]) -> list[list[Any]]:
+    """One line per trial; numbers stay numbers."""
+    search = study.plan.search
+    if search is None:
+        return []
+    found: list[list[Any]] = []
+    for trial in trials:
+        places = [_plain(path, trial.params[path]) for path in search.ranges]
+        scores = [trial.scores[k] if k < len(trial.scores) else None for k in range(len(search.rungs))]
+        last = search.rungs[len(trial.scores) - 1] if trial.scores else None
+        found.append([trial.number, *places, *scores, trial.state, last, trial.reason])
+    return found
+
+
+def _place(path: str, value: Any) -> str:
+    return who(value) if path == "subjects" else shown(value)
+
+
+def _plain(path: str, value: Any) -> Any:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else _place(path, value)

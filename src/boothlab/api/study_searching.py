@@ -1,0 +1,251 @@
+"""The search of a study: trial after trial, rung by rung, each rung the same training taken further.
+
+The record of trials is a file of the study's folder, written after every change. All that is decided (what is tried,
+who goes on) follows from it and from the scores in the run folders, so a search that was killed ends as one that was
+not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from boothlab.api.resolving import Resolved
+from boothlab.api.study_costs import folder_of, is_finished
+from boothlab.api.study_photos import HELD_OUT, settle_photos
+from boothlab.api.study_resolving import Study, members_of, only, pools_of, resolve_all
+from boothlab.api.study_sharing import Drawn
+from boothlab.api.studying import Outcome, Studied, note, train_and_score
+from boothlab.errors import BoothlabError, PhotoError, PlanError
+from boothlab.evaluation.derived import Scale, Table, identity_scale
+from boothlab.evaluation.scores import read_scores
+from boothlab.files import read_json, sha256_json, write_json
+from boothlab.plan import trunk_digest
+from boothlab.progress import Progress, silent
+from boothlab.runs.run import step_name
+from boothlab.studies.expand import Planned, expand, shown
+from boothlab.studies.points import of_subject
+from boothlab.studies.search import Search
+from boothlab.studies.share import Shared, Trunk, with_steps
+from boothlab.studies.trials import Trial, propose, require_optuna, score_of, scored
+
+TRIALS = "trials.json"
+"""File of the study's folder: the trials so far."""
+
+
+def search_through(studied: Studied, progress: Progress = silent, ray: str | None = None) -> Studied:
+    """All trials of the study's search, as more runs of the study; what it was is returned without a search.
+
+    The caller holds the study's folder. Trainings that fail end their trial and nothing else; the next call tries
+    them again.
+    """
+    search = studied.study.plan.search
+    if search is None:
+        return studied
+    going = _Searching(studied, search, progress, ray)
+    for number in range(search.trials):
+        going.through(number)
+        progress("trials", number + 1, search.trials)
+    return going.whole()
+
+
+@dataclass(frozen=True, slots=True)
+class _Rung:
+    """One rung of one trial: its runs (one per training seed), resolved, and a training each."""
+
+    runs: tuple[Planned, ...]
+    resolved: tuple[Resolved, ...]
+    trunks: tuple[Trunk, ...]
+
+
+@dataclass(slots=True)
+class _Searching:
+    """A search under way: the trials, and every rung that was trained for them."""
+
+    studied: Studied
+    search: Search
+    progress: Progress
+    ray: str | None
+    history: list[Trial] = field(init=False)
+    recorded: list[Trial] = field(init=False)
+    rungs: list[_Rung] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    scales: dict[str, Scale] = field(default_factory=dict)
+    drawn: Drawn = field(default_factory=Drawn)
+
+    def __post_init__(self) -> None:
+        self.history, self.recorded = [], recorded_trials(self.study)
+        for trunk in self.study.shared.trunks:
+            resolved = self.study.of(trunk)
+            run = folder_of(self.study.root, resolved)
+            if is_finished(run):
+                self.drawn.add(run, resolved.plan, resolved.inputs)
+
+    @property
+    def study(self) -> Study:
+        return self.studied.study
+
+    def through(self, number: int) -> None:
+        """Take one trial to its end: the recorded settings of that number, or the next ones."""
+        known = self.recorded[number].params if number < len(self.recorded) else None
+        trial = propose(self.search, self.history) if known is None else Trial(number, known)
+        self._record(trial)
+        while trial.state == "running":
+            reason, score = self._rung(trial)
+            if score is None:
+                trial = replace(trial, state="failed", reason=reason)
+            else:
+                trial = scored(self.search, self.history, trial, score)
+            self._record(trial)
+        self.history.append(trial)
+
+    def _record(self, trial: Trial) -> None:
+        """Write the trials down; those that an earlier call went further with are not lost before their turn."""
+        later = self.recorded[trial.number + 1 :]
+        write_record(self.study, [*self.history, trial, *later])
+
+    def _rung(self, trial: Trial) -> tuple[str, float | None]:
+        """Train and score the next rung of a trial: why it failed, and the score."""
+        try:
+            rung = planned_rung(self.study, self.search, trial)
+        except (PlanError, PhotoError) as error:
+            return error.message, None
+        self.rungs.append(rung)
+        outcomes = self._trained(rung)
+        self.outcomes += outcomes
+        reasons = [outcome.reason for outcome in outcomes if outcome.reason]
+        if reasons:
+            return reasons[0], None
+        score = self._score(rung)
+        missing = "" if score is not None else f"{_WANTED[self.search.score]} could not be measured"
+        return missing, score
+
+    def _trained(self, rung: _Rung) -> list[Outcome]:
+        part = replace(self.study, runs=rung.runs, resolved=rung.resolved, shared=Shared(rung.trunks, 0, 0))
+        found: dict[int, Outcome] = {}
+        for index, trunk in enumerate(rung.trunks):
+            run = folder_of(self.study.root, part.of(trunk))
+            if is_finished(run):
+                found[index] = Outcome(run.name, tuple(trunk.members))
+        waiting = [index for index in range(len(rung.trunks)) if index not in found]
+        if self.ray is not None and waiting:
+            from boothlab.api.study_ray import go_through_on_ray
+
+            done = go_through_on_ray(part, self.ray, self.progress, waiting).outcomes
+            found |= dict(zip(waiting, done, strict=True))
+        for index in waiting if self.ray is None else []:
+            trunk = rung.trunks[index]
+            run_made, stage, reason = train_and_score(part, trunk, part.of(trunk), self.drawn, self.progress)
+            found[index] = Outcome(run_made.name if run_made else "", tuple(trunk.members), stage, reason)
+        for trunk in rung.trunks:
+            resolved = part.of(trunk)
+            self.drawn.add(folder_of(self.study.root, resolved), resolved.plan, resolved.inputs)
+        return [found[index] for index in range(len(rung.trunks))]
+
+    def _score(self, rung: _Rung) -> float | None:
+        """The mean over seeds and subjects. Each subject keeps the scale of the first run that had one."""
+        tables: list[tuple[Table, Scale | None]] = []
+        snapshots: list[str] = []
+        for trunk, resolved in zip(rung.trunks, rung.resolved, strict=True):
+            run = folder_of(self.study.root, replace(resolved, plan=trunk.plan))
+            scores = read_scores(run.path / "scores.csv")
+            names = [subject.name for subject in trunk.plan.subjects]
+            for name in names:
+                table = Table(of_subject(scores, name, len(names) > 1))
+                scale = identity_scale(table)
+                if scale is not None:
+                    self.scales.setdefault(name, scale)
+                tables.append((table, self.scales.get(name)))
+                snapshots.append(step_name(trunk.steps))
+        return score_of(tables, snapshots, self.search.score)
+
+    def whole(self) -> Studied:
+        """The study with all rungs as runs, and what became of every training."""
+        study = self.study
+        runs = [*study.runs, *(planned for rung in self.rungs for planned in rung.runs)]
+        resolved = [*study.resolved, *(found for rung in self.rungs for found in rung.resolved)]
+        trunks = [trunk for rung in self.rungs for trunk in rung.trunks]
+        shared = Shared(
+            (*study.shared.trunks, *trunks),
+            study.shared.executes + sum(trunk.own for trunk in trunks),
+            study.shared.asked + sum(trunk.steps for trunk in trunks),
+        )
+        found = replace(study, runs=tuple(runs), resolved=tuple(resolved), shared=shared)
+        outcomes = (*self.studied.outcomes, *self.outcomes)
+        note(found, outcomes)
+        return Studied(found, outcomes, tuple(self.history))
+
+
+_WANTED = {"both": "likeness or prompt following", "likeness": "likeness", "prompt": "prompt following"}
+
+
+def planned_rung(study: Study, search: Search, trial: Trial) -> _Rung:
+    """The runs of a trial at its next rung. Raises PlanError, PhotoError where the settings cannot be had."""
+    rung = len(trial.scores)
+    length = search.rungs[rung]
+    name = f"trial {trial.number:02d}, {search.steps.rpartition('.')[2].replace('_', ' ')} {shown(length)}"
+    folder = study.source.parent
+    plan = only(study.plan, [(name, {**trial.params, search.steps: length})])
+    planned = expand(plan, study.tree, folder, str(study.source))
+    runs = settle_photos(planned, study.place, pools_of(study.plan, folder) | drawn_pools(study))
+    resolved = resolve_all(runs)
+    trunks = []
+    for member in members_of(runs, resolved):
+        before = member.steps * search.rungs[rung - 1] // length if rung else 0
+        goes_on = trunk_digest(member.plan, dict(member.inputs)) is not None
+        trunks.append(
+            Trunk(
+                with_steps(member.plan, member.steps, ()),
+                member.inputs,
+                member.steps,
+                {member.name: member.steps},
+                own=member.steps - before if goes_on else member.steps,
+            )
+        )
+    return _Rung(tuple(runs), tuple(resolved), tuple(trunks))
+
+
+def drawn_pools(study: Study) -> dict[str, Path]:
+    """Subject → the held-out photos drawn for the ends of all ranges: every trial is judged by the same."""
+    place = study.place / HELD_OUT
+    ahead = [planned.plan for planned in study.scouts if planned.plan.photos.references == place]
+    names = {subject.name for plan in ahead for subject in plan.subjects}
+    return {name: place / name for name in sorted(names) if (place / name).is_dir()}
+
+
+def recorded_trials(study: Study) -> list[Trial]:
+    """The trials that an earlier call wrote down; none where they were of another search, plan or photos."""
+    try:
+        tree = read_json(study.place / TRIALS)
+        if tree["key"] != search_key(study):
+            return []
+        return [Trial(int(one["number"]), _params(study, one["params"])) for one in tree["trials"]]
+    except (BoothlabError, KeyError, TypeError, ValueError):
+        return []
+
+
+def _params(study: Study, tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as read from JSON; raises KeyError where they are not those of this search."""
+    search = study.plan.search
+    return {path: tree[path] for path in (search.ranges if search is not None else {})}
+
+
+def write_record(study: Study, trials: Sequence[Trial]) -> None:
+    """Write the trials down."""
+    tree = {
+        "format": 1,
+        "key": search_key(study),
+        "optuna": str(require_optuna().__version__),
+        "trials": [trial.tree() for trial in trials],
+    }
+    write_json(Path(study.place) / TRIALS, tree)
+
+
+def search_key(study: Study) -> str:
+    """Names what trials may be taken up again for: the search but for its length, base plan, seeds and photos."""
+    search = study.plan.search
+    own = None if search is None else search.model_dump(mode="json", exclude={"trials"})
+    inputs = [dict(found.inputs) for found in study.scouted]
+    return sha256_json([own, study.tree, list(study.plan.seeds), inputs])

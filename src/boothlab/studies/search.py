@@ -1,0 +1,118 @@
+"""The plan of a search: ranges instead of lists, trials that are cut short when others do better. (Torch-free.)"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from boothlab.config.base import Config
+
+NODE = {"low", "high", "choices"}
+"""What tells a range from a table of ranges."""
+
+
+class Range(Config):
+    """Where a setting is looked for: between two numbers, or among choices."""
+
+    low: int | float | None = None
+    """Smallest value. Two whole numbers make a range of whole numbers."""
+    high: int | float | None = None
+    """Largest value."""
+    log: bool = False
+    """Look on a logarithmic scale, as is usual for learning rates."""
+    step: int | float | None = Field(None, gt=0)
+    """Distance of neighbouring values from ``low`` on; left out, every value (for whole numbers 1)."""
+    choices: tuple[Any, ...] | None = Field(None, min_length=1)
+    """The values to choose from, in place of low and high; a table with a ``kind`` is a whole node."""
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Range:
+        numbers = self.low is not None and self.high is not None
+        if (self.choices is None) != numbers:
+            raise ValueError("give low and high, or choices")
+        if self.choices is not None:
+            if self.log or self.step is not None or self.low is not None or self.high is not None:
+                raise ValueError("choices stand alone, without low, high, log and step")
+            if any(value in self.choices[:index] for index, value in enumerate(self.choices)):
+                raise ValueError(f"choices list a value twice: {list(self.choices)}")
+            return self
+        low, high = float(self.low or 0), float(self.high or 0)
+        if low >= high:
+            raise ValueError(f"low ({self.low}) must be smaller than high ({self.high})")
+        if self.log and low <= 0:
+            raise ValueError(f"on a logarithmic scale low must be greater than 0 (given: {self.low})")
+        if self.log and self.step is not None:
+            raise ValueError("log and step exclude each other")
+        if self.whole and isinstance(self.step, float):
+            raise ValueError(f"step must be a whole number, as low and high are (given: {self.step})")
+        return self
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is a range of whole numbers."""
+        return isinstance(self.low, int) and isinstance(self.high, int)
+
+    def ends(self) -> tuple[Any, ...]:
+        """The values that a plan must bear if it is to bear them all: both ends, or every choice."""
+        return (self.low, self.high) if self.choices is None else self.choices
+
+
+class Search(Config):
+    """Trials whose settings are drawn from ranges; successive halving ends those that do worse than others."""
+
+    ranges: dict[str, Range] = Field(min_length=1)
+    """Dotted path of a setting → where it is looked for."""
+    rungs: tuple[int, ...] = Field(min_length=1)
+    """Lengths at which a trial is scored and may end, ascending; the last one is a whole training."""
+    steps: Literal["training.steps_per_photo", "training.steps"] = "training.steps_per_photo"
+    """What the rungs count: steps per photo, or steps in all."""
+    trials: int = Field(20, ge=1, le=10_000)
+    """How many settings are tried; more can be asked for later."""
+    reduction: int = Field(3, ge=2, le=100)
+    """Of so many trials one goes on to the next rung."""
+    sampler: Literal["tpe", "random"] = "tpe"
+    """Optuna's tree-structured Parzen estimator, which learns from earlier trials, or plain chance."""
+    score: Literal["both", "likeness", "prompt"] = "both"
+    """What is to be high: the geometric mean of likeness to held-out photos and prompt following, or one of them."""
+    seed: int = Field(0, ge=0)
+    """What is tried depends on it, and on the scores of earlier trials."""
+
+    @field_validator("ranges", mode="before")
+    @classmethod
+    def _flat(cls, tree: Any) -> Any:
+        """Nested tables as dotted paths, so that quotes around a path may be left out."""
+        return dict(_ranges(tree, "")) if isinstance(tree, dict) else tree
+
+    @model_validator(mode="after")
+    def _fits(self) -> Search:
+        if list(self.rungs) != sorted(set(self.rungs)) or self.rungs[0] < 1:
+            raise ValueError(f"rungs must ascend, from 1 on: {list(self.rungs)}")
+        for path in ("training.steps", "training.steps_per_photo"):
+            if path in self.ranges:
+                raise ValueError(f"ranges.{path}: the rungs say how long a training is")
+        if "training.seed" in self.ranges:
+            raise ValueError("ranges.training.seed: give training seeds as `seeds` of the study: they are no setting")
+        return self
+
+
+def _ranges(tree: dict[str, Any], path: str) -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        here = f"{path}.{key}" if path else key
+        if isinstance(value, dict) and value and not NODE & value.keys():
+            yield from _ranges(value, here)
+        else:
+            yield here, value
+
+
+def scouts(search: Search) -> list[dict[str, Any]]:
+    """Path → value of plans that show whether all trials can be had: each range's ends, the others at their first.
+
+    Every one has the first rung's length.
+    """
+    first = {path: range_.ends()[0] for path, range_ in search.ranges.items()}
+    found = [first]
+    for path, range_ in search.ranges.items():
+        found += [{**first, path: value} for value in range_.ends()[1:]]
+    return [{**values, search.steps: search.rungs[0]} for values in found]

@@ -1,0 +1,219 @@
+"""A search from its file to its page: rungs go on from one another, a killed search ends as one that was not."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from boothlab import api
+from boothlab.api import study_searching
+from boothlab.api.study_reporting import Reported
+from boothlab.api.study_resolving import Study
+from boothlab.cli.study import lines_of_study
+from boothlab.config.show import to_toml
+from boothlab.errors import PlanError
+from boothlab.files import folder_listing
+from boothlab.plan import plan_from
+from boothlab.runs.events import Extended, Stepped
+from study_made import base_plan, write_study
+
+pytest.importorskip("optuna")
+
+SEARCH: dict[str, Any] = {
+    "ranges": {"strategy.learning_rate": {"low": 1e-4, "high": 1e-1, "log": True}},
+    "rungs": [1, 3],
+    "steps": "training.steps",
+    "trials": 3,
+    "reduction": 2,
+    "score": "prompt",
+}
+
+TABLES = ("table.csv", "pictures.csv", "effects.csv", "trials.csv", "choices.json", "trials.json")
+
+
+@dataclass(frozen=True)
+class Journey:
+    """A finished search."""
+
+    file: Path
+    home: Path
+    said: list[str]
+    study: Study
+    reported: Reported
+
+    @property
+    def place(self) -> Path:
+        return self.study.place
+
+    def table(self, name: str) -> list[dict[str, str]]:
+        with (self.place / f"{name}.csv").open(newline="") as file:
+            return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def journey(tiny_sd: Path, tmp_path_factory: pytest.TempPathFactory) -> Journey:
+    """Three trials of up to three steps."""
+    place = tmp_path_factory.mktemp("search")
+    file, home = write_study(place, tiny_sd, search=SEARCH), place / "home"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BOOTHLAB_HOME", str(home))
+        study, cost = api.check_study(file, place / "studies")
+        said = lines_of_study(study, cost)
+        reported = api.study(file, place / "studies")
+    return Journey(file, home, said, study, reported)
+
+
+@pytest.fixture(autouse=True)
+def same_home(journey: Journey, own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOOTHLAB_HOME", str(journey.home))
+
+
+def tables(place: Path) -> dict[str, bytes]:
+    return {name: (place / name).read_bytes() for name in TABLES}
+
+
+def test_check_prints_the_most_it_can_take(journey: Journey) -> None:
+    said = "\n".join(journey.said)
+    assert "search    3 trials over strategy.learning_rate; rungs at steps 1, 3" in said
+    assert "at most 9 steps in 6 trainings" in said
+    assert not journey.study.shared.trunks, "nothing but the search"
+
+
+def test_trials_are_runs_of_the_table_and_pruned_ones_say_where(journey: Journey) -> None:
+    assert not journey.reported.failed
+    trials, rows = journey.table("trials"), journey.table("table")
+    assert [trial["trial"] for trial in trials] == ["0", "1", "2"]
+    assert {trial["state"] for trial in trials} <= {"complete", "pruned"}
+    assert trials[0]["state"] == "complete", "the first one is the best so far at every rung"
+    names = []
+    for trial in trials:
+        reached = [rung for rung in (1, 3) if trial[f"score_at_{rung}"]]
+        assert trial["last_rung"] == str(reached[-1])
+        assert (trial["state"] == "complete") == (reached[-1] == 3)
+        names += [f"trial {int(trial['trial']):02d}, steps {rung}" for rung in reached]
+    assert [row["run"] for row in rows] == names
+    assert [row["steps"] for row in rows] == [name.rpartition(" ")[2] for name in names]
+    page = journey.reported.report.read_text()
+    for trial in trials:
+        ended = "trained to the end"
+        if trial["state"] == "pruned":
+            ended = "pruned at rung 1 (1)"
+        assert ended in page
+    assert "3 trials: " in page
+    assert "trials.csv" in page
+
+
+def test_a_rung_goes_on_where_the_one_before_it_ended(journey: Journey, tmp_path: Path) -> None:
+    """Every step is taken once, and the last rung is what one whole training gives, bit for bit."""
+    taken: dict[str, int] = {}
+    for point in journey.reported.points:
+        run = api.open_run(journey.place / "runs" / point.folder)
+        start = max((event.step for event in run.events() if isinstance(event, Extended)), default=0)
+        taken[point.run] = sum(isinstance(event, Stepped) and event.step > start for event in run.events())
+    assert all(steps == (1 if run.endswith("steps 1") else 2) for run, steps in taken.items())
+    last = next(point for point in journey.reported.points if point.run == "trial 00, steps 3")
+    mine = api.open_run(journey.place / "runs" / last.folder)
+    alone = api.train(plan_from(mine.plan(), "the run"), tmp_path / "runs")
+    assert folder_listing(alone.snapshots / last.snapshot) == folder_listing(mine.snapshots / last.snapshot)
+
+
+def test_a_search_that_was_stopped_ends_as_one_that_was_not(
+    journey: Journey, tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = base_plan(tiny_sd, journey.file.parent / "photos")
+    file = write_study(tmp_path, tiny_sd, plan=plan, search=SEARCH)
+    original, calls = study_searching.train_and_score, list[str]()
+
+    def cut(*given: Any) -> Any:
+        if len(calls) in (1, 3):
+            calls.append("stopped")
+            raise KeyboardInterrupt
+        calls.append("trained")
+        return original(*given)
+
+    monkeypatch.setattr(study_searching, "train_and_score", cut)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            api.study(file, tmp_path / "studies")
+    api.study(file, tmp_path / "studies")
+    assert calls[:4] == ["trained", "stopped", "trained", "stopped"]
+    mine, whole = tables(tmp_path / "studies" / "rates"), tables(journey.place)
+    for tree in (mine, whole):
+        record = json.loads(tree["trials.json"])
+        del record["key"]  # holds the place of the photos
+        tree["trials.json"] = json.dumps(record).encode()
+    assert mine == whole
+
+
+def test_again_nothing_is_trained_and_more_trials_go_on_from_there(
+    journey: Journey, tiny_sd: Path, tmp_path: Path
+) -> None:
+    before = tables(journey.place)
+    api.study(journey.file, journey.place.parent)
+    assert tables(journey.place) == before
+    shutil.copytree(journey.place, tmp_path / "studies" / "rates")
+    more = journey.file.with_name("more.toml")
+    plan = base_plan(tiny_sd, "photos")
+    more.write_text(to_toml({"name": "rates", "search": {**SEARCH, "trials": 4}, "plan": plan}))
+    api.study(more, tmp_path / "studies")
+    with (tmp_path / "studies" / "rates" / "trials.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows[:3] == journey.table("trials")
+    assert len(rows) == 4
+
+
+def test_a_trial_that_fails_is_told_and_the_others_go_on(
+    journey: Journey, tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = base_plan(tiny_sd, journey.file.parent / "photos")
+    file = write_study(tmp_path, tiny_sd, plan=plan, search={**SEARCH, "trials": 2, "rungs": [2]})
+    original, calls = study_searching.train_and_score, []
+
+    def broken(*given: Any) -> Any:
+        calls.append(1)
+        return (None, "training", "the loss is NaN") if len(calls) == 1 else original(*given)
+
+    monkeypatch.setattr(study_searching, "train_and_score", broken)
+    reported = api.study(file, tmp_path / "studies")
+    assert [outcome.reason for outcome in reported.failed] == ["the loss is NaN"]
+    assert "failed: the loss is NaN" in reported.report.read_text()
+    assert [(p.run, p.state) for p in reported.points] == [
+        ("trial 00, steps 2", "failed"),
+        ("trial 01, steps 2", "done"),
+    ]
+    # The same command tries it again.
+    again = api.study(file, tmp_path / "studies")
+    assert not again.failed
+    assert [point.state for point in again.points] == ["done", "done"]
+
+
+def test_every_trial_is_judged_by_the_same_held_out_photos(tiny_sd: Path, tmp_path: Path) -> None:
+    plan = base_plan(tiny_sd, "photos")
+    ranges = {"photos.number": {"low": 2, "high": 6}, "photos.framing": {"choices": ["center", "letterbox"]}}
+    search = {**SEARCH, "ranges": ranges, "rungs": [1], "trials": 3, "sampler": "random"}
+    reported = api.study(write_study(tmp_path, tiny_sd, photos=9, plan=plan, search=search), tmp_path / "studies")
+    assert not reported.failed
+    assert len({point.photos for point in reported.points}) > 1
+    held = set()
+    for point in reported.points:
+        folder = tmp_path / "studies" / "rates" / "runs" / point.folder / "photos" / "ada"
+        entries = json.loads((folder / "manifest.json").read_text())["photos"]
+        held.add(tuple(sorted(e["source_sha256"] for e in entries if e["part"] != "train")))
+        assert sum(e["part"] == "train" for e in entries) == point.photos
+    assert len(held) == 1
+
+
+def test_what_is_wrong_with_a_range_is_said_before_anything_starts(tiny_sd: Path, tmp_path: Path) -> None:
+    ranges = {"strategy.learning_rat": {"low": 1e-4, "high": 1e-1}, "training.batch_size": {"low": 0, "high": 4}}
+    file = write_study(tmp_path, tiny_sd, search={**SEARCH, "ranges": ranges})
+    with pytest.raises(PlanError) as caught:
+        api.study(file, tmp_path / "studies")
+    assert "did you mean 'learning_rate'?" in str(caught.value)
+    assert "training.batch_size: input should be greater than or equal to 1 (given: 0)" in str(caught.value)
+    assert not (tmp_path / "studies").exists()
