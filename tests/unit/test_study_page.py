@@ -64,7 +64,7 @@ def page(rows: int, pictures: list[Path], name: str = "many") -> str:
     heads = tuple(Head(f"number {k}", "↑", k > 7) for k in range(10))
     claims = (("More helps.", "holds", "likeness +0.1"),)
     return render_study(
-        StudyInfo(name, rows, rows, 1, 2, claims, (), heads, (subject,), ("table.csv",), "plan", {"python": "3"})
+        StudyInfo(name, rows, rows, 1, 2, claims, (), heads, (subject,), {}, ("table.csv",), "plan", {"python": "3"})
     )
 
 

@@ -68,6 +68,15 @@ def read_baselines(study: Study, points: Sequence[Point]) -> list[Point]:
     return found
 
 
+def read_unavailable(study: Study, points: Sequence[Point]) -> list[Mapping[str, str]]:
+    """What none of the finished runs could be scored by, and why, in the words of the first that was scored so."""
+    _, summaries = _read_all(study)
+    done = [summaries[folder] for folder in dict.fromkeys(p.folder for p in points if p.state == "done")]
+    there = {line["metric"] for summary in done for line in summary["summaries"]}
+    lines = {line["metric"]: line for summary in reversed(done) for line in reversed(summary["unavailable"])}
+    return [line for name, line in reversed(lines.items()) if name not in there]
+
+
 def _lines(summary: Summary, subject: str) -> dict[Cell, Line]:
     return lines_of_subject(summaries_of(summary), subject, len(summary["rulings"]) > 1)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from boothlab.api.study_looking import Looking
-from boothlab.api.study_reading import read_baselines, read_points
+from boothlab.api.study_reading import read_baselines, read_points, read_unavailable
 from boothlab.api.study_resolving import Study, resolve_study
 from boothlab.api.study_views import subject_view
 from boothlab.api.studying import Outcome, Studied, go_through, held
@@ -16,6 +16,7 @@ from boothlab.config.show import to_toml
 from boothlab.evaluation.summaries import KINDS
 from boothlab.files import write_json, write_text
 from boothlab.progress import Progress, silent
+from boothlab.reports.rulings import without_numbers
 from boothlab.reports.study import Head, StudyInfo, render_study
 from boothlab.reports.study_tables import as_csv, as_latex, as_markdown
 from boothlab.runs.provenance import provenance
@@ -89,6 +90,7 @@ def report_study(studied: Studied) -> tuple[Point, ...]:
         failed=tuple(dict.fromkeys(f"{p.run}: {p.reason or p.state}" for p in points if p.state != "done")),
         heads=tuple(Head(c.title, ARROWS[c.better], c.familiar, _kinds(c, points)) for c in columns),
         subjects=subjects,
+        unavailable=without_numbers(read_unavailable(study, points)),
         files=FILES,
         plan_toml=plan_text(study),
         provenance=provenance(study.resolved[0].inputs, study.resolved[0].plan.base.device),

@@ -98,7 +98,10 @@ class SubjectView:
 
 @dataclass(frozen=True, slots=True)
 class StudyInfo:
-    """Everything on the page of a study. ``claims`` are (in words, holds or fails or undecided, numbers)."""
+    """Everything on the page of a study. ``claims`` are (in words, holds or fails or undecided, numbers).
+
+    ``unavailable`` maps a reason to the metrics that it keeps from being computed.
+    """
 
     name: str
     runs: int
@@ -109,6 +112,7 @@ class StudyInfo:
     failed: tuple[str, ...]
     heads: tuple[Head, ...]
     subjects: tuple[SubjectView, ...]
+    unavailable: Mapping[str, tuple[str, ...]]
     files: tuple[str, ...]
     plan_toml: str
     provenance: Mapping[str, Any]
