@@ -171,6 +171,16 @@ def test_runs_are_read_beside_their_baselines(journey: Journey) -> None:
     assert "copied photos" in page
 
 
+def test_what_cannot_be_measured_here_is_said_and_never_silent(journey: Journey) -> None:
+    page = journey.reported.report.read_text()
+    said = page.split("Not available here")[1].split("</details>")[0]
+    named = [name for line in re.findall(r"<b>(.*?)</b>", said) for name in line.split(", ")]
+    assert {"fid", "kid", "dino"} <= set(named)
+    assert "fetch inception" in said
+    assert "lpips_cross" not in named
+    assert len(named) == len(set(named))
+
+
 SETS = {"variety", "different", "frechet_alexnet", "mmd_alexnet", "cmmd", "debiased"}
 
 

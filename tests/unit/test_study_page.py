@@ -91,6 +91,7 @@ def page(rows: int, pictures: list[Path], name: str = "many") -> str:
             (subject,),
             CarryView("Two were carried.", ("chosen on",), (("ada",),), "How to read it."),
             SearchView("Two trials.", ("rank",), ("steps 10",), trials, "How it was searched."),
+            {},
             ("table.csv",),
             "No Parquet here.",
             "plan",

@@ -34,6 +34,8 @@ class Results:
     scales: Mapping[str, Scale | None]
     baselines: tuple[Point, ...]
     """Per subject what the runs are read beside: the base model, the photos themselves …"""
+    unavailable: tuple[Mapping[str, str], ...]
+    """What none of the finished runs could be scored by, and why, in the words of the first that was scored so."""
 
 
 def read_results(study: Study, failures: Mapping[str, str]) -> Results:
@@ -62,7 +64,8 @@ def read_results(study: Study, failures: Mapping[str, str]) -> Results:
             table = tables.get(run.name, {}).get(subject.name)
             scored = table is not None and any(source == point.snapshot for source, *_ in table.cells)
             found.append(_settled(point, table if scored else None, scales, summaries, failures))
-    return Results(tuple(found), scales, _baselines(found, tables, summaries, scales))
+    beside = _baselines(found, tables, summaries, scales)
+    return Results(tuple(found), scales, beside, _unavailable(found, summaries))
 
 
 def _baselines(
@@ -79,6 +82,13 @@ def _baselines(
             lines = _lines(summaries[first.folder], name)
             found += baselines(first, tables[first.folder][name], lines, scales[name])
     return tuple(found)
+
+
+def _unavailable(points: Sequence[Point], summaries: Mapping[str, Summary]) -> tuple[Mapping[str, str], ...]:
+    done = [summaries[folder] for folder in dict.fromkeys(p.folder for p in points if p.state == "done")]
+    there = {line["metric"] for summary in done for line in summary["summaries"]}
+    lines = {line["metric"]: line for summary in reversed(done) for line in reversed(summary["unavailable"])}
+    return tuple(line for name, line in reversed(lines.items()) if name not in there)
 
 
 def _lines(summary: Summary, subject: str) -> dict[Cell, Line]:

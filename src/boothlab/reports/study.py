@@ -139,7 +139,10 @@ class SearchView:
 
 @dataclass(frozen=True, slots=True)
 class StudyInfo:
-    """Everything on the page of a study. ``claims`` are (in words, holds or fails or undecided, numbers)."""
+    """Everything on the page of a study. ``claims`` are (in words, holds or fails or undecided, numbers).
+
+    ``unavailable`` maps a reason to the metrics that it keeps from being computed.
+    """
 
     name: str
     runs: int
@@ -152,6 +155,7 @@ class StudyInfo:
     subjects: tuple[SubjectView, ...]
     carry: CarryView | None
     search: SearchView | None
+    unavailable: Mapping[str, tuple[str, ...]]
     files: tuple[str, ...]
     no_parquet: str
     plan_toml: str
