@@ -21,6 +21,7 @@ from boothlab.errors import PlanError
 from boothlab.files import folder_listing
 from boothlab.plan import plan_from
 from boothlab.runs.events import Extended, Stepped
+from photos_made import photo_folder
 from study_made import base_plan, write_study
 
 pytest.importorskip("optuna")
@@ -195,11 +196,15 @@ def test_a_trial_that_fails_is_told_and_the_others_go_on(
 
 def test_every_trial_is_judged_by_the_same_held_out_photos(tiny_sd: Path, tmp_path: Path) -> None:
     plan = base_plan(tiny_sd, "photos")
-    ranges = {"photos.number": {"low": 2, "high": 6}, "photos.framing": {"choices": ["center", "letterbox"]}}
+    photo_folder(tmp_path / "photos", 9, size=(72, 64))
+    (tmp_path / "some").mkdir()
+    for path in sorted((tmp_path / "photos").iterdir())[:7]:
+        shutil.copy(path, tmp_path / "some" / path.name)
+    ranges = {"photos.number": {"low": 2, "high": 3}, "subjects.0.photos": {"choices": ["photos", "some"]}}
     search = {**SEARCH, "ranges": ranges, "rungs": [1], "trials": 3, "sampler": "random"}
     reported = api.study(write_study(tmp_path, tiny_sd, photos=9, plan=plan, search=search), tmp_path / "studies")
     assert not reported.failed
-    assert len({point.photos for point in reported.points}) > 1
+    assert len({point.values["subjects.0.photos"] for point in reported.points}) == 2
     held = set()
     for point in reported.points:
         folder = tmp_path / "studies" / "rates" / "runs" / point.folder / "photos" / "ada"
