@@ -48,6 +48,21 @@ def test_killed_in_training_in_drawing_and_between(tiny_sd: Path, tmp_path: Path
     assert place.result() == undisturbed.result()
 
 
+def test_a_search_that_is_killed_ends_with_the_same_trials(tiny_sd: Path, tmp_path: Path) -> None:
+    pytest.importorskip("optuna")
+    rate = {"low": 1e-4, "high": 1e-1, "log": True}
+    search = {"ranges": {"strategy.learning_rate": rate}, "rungs": [1, 3], "trials": 2, "reduction": 2}
+    search |= {"steps": "training.steps", "score": "prompt"}
+    one, other = (make(tmp_path / name, tiny_sd, axes={}, search=search) for name in ("one", "other"))
+    one.finish()
+    moments: list[Callable[[], bool]] = [lambda: lines(other) >= 3, lambda: scored(other) == 2 and lines(other) >= 12]
+    for due in moments:
+        assert other.kill_when(due) == -signal.SIGKILL
+    other.finish()
+    assert other.result() == one.result()
+    assert (other.study / "trials.csv").read_bytes() == (one.study / "trials.csv").read_bytes()
+
+
 def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(tiny_sd: Path, tmp_path: Path, undisturbed: Place) -> None:
     place = make(tmp_path, tiny_sd)
     assert place.kill_when(lambda: lines(place) >= 4, signal.SIGINT) == 130

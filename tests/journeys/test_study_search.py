@@ -14,13 +14,17 @@ import pytest
 from boothlab import api
 from boothlab.api import study_searching
 from boothlab.api.study_reporting import Reported
-from boothlab.api.study_resolving import Study
+from boothlab.api.study_resolving import Study, resolve_study
+from boothlab.api.studying import Studied
 from boothlab.cli.study import lines_of_study
 from boothlab.config.show import to_toml
 from boothlab.errors import PlanError
 from boothlab.files import folder_listing
 from boothlab.plan import plan_from
 from boothlab.runs.events import Extended, Stepped
+from boothlab.studies.search import Search
+from boothlab.studies.trials import Trial
+from photos_made import photo_folder
 from study_made import base_plan, write_study
 
 pytest.importorskip("optuna")
@@ -196,11 +200,15 @@ def test_a_trial_that_fails_is_told_and_the_others_go_on(
 
 def test_every_trial_is_judged_by_the_same_held_out_photos(tiny_sd: Path, tmp_path: Path) -> None:
     plan = base_plan(tiny_sd, "photos")
-    ranges = {"photos.number": {"low": 2, "high": 6}, "photos.framing": {"choices": ["center", "letterbox"]}}
+    photo_folder(tmp_path / "photos", 9, size=(72, 64))
+    (tmp_path / "some").mkdir()
+    for path in sorted((tmp_path / "photos").iterdir())[:7]:
+        shutil.copy(path, tmp_path / "some" / path.name)
+    ranges = {"photos.number": {"low": 2, "high": 3}, "subjects.0.photos": {"choices": ["photos", "some"]}}
     search = {**SEARCH, "ranges": ranges, "rungs": [1], "trials": 3, "sampler": "random"}
     reported = api.study(write_study(tmp_path, tiny_sd, photos=9, plan=plan, search=search), tmp_path / "studies")
     assert not reported.failed
-    assert len({point.photos for point in reported.points}) > 1
+    assert len({point.values["subjects.0.photos"] for point in reported.points}) == 2
     held = set()
     for point in reported.points:
         folder = tmp_path / "studies" / "rates" / "runs" / point.folder / "photos" / "ada"
@@ -218,3 +226,29 @@ def test_what_is_wrong_with_a_range_is_said_before_anything_starts(tiny_sd: Path
     assert "did you mean 'learning_rate'?" in str(caught.value)
     assert "training.batch_size: input should be greater than or equal to 1 (given: 0)" in str(caught.value)
     assert not (tmp_path / "studies").exists()
+
+
+def test_a_trial_takes_the_named_pool_of_its_own_subject_and_a_bad_one_is_told(
+    tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, size in (("photos", (72, 64)), ("bob", (90, 64)), ("more-ada", (64, 72)), ("more-bob", (64, 90))):
+        photo_folder(tmp_path / name, 3, size=size)
+    bob = [{"name": "bob", "photos": "bob", "identifier": "kilt"}]
+    runs = [{"name": "bob", "settings": {"subjects": bob}}]
+    pools = {"ada": "more-ada", "bob": "more-bob"}
+    file = write_study(tmp_path, tiny_sd, plan=base_plan(tiny_sd, "photos"), runs=runs, held_out=pools, search=SEARCH)
+    study, search = resolve_study(file, tmp_path / "studies"), Search.model_validate(SEARCH)
+    trial = Trial(3, {"strategy.learning_rate": 1e-3}, (0.1,))
+    rung = study_searching.planned_rung(study, search, trial)
+    assert [run.name for run in rung.runs] == ["trial 03, steps 3"]
+    assert [trunk.own for trunk in rung.trunks] == [2]
+    assert {p.source_hash for p in rung.resolved[0].sets["ada"].held_out} == {
+        p.source_hash for p in study.scouted[0].sets["ada"].held_out
+    }
+
+    def bad(*given: Any) -> Any:
+        raise PlanError("no such plan")
+
+    monkeypatch.setattr(study_searching, "planned_rung", bad)
+    found = study_searching.search_through(Studied(study, ()))
+    assert [(o.stage, o.reason) for o in found.failed] == [("planning", "no such plan")] * 3

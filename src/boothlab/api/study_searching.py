@@ -111,6 +111,7 @@ class _Searching:
         try:
             rung = planned_rung(self.study, self.search, trial)
         except (PlanError, PhotoError) as error:
+            self.outcomes.append(Outcome("", (rung_name(self.search, trial),), "planning", error.message))
             return error.message, None
         self.rungs.append(rung)
         outcomes = self._trained(rung)
@@ -185,11 +186,12 @@ def planned_rung(study: Study, search: Search, trial: Trial) -> _Rung:
     """The runs of a trial at its next rung. Raises PlanError, PhotoError where the settings cannot be had."""
     rung = len(trial.scores)
     length = search.rungs[rung]
-    name = f"trial {trial.number:02d}, {search.steps.rpartition('.')[2].replace('_', ' ')} {shown(length)}"
     folder = study.source.parent
-    plan = only(study.plan, [(name, {**trial.params, search.steps: length})])
+    plan = only(study.plan, [(rung_name(search, trial), {**trial.params, search.steps: length})])
     planned = expand(plan, study.tree, folder, str(study.source))
-    runs = settle_photos(planned, study.place, pools_of(study.plan, folder) | drawn_pools(study))
+    pools = pools_of(study.plan, folder) | drawn_pools(study)
+    here = {subject.name for found in planned for subject in found.plan.subjects}
+    runs = settle_photos(planned, study.place, {name: pools[name] for name in pools.keys() & here})
     resolved = resolve_all(runs)
     trunks = []
     for member in members_of(runs, resolved):
@@ -205,6 +207,12 @@ def planned_rung(study: Study, search: Search, trial: Trial) -> _Rung:
             )
         )
     return _Rung(tuple(runs), tuple(resolved), tuple(trunks))
+
+
+def rung_name(search: Search, trial: Trial) -> str:
+    """What a trial is called in tables at its next rung."""
+    steps = search.steps.rpartition(".")[2].replace("_", " ")
+    return f"trial {trial.number:02d}, {steps} {shown(search.rungs[len(trial.scores)])}"
 
 
 def drawn_pools(study: Study) -> dict[str, Path]:

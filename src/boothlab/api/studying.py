@@ -37,7 +37,7 @@ Listen = Callable[[Event], None]
 class Outcome:
     """One training of the study: its run folder's name, the runs that it gives, and why it failed ("" if it did not).
 
-    ``stage`` is where it failed: "training" or "evaluation".
+    ``stage`` is where it failed: "planning" (of a trial), "training" or "evaluation".
     """
 
     folder: str
