@@ -48,11 +48,11 @@ def test_curves_go_over_steps_and_over_rate_times_steps() -> None:
 
 def test_main_effects_are_drawn_with_their_intervals() -> None:
     found = effects(grid())
-    bars = _forests(found)["What likeness gains"]
+    bars = _forests(found)["Main effects on likeness"]
     likeness = [effect for effect in found if effect.column.key == LIKENESS]
     assert [(bar.value, bar.low, bar.high) for bar in bars] == [(e.difference, e.low, e.high) for e in likeness]
     assert [bar.label for bar in bars] == ["learning rate: 2e-06 − 1e-06", "steps: 200 − 100"]
-    assert "steps: 200 − 100" in forest(bars, "What likeness gains")
+    assert "steps: 200 − 100" in forest(bars, "Main effects on likeness")
     assert forest((Bar("a", 0.1, None, None, False),), "one").startswith("<svg")
 
 
@@ -68,6 +68,8 @@ def test_memorisation_is_a_colour() -> None:
     colours = set(re.findall(r"fill: (#[0-9a-f]{6})", drawn))
     plain = pareto([replace(spot, gap=None) for spot in spots], "x", "y")
     assert "memorisation" not in plain
+    small = pareto([replace(spot, gap=0.001 * k) for k, spot in enumerate(spots)], "x", "y")
+    assert ">0.5<" in small, "tiny gaps do not fill the scale"
     assert len(colours) > len(set(re.findall(r"fill: (#[0-9a-f]{6})", plain)))
     assert pareto([Spot("a", (0.1, None, None), (0.2, None, None), "good", True, False, 0.3)], "x", "y")
 

@@ -206,7 +206,7 @@ def _forests(found: Sequence[Effect]) -> dict[str, tuple[Bar, ...]]:
             for e in own
         )
         if len(bars) > 1:
-            plots[f"What {own[0].column.title} gains"] = bars
+            plots[f"Main effects on {own[0].column.title}"] = bars
     return plots
 
 
@@ -216,12 +216,13 @@ def _curves(
     """(title, x label, one line per setting but for its length): over steps, or over learning rate × steps."""
     found: list[tuple[str, str, tuple[Curve, ...]]] = []
     x_label = "optimizer steps" if exposure is None else "learning rate × steps"
+    same = {path for path in (points[0].values if points else ()) if len({repr(p.values[path]) for p in points}) == 1}
     for title, key in (("Likeness", LIKENESS), ("Prompt following", PROMPT)):
         lines: dict[str, dict[float, list[tuple[float, float | None, float | None]]]] = {}
         for point in points:
             cell = point.cells.get(key)
             if cell is not None:
-                others = {p: v for p, v in point.values.items() if p not in STEPS}
+                others = {p: v for p, v in point.values.items() if p not in (*STEPS, *same)}
                 label = ", ".join(f"{path.rpartition('.')[2]} {shown(value)}" for path, value in others.items())
                 x = float(point.step)
                 if exposure is not None:

@@ -16,6 +16,12 @@ WORD_COLOURS = {"good": "#2f7d4f", "underfitted": "#5b6675", "overfitted": "#c25
 NOT_KNOWN = "#9aa4b0"
 """Grey, for what is not measured or not shown."""
 
+CLEAR_GAP = 0.5
+"""The colours of memorisation reach from 0 to so much at least: smaller gaps must not look like large ones."""
+
+LONGEST_LABEL = 44
+"""Characters of a run's name beside its mark."""
+
 MOST_BARS = 8
 """With more runs only those on the front and the chosen one have their intervals drawn."""
 
@@ -87,7 +93,11 @@ def pareto(spots: Sequence[Spot], x_label: str, y_label: str) -> str:
                 alpha=0.95 if spot.front or spot.chosen else 0.55,
             )
         for spot in named:
-            axes.annotate(spot.label, (spot.x[0], spot.y[0]), xytext=(5, 4), textcoords="offset points", fontsize=8)
+            label = spot.label if len(spot.label) <= LONGEST_LABEL else f"{spot.label[: LONGEST_LABEL - 1]}…"
+            place = (spot.x[0], spot.y[0])
+            note = axes.annotate(label, place, xytext=(5, 4), textcoords="offset points", fontsize=8)
+            # A long name may reach beyond the axes, but must not make them smaller.
+            note.set_in_layout(False)
         line = sorted((spot.x[0], spot.y[0]) for spot in spots if spot.front)
         axes.plot([x for x, _ in line], [y for _, y in line], color="#1c2430", linewidth=0.8, linestyle=":")
         axes.set_xlabel(x_label)
@@ -110,7 +120,7 @@ def heat_map(found: HeatMap) -> str:
             for j, cell in enumerate(row):
                 if cell is not None:
                     ink = "white" if cell < middle else "black"
-                    axes.text(j, i, f"{cell:.2f}", ha="center", va="center", color=ink, fontsize=9)
+                    axes.text(j, i, f"{cell:.3g}", ha="center", va="center", color=ink, fontsize=9)
         axes.set_title(found.title, loc="left", fontweight="bold")
         axes.set_xlabel(found.x_label)
         axes.set_ylabel(found.y_label)
@@ -140,12 +150,12 @@ def forest(bars: Sequence[Bar], title: str) -> str:
 
 
 def _shades(figure: Any, axes: Any, gaps: Sequence[float]) -> Callable[[float], Any] | None:
-    """Gap → colour, with its scale beside the plot; None where fewer than two differ."""
-    if len(set(gaps)) < 2:
+    """Gap → colour, with its scale beside the plot; None where no gap is known."""
+    if not gaps:
         return None
     import matplotlib as mpl
 
-    scale = mpl.colors.Normalize(min(*gaps, 0.0), max(gaps))
+    scale = mpl.colors.Normalize(0.0, max(*gaps, CLEAR_GAP), clip=True)
     # From blue to yellow through grey: told apart by people who confuse red and green, and in print.
     shades = mpl.colormaps["cividis"]
     figure.colorbar(
