@@ -15,6 +15,8 @@ from boothlab.reports.study import (
     CellView,
     GridView,
     Head,
+    PhotoSetView,
+    PublishedView,
     RowView,
     SearchView,
     StudyInfo,
@@ -22,7 +24,7 @@ from boothlab.reports.study import (
     TrialView,
     render_study,
 )
-from boothlab.reports.study_figures import HeatMap, Spot
+from boothlab.reports.study_figures import Bar, HeatMap, Spot
 from boothlab.studies.choose import choose
 from boothlab.studies.compare import effects
 from photos_made import photo_folder
@@ -67,12 +69,16 @@ def page(rows: int, pictures: list[Path], name: str = "many") -> str:
         untested="",
         spread=(),
         familiar=(),
-        curves={},
-        x_label="steps",
+        forests={
+            "What likeness gains": (Bar("steps: 2 − 1", 0.1, 0.0, 0.2, True), Bar("3 − 2", 0.0, None, None, False))
+        },
+        curves=(),
         maps=(HeatMap("likeness", "steps", "rate", ("1", "2"), ("3",), ((0.5, None),)),),
         grid=GridView(
             "ada", tuple(f"t{k}" for k in range(13)), (("a prompt", (pictures[0],) * 12 + (None,)),), rows - 12
         ),
+        finals=(("run 1 ★", tuple(pictures)), ("run 2", tuple(pictures))),
+        photo_sets=(PhotoSetView((("framing", "head"),), 12, 4, 1, 3, (0.5, 0.7), None, (pictures[0],)),) * 2,
     )
     heads = tuple(Head(f"number {k}", "↑", k > 7) for k in range(10))
     first = TrialView(0, ("4",), (0.5,), "trained to the end", True)
@@ -92,6 +98,8 @@ def page(rows: int, pictures: list[Path], name: str = "many") -> str:
             CarryView("Two were carried.", ("chosen on",), (("ada",),), "How to read it."),
             SearchView("Two trials.", ("rank",), ("steps 10",), trials, "How it was searched."),
             {},
+            PublishedView(("run", "FID, published"), (("CYR_003", "153 (1)"),), "Only the order compares."),
+            ("The prompts are not told.",),
             ("table.csv",),
             "No Parquet here.",
             "plan",
@@ -112,7 +120,9 @@ def test_two_hundred_runs_are_a_light_page_in_seconds(pictures: list[Path]) -> N
     assert len(text) < 5_000_000
     assert len(re.findall(r'<td class="run" data-value', text)) == 200
     assert text.count('<td class="run">photos themselves</td>') == 1
-    assert text.count("<svg") == 2
+    assert text.count("<svg") == 3
+    for said in ("153 (1)", "Only the order compares.", "The prompts are not told.", "12 trained on", "run 1 ★"):
+        assert said in text
     assert re.search(r"<b>0.5</b>.*?<b>0.44</b>.*?It was chosen by these", text, re.S)
     assert "No Parquet here." in text
     assert re.search(r"Two trials\..*?0 ★.*?trained to the end.*?failed: NaN.*?How it was searched", text, re.S)

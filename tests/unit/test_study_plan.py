@@ -101,6 +101,12 @@ def test_a_bad_study_is_one_message(tree: dict[str, object], said: str, tmp_path
     assert said in str(caught.value)
 
 
+def test_a_published_number_of_no_run_is_refused() -> None:
+    with pytest.raises(PlanError, match="published.b: there is no such run"):
+        names(runs=[{"name": "a"}], published={"a": {"FID": 1.0}, "b": {"FID": 2.0}})
+    assert names(runs=[{"name": "a"}], published={"a": {"FID": 1.0}}) == ["a"]
+
+
 def test_two_points_of_one_name_are_refused() -> None:
     with pytest.raises(PlanError, match="two runs are called"):
         names(axes={"training.steps": [5]}, runs=[{"name": "steps 5"}])

@@ -56,6 +56,21 @@ def test_rates_and_steps_are_the_slides_by_one_factor_each(
         assert plan.training.steps_per_photo * steps == length
 
 
+SLIDES = {"CYR_001": (0.6780, 181.207), "CYR_002": (0.6830, 183.073), "CYR_003": (0.6044, 152.951),
+          "CYR_004": (0.6526, 180.524), "CYR_005": (0.6891, 184.895), "CYR_006": (0.6662, 185.094),
+          "CYR_007": (0.6590, 204.161), "CYR_mix": (0.6601, 189.179)}  # fmt: skip
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_the_published_values_stand_in_the_series_and_what_is_not_told_is_said(file: Path) -> None:
+    study, _ = load_study(file)
+    published = {name: (numbers["LPIPS"], numbers["FID"]) for name, numbers in study.published.items()}
+    assert published == (SLIDES if file.stem.startswith("cyr") else {})
+    assert study.notes
+    assert ("The slides do not tell" in " ".join(study.notes)) == (file.stem != "zl635-factorial")
+    assert ("Confounded" in " ".join(study.notes)) == (file.stem in ("zl635", "zl635-toon"))
+
+
 @pytest.mark.parametrize("name", ["cyr-fast-dreambooth", "cyr-fast-dreambooth-toon"])
 def test_the_notebooks_way_shares_nothing_and_keeps_no_prior(name: str) -> None:
     for run in runs_of(name):

@@ -10,6 +10,7 @@ from typing import Any
 from boothlab.api.study_carrying import CARRY, CARRY_HEAD, carry_row, carry_view
 from boothlab.api.study_fresh import Again, score_again
 from boothlab.api.study_looking import Looking
+from boothlab.api.study_published import published_view
 from boothlab.api.study_reading import read_results
 from boothlab.api.study_resolving import Study, resolve_study
 from boothlab.api.study_search_view import SEARCH, search_head, search_rows, search_view
@@ -117,6 +118,8 @@ def report_study(studied: Studied, progress: Progress = silent) -> tuple[Point, 
         carry=carry_view(over),
         search=search_view(study, studied.trials),
         unavailable=without_numbers(results.unavailable),
+        published=published_view(study.plan, points),
+        notes=study.plan.notes,
         files=(*(f"{name}.csv" for name in tables), *parquet, *TEXTS),
         no_parquet="" if parquet else NO_PARQUET,
         plan_toml=plan_text(study),

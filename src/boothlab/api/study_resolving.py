@@ -86,7 +86,7 @@ def resolve_study(file: Path, root: Path, overrides: Sequence[str] = (), progres
 def only(study: StudyPlan, settings: Sequence[tuple[str, Mapping[str, Any]]]) -> StudyPlan:
     """The study with just these named settings (name, path → value), each with every training seed."""
     runs = tuple(Named(name=name, settings=dict(values)) for name, values in settings)
-    return study.model_copy(update={"axes": {}, "ridge": None, "search": None, "runs": runs})
+    return study.model_copy(update={"axes": {}, "ridge": None, "search": None, "published": {}, "runs": runs})
 
 
 def pools_of(study: StudyPlan, folder: Path) -> dict[str, Path]:

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from boothlab.api.study_fresh import Again
-from boothlab.api.study_reading import drawn_at, photo_file, trunk_run
+from boothlab.api.study_gallery import Gallery
+from boothlab.api.study_photo_sets import photo_set_views
 from boothlab.api.study_resolving import Study
-from boothlab.evaluation.lots import BASE
-from boothlab.evaluation.orders import Source
-from boothlab.files import read_json
 from boothlab.reports.info import Curve, seconds_per_step
 from boothlab.reports.rulings import source_title
-from boothlab.reports.study import AgainView, CellView, GridView, RowView, SubjectView, medals
-from boothlab.reports.study_figures import HeatMap, Spot
+from boothlab.reports.study import AgainView, CellView, RowView, SubjectView, medals
+from boothlab.reports.study_figures import Bar, HeatMap, Spot
 from boothlab.runs.run import Run
 from boothlab.statistics.intervals import Interval
 from boothlab.statistics.variance import SEEDS_NEEDED
@@ -27,10 +23,7 @@ from boothlab.studies.compare import Effect, seeds_and_settings
 from boothlab.studies.expand import shown
 from boothlab.studies.points import COLUMNS, LIKENESS, PROMPT, Column, Point
 
-MOST_COLUMNS = 12
-"""So many runs stand side by side in the picture grid."""
-
-MOST_PROMPTS = 6
+MOST_EFFECTS = 24
 MOST_LINES = 8
 MOST_ILLUSTRATED = 60
 """Up to so many runs every card has four pictures; above, one."""
@@ -76,10 +69,12 @@ def subject_view(
         untested=_untested(own),
         spread=tuple(f"{column.title}: {c.sentence}" for column, c in seeds_and_settings(own, name)),
         familiar=_familiar(own, name, choice),
-        curves=_curves(own, exposure),
-        x_label="learning rate × steps" if exposure else "optimizer steps",
+        forests=_forests([effect for effect in found if effect.subject == name]),
+        curves=_curves(own, None) + (_curves(own, exposure) if exposure else ()),
         maps=_maps(own, exposure),
         grid=gallery.grid(own, choice),
+        finals=gallery.finals(own, choice),
+        photo_sets=photo_set_views(study, own),
     )
 
 
@@ -187,6 +182,7 @@ def _spots(points: Sequence[Point], choice: Choice) -> tuple[Spot, ...]:
             point.word,
             point.run in ahead,
             point.run == choice.run,
+            None if (train := point.cells.get("likeness_train")) is None else train.value - x.value,
         )
         for point in points
         if (x := point.cells.get(LIKENESS)) is not None and (y := point.cells.get(PROMPT)) is not None
@@ -216,15 +212,33 @@ def _many(points: Sequence[Point], path: str) -> bool:
     return len(values) > 1 and all(isinstance(point.values.get(path), int | float) for point in points)
 
 
-def _curves(points: Sequence[Point], exposure: tuple[str, str] | None) -> dict[str, tuple[Curve, ...]]:
-    """Title → one line per setting but for its length, over steps, or over learning rate × steps where both vary."""
-    found = {}
+def _forests(found: Sequence[Effect]) -> dict[str, tuple[Bar, ...]]:
+    """Title → the main effects on one number, axis by axis, where there are two or more."""
+    plots: dict[str, tuple[Bar, ...]] = {}
+    for key in (LIKENESS, PROMPT):
+        own = [effect for effect in found if effect.column.key == key][:MOST_EFFECTS]
+        bars = tuple(
+            Bar(f"{e.axis.rpartition('.')[2].replace('_', ' ')}: {e.b} − {e.a}", e.difference, e.low, e.high, e.shown)
+            for e in own
+        )
+        if len(bars) > 1:
+            plots[f"Main effects on {own[0].column.title}"] = bars
+    return plots
+
+
+def _curves(
+    points: Sequence[Point], exposure: tuple[str, str] | None
+) -> tuple[tuple[str, str, tuple[Curve, ...]], ...]:
+    """(title, x label, one line per setting but for its length): over steps, or over learning rate × steps."""
+    found: list[tuple[str, str, tuple[Curve, ...]]] = []
+    x_label = "optimizer steps" if exposure is None else "learning rate × steps"
+    same = {path for path in (points[0].values if points else ()) if len({repr(p.values[path]) for p in points}) == 1}
     for title, key in (("Likeness", LIKENESS), ("Prompt following", PROMPT)):
         lines: dict[str, dict[float, list[tuple[float, float | None, float | None]]]] = {}
         for point in points:
             cell = point.cells.get(key)
             if cell is not None:
-                others = {p: v for p, v in point.values.items() if p not in STEPS}
+                others = {p: v for p, v in point.values.items() if p not in (*STEPS, *same)}
                 label = ", ".join(f"{path.rpartition('.')[2]} {shown(value)}" for path, value in others.items())
                 x = float(point.step)
                 if exposure is not None:
@@ -232,8 +246,8 @@ def _curves(points: Sequence[Point], exposure: tuple[str, str] | None) -> dict[s
                 lines.setdefault(label, {}).setdefault(x, []).append((cell.value, cell.low, cell.high))
         curves = [_curve(label, rows) for label, rows in lines.items() if len(rows) > 1]
         if curves:
-            found[title] = tuple(curves[:MOST_LINES])
-    return found
+            found.append((title, x_label, tuple(curves[:MOST_LINES])))
+    return tuple(found)
 
 
 def _curve(label: str, rows: Mapping[float, Sequence[tuple[float, float | None, float | None]]]) -> Curve:
@@ -270,64 +284,3 @@ def _maps(points: Sequence[Point], exposure: tuple[str, str] | None) -> tuple[He
                 )
             )
     return tuple(found)
-
-
-class Gallery:
-    """The pictures of a study's runs, by their places on disk; nothing is drawn here."""
-
-    def __init__(self, study: Study) -> None:
-        self._runs = {
-            trunk_run(study, trunk).name: (trunk_run(study, trunk), trunk.plan) for trunk in study.shared.trunks
-        }
-        self._near: dict[str, Any] = {}
-
-    def _paths(self, point: Point, role: str, source: str | None = None) -> list[tuple[str, Path]]:
-        """(prompt, path) of the pictures of one role that are there."""
-        run, plan = self._runs[point.folder]
-        kind: Source = "tuned" if source is None else "base"
-        found = drawn_at(run, plan, point.subject, source or point.snapshot, kind)
-        return [(asked.text, path) for asked, path in found if asked.role == role and path.is_file()]
-
-    def pictures(self, point: Point, most: int) -> list[Path]:
-        """Some pictures of a point: bare ones and contexts."""
-        bare, contexts = self._paths(point, "bare"), self._paths(point, "context")
-        return [path for _, path in [*bare[: most // 2], *contexts[: most - most // 2]]]
-
-    def card(self, point: Point, most: int) -> list[Path]:
-        """The bare picture that is nearest to a photo, that photo, and contexts."""
-        if point.state != "done":
-            return []
-        run, _ = self._runs[point.folder]
-        if point.folder not in self._near:
-            self._near[point.folder] = read_json(run.path / "summary.json")["rulings"]
-        near = [
-            item
-            for ruling in self._near[point.folder]
-            if ruling["subject"] == point.subject
-            for item in ruling["near"]
-            if item["source"] == point.snapshot
-        ]
-        bare = [path for _, path in self._paths(point, "bare")]
-        first: list[Path] = []
-        if near and bare:
-            item = min(near, key=lambda found: float(found["distance"]))
-            photo = photo_file(run, point.subject, item["photo"])
-            first = [bare[item["picture"]], *([photo] if photo is not None else [])]
-        return [*first, *(path for _, path in self._paths(point, "context"))][:most]
-
-    def grid(self, points: Sequence[Point], choice: Choice) -> GridView | None:
-        """Runs side by side, the base model first; the recommended run and the front before all others."""
-        done = [point for point in points if point.state == "done"]
-        if not done:
-            return None
-        first = {choice.run, *choice.front}
-        ranked = sorted(done, key=lambda point: (point.run != choice.run, point.run not in first))[:MOST_COLUMNS]
-        kept = [point for point in done if point in ranked]
-        columns = [self._paths(kept[0], "context", BASE), *(self._paths(point, "context") for point in kept)]
-        texts = list(dict.fromkeys(text for text, _ in columns[-1]))[:MOST_PROMPTS]
-        rows = tuple(
-            (text, tuple(next((path for own, path in column if own == text), None) for column in columns))
-            for text in texts
-        )
-        titles = ("base model", *(f"{point.run}{' ★' if point.run == choice.run else ''}" for point in kept))
-        return GridView(kept[0].subject, titles, rows, len(done) - len(kept))

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from boothlab.reports.figures import line_plot
 from boothlab.reports.info import Curve
 from boothlab.reports.page import data_uri, file_uri, number
-from boothlab.reports.study_figures import HeatMap, Spot, heat_map, pareto
+from boothlab.reports.study_figures import Bar, HeatMap, Spot, forest, heat_map, pareto
 
 MEDALS = ("first", "second", "third")
 """Classes of the best, second and third value of a column."""
@@ -77,12 +77,30 @@ class AgainView:
 
 
 @dataclass(frozen=True, slots=True)
+class PhotoSetView:
+    """One way of preparing and choosing a subject's photos, and what its runs reached. Counts are of photos.
+
+    ``facts`` are pairs of setting and value; ``likeness`` and ``prompt`` are (mean over its runs, best of them).
+    """
+
+    facts: tuple[tuple[str, str], ...]
+    train: int
+    held_out: int
+    rejected: int
+    runs: int
+    likeness: tuple[float, float] | None
+    prompt: tuple[float, float] | None
+    pictures: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SubjectView:
     """What the page says about one subject. ``effects`` maps an axis to (sentence, whether it is shown),
     ``set_effects`` the same for scores of whole sets.
 
     ``baselines`` are (title, cells) of what the runs are read beside. ``untested`` says why there are no effects,
-    where there are none.
+    where there are none. ``forests`` maps the title of a plot to its comparisons; ``curves`` are (title, what is on
+    the x axis, lines). ``finals`` are up to four runs with four pictures each.
     """
 
     name: str
@@ -99,10 +117,12 @@ class SubjectView:
     untested: str
     spread: tuple[str, ...]
     familiar: tuple[str, ...]
-    curves: Mapping[str, tuple[Curve, ...]]
-    x_label: str
+    forests: Mapping[str, tuple[Bar, ...]]
+    curves: tuple[tuple[str, str, tuple[Curve, ...]], ...]
     maps: tuple[HeatMap, ...]
     grid: GridView | None
+    finals: tuple[tuple[str, tuple[Path, ...]], ...]
+    photo_sets: tuple[PhotoSetView, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +158,15 @@ class SearchView:
 
 
 @dataclass(frozen=True, slots=True)
+class PublishedView:
+    """Numbers that others published of these runs beside one's own: a table of text, and why they do not compare."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class StudyInfo:
     """Everything on the page of a study. ``claims`` are (in words, holds or fails or undecided, numbers).
 
@@ -156,6 +185,8 @@ class StudyInfo:
     carry: CarryView | None
     search: SearchView | None
     unavailable: Mapping[str, tuple[str, ...]]
+    published: PublishedView | None
+    notes: tuple[str, ...]
     files: tuple[str, ...]
     no_parquet: str
     plan_toml: str
@@ -185,10 +216,12 @@ def render_study(info: StudyInfo) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"data_uri": data_uri, "file_uri": file_uri, "number": number}
-    plots = {}
+    plots: dict[str, list[Markup]] = {}
+    forests: dict[str, list[Markup]] = {}
     for subject in info.subjects:
         drawn = [pareto(subject.spots, "likeness →", "prompt following →")] if len(subject.spots) > 1 else []
-        drawn += [line_plot(lines, title, "", subject.x_label) for title, lines in subject.curves.items()]
+        drawn += [line_plot(lines, title, "", x_label) for title, x_label, lines in subject.curves]
         drawn += [heat_map(found) for found in subject.maps]
         plots[subject.name] = [Markup(svg) for svg in drawn]
-    return environment.get_template("study.html").render(info=info, plots=plots)
+        forests[subject.name] = [Markup(forest(bars, title)) for title, bars in subject.forests.items()]
+    return environment.get_template("study.html").render(info=info, plots=plots, forests=forests)

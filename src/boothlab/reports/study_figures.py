@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,15 @@ from boothlab.reports.figures import COLOURS
 
 WORD_COLOURS = {"good": "#2f7d4f", "underfitted": "#5b6675", "overfitted": "#c2571a", "copying": "#a11d33"}
 """Colours of the verdict's words; all others are blue. The marker's shape says the same."""
+
+NOT_KNOWN = "#9aa4b0"
+"""Grey, for what is not measured or not shown."""
+
+CLEAR_GAP = 0.5
+"""The colours of memorisation reach from 0 to so much at least: smaller gaps must not look like large ones."""
+
+LONGEST_LABEL = 44
+"""Characters of a run's name beside its mark."""
 
 MOST_BARS = 8
 """With more runs only those on the front and the chosen one have their intervals drawn."""
@@ -21,7 +30,11 @@ WORD_MARKERS = {"good": "o", "underfitted": "v", "overfitted": "^", "copying": "
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """One run on the Pareto plot; ``x`` and ``y`` are (value, low, high), ``front`` tells that no run beats it."""
+    """One run on the Pareto plot; ``x`` and ``y`` are (value, low, high), ``front`` tells that no run beats it.
+
+    ``gap`` is how much more alike to training than to held-out photos it is, on the scale of likeness: the part of
+    the likeness that is learned by heart. None: not measured.
+    """
 
     label: str
     x: tuple[float, float | None, float | None]
@@ -29,6 +42,18 @@ class Spot:
     word: str
     front: bool
     chosen: bool
+    gap: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One comparison of a forest plot: a difference with its interval, and whether it is more than chance."""
+
+    label: str
+    value: float
+    low: float | None
+    high: float | None
+    shown: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +69,17 @@ class HeatMap:
 
 
 def pareto(spots: Sequence[Spot], x_label: str, y_label: str) -> str:
-    """An ``<svg>`` with one mark per run, 95 % intervals, and the front as a line."""
+    """An ``<svg>`` with one mark per run, 95 % intervals, and the front as a line; memorisation as colour.
+
+    The marker's shape is the verdict's word; where no gap is known, its colour is too.
+    """
     named = [spot for spot in spots if spot.chosen or spot.front]
     with _figure((9.0, 4.4)) as (figure, axes, done):
+        shade = _shades(figure, axes, [spot.gap for spot in spots if spot.gap is not None])
         for spot in spots:
-            colour = WORD_COLOURS.get(spot.word, COLOURS[0])
+            colour = WORD_COLOURS.get(spot.word, COLOURS[0]) if shade is None else NOT_KNOWN
+            if shade is not None and spot.gap is not None:
+                colour = shade(spot.gap)
             axes.errorbar(
                 spot.x[0],
                 spot.y[0],
@@ -62,7 +93,11 @@ def pareto(spots: Sequence[Spot], x_label: str, y_label: str) -> str:
                 alpha=0.95 if spot.front or spot.chosen else 0.55,
             )
         for spot in named:
-            axes.annotate(spot.label, (spot.x[0], spot.y[0]), xytext=(5, 4), textcoords="offset points", fontsize=8)
+            label = spot.label if len(spot.label) <= LONGEST_LABEL else f"{spot.label[: LONGEST_LABEL - 1]}…"
+            place = (spot.x[0], spot.y[0])
+            note = axes.annotate(label, place, xytext=(5, 4), textcoords="offset points", fontsize=8)
+            # A long name may reach beyond the axes, but must not make them smaller.
+            note.set_in_layout(False)
         line = sorted((spot.x[0], spot.y[0]) for spot in spots if spot.front)
         axes.plot([x for x, _ in line], [y for _, y in line], color="#1c2430", linewidth=0.8, linestyle=":")
         axes.set_xlabel(x_label)
@@ -85,11 +120,48 @@ def heat_map(found: HeatMap) -> str:
             for j, cell in enumerate(row):
                 if cell is not None:
                     ink = "white" if cell < middle else "black"
-                    axes.text(j, i, f"{cell:.2f}", ha="center", va="center", color=ink, fontsize=9)
+                    axes.text(j, i, f"{cell:.3g}", ha="center", va="center", color=ink, fontsize=9)
         axes.set_title(found.title, loc="left", fontweight="bold")
         axes.set_xlabel(found.x_label)
         axes.set_ylabel(found.y_label)
         return str(done(figure))
+
+
+def forest(bars: Sequence[Bar], title: str) -> str:
+    """An ``<svg>`` with one line per comparison: difference and 95 % interval; filled where more than chance."""
+    with _figure((9.0, 1.1 + 0.32 * len(bars))) as (figure, axes, done):
+        axes.axvline(0.0, color="#1c2430", linewidth=0.8)
+        for place, bar in enumerate(reversed(bars)):
+            axes.errorbar(
+                bar.value,
+                place,
+                xerr=_bars((bar.value, bar.low, bar.high)),
+                color=COLOURS[0] if bar.shown else NOT_KNOWN,
+                marker="o",
+                markerfacecolor=COLOURS[0] if bar.shown else "white",
+                elinewidth=1.6,
+            )
+        axes.set_yticks(range(len(bars)), [bar.label for bar in reversed(bars)])
+        axes.set_ylim(-0.6, len(bars) - 0.4)
+        axes.set_title(title, loc="left", fontweight="bold")
+        axes.grid(alpha=0.25, axis="x")
+        axes.spines[["top", "right", "left"]].set_visible(False)
+        return str(done(figure))
+
+
+def _shades(figure: Any, axes: Any, gaps: Sequence[float]) -> Callable[[float], Any] | None:
+    """Gap → colour, with its scale beside the plot; None where no gap is known."""
+    if not gaps:
+        return None
+    import matplotlib as mpl
+
+    scale = mpl.colors.Normalize(0.0, max(*gaps, CLEAR_GAP), clip=True)
+    # From blue to yellow through grey: told apart by people who confuse red and green, and in print.
+    shades = mpl.colormaps["cividis"]
+    figure.colorbar(
+        mpl.cm.ScalarMappable(scale, shades), ax=axes, label="memorisation: likeness to training − to held-out photos"
+    )
+    return lambda gap: shades(scale(gap))
 
 
 def _bars(value: tuple[float, float | None, float | None]) -> list[list[float]] | None:

@@ -52,6 +52,11 @@ def expand(study: StudyPlan, tree: dict[str, Any], folder: Path, source: str = "
                     problems.setdefault(line, []).append(name)
     if problems:
         raise PlanError(_told(source, problems))
+    unknown = sorted(study.published.keys() - {planned.setting for planned in found})
+    if unknown:
+        raise PlanError(
+            f"{source}: published.{unknown[0]}: there is no such run.", "Give the name of one of [[runs]]."
+        )
     names = [planned.name for planned in found]
     twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     if twice:

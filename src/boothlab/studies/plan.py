@@ -17,7 +17,7 @@ NUMBER = "photos.number"
 
 SEED = "training.seed"
 
-ONLY_IN_STUDIES = ("plan", "axes", "runs", "ridge", "seeds", "held_out", "claims", "search")
+ONLY_IN_STUDIES = ("plan", "axes", "runs", "ridge", "seeds", "held_out", "claims", "search", "notes", "published")
 """Tables and settings that no run plan has; any of them makes a file a study."""
 
 
@@ -104,6 +104,11 @@ class StudyPlan(Config):
     """Trials whose settings are drawn from ranges, beside what else the study runs."""
     claims: tuple[str | Claim, ...] = ()
     """What is expected, said on the page before any number: in words, or as a table that the study tests."""
+
+    notes: tuple[str, ...] = ()
+    """What a reader must know, said on the page: what a source does not tell, what a design confounds."""
+    published: dict[str, dict[str, float]] = {}
+    """Run → name of a number → value that others published of it; printed beside one's own."""
 
     @field_validator("axes")
     @classmethod

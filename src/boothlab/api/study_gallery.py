@@ -1,0 +1,98 @@
+"""The pictures on the page of a study, by their places in the run folders; nothing is drawn here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from boothlab.api.study_reading import drawn_at, photo_file, trunk_run
+from boothlab.api.study_resolving import Study
+from boothlab.evaluation.lots import BASE
+from boothlab.evaluation.orders import Source
+from boothlab.files import read_json
+from boothlab.reports.study import GridView
+from boothlab.studies.choose import Choice
+from boothlab.studies.points import LIKENESS, Point
+
+MOST_COLUMNS = 12
+"""So many runs stand side by side in the picture grid."""
+
+MOST_PROMPTS = 6
+
+
+class Gallery:
+    """The pictures of a study's runs, by their places on disk; nothing is drawn here."""
+
+    def __init__(self, study: Study) -> None:
+        self._runs = {
+            trunk_run(study, trunk).name: (trunk_run(study, trunk), trunk.plan) for trunk in study.shared.trunks
+        }
+        self._near: dict[str, Any] = {}
+
+    def _paths(self, point: Point, role: str, source: str | None = None) -> list[tuple[str, Path]]:
+        """(prompt, path) of the pictures of one role that are there."""
+        run, plan = self._runs[point.folder]
+        kind: Source = "tuned" if source is None else "base"
+        found = drawn_at(run, plan, point.subject, source or point.snapshot, kind)
+        return [(asked.text, path) for asked, path in found if asked.role == role and path.is_file()]
+
+    def pictures(self, point: Point, most: int) -> list[Path]:
+        """Some pictures of a point: bare ones and contexts."""
+        bare, contexts = self._paths(point, "bare"), self._paths(point, "context")
+        return [path for _, path in [*bare[: most // 2], *contexts[: most - most // 2]]]
+
+    def card(self, point: Point, most: int) -> list[Path]:
+        """The bare picture that is nearest to a photo, that photo, and contexts."""
+        if point.state != "done":
+            return []
+        first = [path for path in self.nearest(point) if path is not None]
+        return [*first, *(path for _, path in self._paths(point, "context"))][:most]
+
+    def nearest(self, point: Point) -> tuple[Path | None, Path | None]:
+        """(the bare picture that is nearest to a training photo, that photo); None where nothing is known."""
+        run, _ = self._runs[point.folder]
+        if point.folder not in self._near:
+            self._near[point.folder] = read_json(run.path / "summary.json")["rulings"]
+        near = [
+            item
+            for ruling in self._near[point.folder]
+            if ruling["subject"] == point.subject
+            for item in ruling["near"]
+            if item["source"] == point.snapshot
+        ]
+        bare = [path for _, path in self._paths(point, "bare")]
+        if not near or not bare:
+            return None, None
+        item = min(near, key=lambda found: float(found["distance"]))
+        return bare[item["picture"]], photo_file(run, point.subject, item["photo"])
+
+    def finals(self, points: Sequence[Point], choice: Choice) -> tuple[tuple[str, tuple[Path, ...]], ...]:
+        """Four runs side by side, four pictures each: the recommended one first, then the highest likeness."""
+        done = [point for point in points if point.state == "done"]
+        ranked = sorted(
+            done, key=lambda p: (p.run != choice.run, -p.cells[LIKENESS].value if LIKENESS in p.cells else 0.0)
+        )
+        found = [(p.run + (" ★" if p.run == choice.run else ""), tuple(self.pictures(p, 4))) for p in ranked[:4]]
+        return tuple(found) if len(found) > 1 else ()
+
+    def grid(self, points: Sequence[Point], choice: Choice) -> GridView | None:
+        """Runs side by side, the base model first; the recommended run and the front before all others."""
+        done = [point for point in points if point.state == "done"]
+        if not done:
+            return None
+        first = {choice.run, *choice.front}
+        ranked = sorted(done, key=lambda point: (point.run != choice.run, point.run not in first))[:MOST_COLUMNS]
+        kept = [point for point in done if point in ranked]
+        columns = [self._paths(kept[0], "context", BASE), *(self._paths(point, "context") for point in kept)]
+        texts = list(dict.fromkeys(text for text, _ in columns[-1]))[:MOST_PROMPTS]
+        near = [self.nearest(point) for point in kept]
+        rows: tuple[tuple[str, tuple[Path | None, ...]], ...] = tuple(
+            (text, tuple(next((path for own, path in column if own == text), None) for column in columns))
+            for text in texts
+        )
+        if any(picture is not None for picture, _ in near):
+            rows += (("of the bare prompt, nearest to a training photo", (None, *(picture for picture, _ in near))),)
+            rows += (("that photo", (None, *(photo for _, photo in near))),)
+        titles = ("base model", *(f"{point.run}{' ★' if point.run == choice.run else ''}" for point in kept))
+        return GridView(kept[0].subject, titles, rows, len(done) - len(kept))

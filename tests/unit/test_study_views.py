@@ -1,0 +1,102 @@
+"""What the page puts side by side: published numbers, curves over steps and exposure, memorisation as colour."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from boothlab.api.study_published import published_view
+from boothlab.api.study_views import _curves, _exposure_axes, _forests, _spots
+from boothlab.reports.study_figures import Bar, Spot, forest, pareto
+from boothlab.statistics.intervals import Interval
+from boothlab.studies.choose import choose
+from boothlab.studies.compare import effects
+from boothlab.studies.plan import StudyPlan
+from boothlab.studies.points import LIKENESS, Point
+from study_made import made_point
+
+RATE, STEPS = "strategy.learning_rate", "training.steps"
+
+
+def grid() -> list[Point]:
+    random = np.random.default_rng(0)
+    return [
+        made_point(
+            f"{rate} {steps}", {RATE: rate, STEPS: steps}, 0,
+            random.normal(0.5, 0.1, 12), random.normal(0.5, 0.1, 12), step=steps,
+        )
+        for rate in (1e-6, 2e-6)
+        for steps in (100, 200)
+    ]  # fmt: skip
+
+
+def test_curves_go_over_steps_and_over_rate_times_steps() -> None:
+    points = grid()
+    exposure = _exposure_axes(points)
+    by_steps, by_exposure = _curves(points, None), _curves(points, exposure)
+    assert [(title, x) for title, x, _ in by_steps] == [
+        ("Likeness", "optimizer steps"),
+        ("Prompt following", "optimizer steps"),
+    ]
+    assert [curve.x for curve in by_steps[0][2]] == [(100, 200)] * 2
+    assert [x for _, x, _ in by_exposure] == ["learning rate × steps"] * 2
+    assert [curve.x for curve in by_exposure[0][2]] == [(1e-6 * 100, 1e-6 * 200), (2e-6 * 100, 2e-6 * 200)]
+
+
+def test_main_effects_are_drawn_with_their_intervals() -> None:
+    found = effects(grid())
+    bars = _forests(found)["Main effects on likeness"]
+    likeness = [effect for effect in found if effect.column.key == LIKENESS]
+    assert [(bar.value, bar.low, bar.high) for bar in bars] == [(e.difference, e.low, e.high) for e in likeness]
+    assert [bar.label for bar in bars] == ["learning rate: 2e-06 − 1e-06", "steps: 200 − 100"]
+    assert "steps: 200 − 100" in forest(bars, "Main effects on likeness")
+    assert forest((Bar("a", 0.1, None, None, False),), "one").startswith("<svg")
+
+
+def test_memorisation_is_a_colour() -> None:
+    points = [
+        replace(point, cells={**point.cells, "likeness_train": Interval(point.cells[LIKENESS].value + gap, 0, 1, 12)})
+        for point, gap in zip(grid(), (0.0, 0.1, 0.2, 0.4), strict=True)
+    ]
+    spots = _spots(points, choose(points, "ada"))
+    assert [spot.gap for spot in spots] == [pytest.approx(gap) for gap in (0.0, 0.1, 0.2, 0.4)]
+    drawn = pareto(spots, "x", "y")
+    assert "memorisation: likeness to training" in drawn
+    colours = set(re.findall(r"fill: (#[0-9a-f]{6})", drawn))
+    plain = pareto([replace(spot, gap=None) for spot in spots], "x", "y")
+    assert "memorisation" not in plain
+    small = pareto([replace(spot, gap=0.001 * k) for k, spot in enumerate(spots)], "x", "y")
+    assert ">0.5<" in small, "tiny gaps do not fill the scale"
+    assert len(colours) > len(set(re.findall(r"fill: (#[0-9a-f]{6})", plain)))
+    assert pareto([Spot("a", (0.1, None, None), (0.2, None, None), "good", True, False, 0.3)], "x", "y")
+
+
+def test_published_numbers_stand_beside_ones_own_with_their_places() -> None:
+    plan = StudyPlan.model_validate(
+        {"plan": {}, "published": {"a": {"LPIPS": 0.678, "FID": 181.0}, "b": {"LPIPS": 0.604, "FID": 153.0}}}
+    )
+    own = {"a": (0.7, 20.0), "b": (0.75, 10.0)}
+    points = [
+        replace(
+            made_point(f"{name} {seed}", {}, seed, setting=name),
+            cells={
+                "lpips": Interval(own[name][0] + 0.01 * seed, None, None, 20),
+                "frechet_alexnet": Interval(own[name][1], None, None, 20),
+            },
+        )
+        for name in own
+        for seed in (0, 1)
+    ]
+    view = published_view(plan, points)
+    assert view is not None
+    assert view.head == ("run", "subject", "LPIPS, published", "FID, published", "LPIPS to all photos, here",
+                         "frechet alexnet, here")  # fmt: skip
+    assert view.rows == (
+        ("a", "ada", "0.678 (2)", "181 (2)", "0.705 (1)", "20 (2)"),
+        ("b", "ada", "0.604 (1)", "153 (1)", "0.755 (2)", "10 (1)"),
+    )
+    assert "FID itself is missing here" in view.note
+    assert published_view(StudyPlan.model_validate({"plan": {}}), points) is None
