@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -136,10 +136,19 @@ def test_what_is_not_declared_stays_bit_for_bit(lived: Lived) -> None:
     assert [name for name in before if name not in moved and not same(before[name], after[name])] == []
 
 
+def sure_to_move(moved: Iterable[str]) -> set[str]:
+    """Without what has no gradient here but rounding: in the tiny model's middle a single place attends to itself.
+
+    The softmax of one number is 1 whatever query and key are, and the adapter's B starts at 0, which no decay moves.
+    """
+    alone = "backbone.mid_block.attentions.0.transformer_blocks.0.attn1.to_"
+    return {name for name in moved if not name.startswith((f"{alone}q.lora_B", f"{alone}k.lora_B"))}
+
+
 def test_what_is_declared_moves(lived: Lived) -> None:
     before, after, moved = lived.history[0], lived.history[LIFE], declared(lived.job)
     assert len(moved) == sum(len(group.parameters) for group in lived.job.attached.groups) > 0
-    assert [name for name in moved if same(before[name], after[name])] == []
+    assert [name for name in sure_to_move(moved) if same(before[name], after[name])] == []
     assert [name for name in moved if after[name].dtype != torch.float32] == []
 
 
@@ -157,7 +166,7 @@ def test_closed_windows_do_not_move(strategy: Strategy, fresh: Fresh) -> None:
         for old, new in zip(history, history[1:], strict=False)
     ]
     assert changed[0] == set()
-    assert changed[1] | changed[2] == moved
+    assert sure_to_move(moved) <= changed[1] | changed[2] <= set(moved)
     assert changed[3] == set(), "weight decay and momentum must not reach a closed group"
 
 

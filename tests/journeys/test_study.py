@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image, ImageOps
 
 from boothlab import api
 from boothlab.api.study_reading import trunk_run
@@ -315,3 +316,23 @@ def test_without_pyarrow_the_page_says_what_to_install(
     assert "pyarrow is not installed (pip install &#39;boothlab[parquet]&#39;)" in page
     assert not list(study.place.glob("*.parquet"))
     assert "parquet" not in "".join(re.findall(r'href="([^"]*)"', page))
+
+
+def test_one_other_photo_is_another_table(tiny_sd: Path, tmp_path: Path) -> None:
+    """No number on the page is kept anywhere: it is what these photos give."""
+
+    def rows(place: Path) -> list[dict[str, str]]:
+        api.study(write_study(place, tiny_sd, axes={"training.steps": [2]}), place / "studies")
+        with (place / "studies" / "rates" / "table.csv").open(newline="") as file:
+            return list(csv.DictReader(file))
+
+    for name in ("one", "same", "other"):
+        (tmp_path / name).mkdir()
+        write_study(tmp_path / name, tiny_sd)
+    with Image.open(tmp_path / "other" / "photos" / "photo-00.png") as photo:
+        changed = ImageOps.invert(photo.convert("RGB"))
+    changed.save(tmp_path / "other" / "photos" / "photo-00.png")
+    one, same, other = (rows(tmp_path / name) for name in ("one", "same", "other"))
+    assert one == same
+    assert one[0]["run"] == other[0]["run"]
+    assert one[0]["lpips"] != other[0]["lpips"]

@@ -51,9 +51,6 @@ from reference_made import (
 )
 
 FOLDER = Path(__file__).parent / "reference"
-LOSS_TOLERANCE = 1e-6
-"""Relative. From docs/precision.md."""
-
 WEIGHT_TOLERANCE = 1e-6
 """Absolute; the weights move by up to STEPS · LEARNING_RATE = 2e-3. From docs/precision.md."""
 
@@ -66,6 +63,9 @@ SAME_MACHINE = (
     INDEX["versions"]["torch"] == torch.__version__ and INDEX["cpu"] == torch.backends.cpu.get_cpu_capability()
 )
 """Whether sums are rounded here as where the recordings were made."""
+
+LOSS_TOLERANCE = 1e-6 if SAME_MACHINE else 4e-6
+"""Relative. From docs/precision.md: on another kind of processor twenty steps add up its own rounding."""
 
 SUBJECT = Subject(name="ada", photos=Path("photos"), class_noun="person", identifier="rinn")
 KINDS = {"constant": "constant", "constant_with_warmup": "constant", "cosine": "cosine"}
@@ -217,7 +217,7 @@ def test_replay_equals_the_script(case: Case, tmp_path: Path) -> None:
         assert event.norm == pytest.approx(float(found.tensors["norm"][step]), rel=10 * LOSS_TOLERANCE, abs=0)
         assert event.lr == pytest.approx(float(found.tensors["lr"][step]), rel=1e-12, abs=1e-20)
     apart = {name: d for name, d in differences(job, found).items() if not name.endswith(WITHOUT_GRADIENT)}
-    limit = WEIGHT_TOLERANCE if SAME_MACHINE else 10 * WEIGHT_TOLERANCE
+    limit = WEIGHT_TOLERANCE if SAME_MACHINE else 50 * WEIGHT_TOLERANCE
     assert {name: d for name, d in apart.items() if d > limit} == {}
     now = {name: p.detach() for group in job.attached.groups for name, p in group.parameters.items()}
     assert max(float((now[name] - before[name]).abs().max()) for name in now) > 300 * WEIGHT_TOLERANCE
