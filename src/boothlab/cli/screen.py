@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -50,16 +50,31 @@ def _bars() -> Iterator[Progress]:
 
 
 class _Lines:
-    """One line when a stage begins, every ten seconds, and when it ends."""
+    """One line when a stage begins, every ten seconds with the time left, and when it ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._begun: dict[str, tuple[float, int]] = {}
+        """Stage -> when it was first heard of, and what was done of it then: that was not this command's work."""
         self._said: dict[str, float] = {}
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        now = time.monotonic()
+        now = self._clock()
+        begun, before = self._begun.setdefault(stage, (now, done))
         if done >= total or now - self._said.get(stage, float("-inf")) >= SECONDS_BETWEEN_LINES:
             self._said[stage] = now
-            print(f"{stage}: {done} of {total}", file=sys.stderr, flush=True)
+            left = (now - begun) / (done - before) * (total - done) if before < done < total else 0.0
+            print(f"{stage}: {done} of {total}{_left(left)}", file=sys.stderr, flush=True)
+
+
+def _left(seconds: float) -> str:
+    """How much longer, as people say it; nothing where it is not known or at an end."""
+    if seconds <= 0:
+        return ""
+    minutes, rest = divmod(max(1, round(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    said = f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    return f", about {said} left"
 
 
 def say(text: str) -> None:
