@@ -92,7 +92,7 @@ def photo(number: int, take: int, shot: Shot) -> Image.Image:
     identity = identities.of("demo", number)
     rng = stream(identities.SEED, f"samples/{number}", take)
     drawing = draw.draw(identity, scene(identity, shot, rng), shot.side, rng)
-    picture = Image.fromarray(drawing.pixels).crop(_window(drawing, shot))
+    picture = Image.fromarray(drawing.pixels).crop(window(drawing, shot))
     if shot.fault == "blurred":
         picture = picture.filter(ImageFilter.GaussianBlur(0.022 * shot.side))
     if shot.fault == "dark":
@@ -100,7 +100,7 @@ def photo(number: int, take: int, shot: Shot) -> Image.Image:
     return picture
 
 
-def _window(drawing: draw.Drawing, shot: Shot) -> tuple[int, int, int, int]:
+def window(drawing: draw.Drawing, shot: Shot) -> tuple[int, int, int, int]:
     """The cut of the shot's shape around the head: as near to the head's middle as the picture's edges let it be."""
     width, height = (round(shot.side * part / max(shot.shape)) for part in shot.shape)
     x0, y0, x1, y1 = drawing.heads[0].box

@@ -1,0 +1,134 @@
+"""Command `subjects`: photo sets of reserved people, monsters and plants, for studies of the built-in model.
+
+Per subject a folder with the sets that a study compares (`SETS`), the photos nobody trains on (``more``), and
+``subject.json``: class noun and description. Streams: `develop` to choose settings on, `test` for tables; a subject
+of `test` is looked at by nobody before. Separate from the shipped samples because here nothing is spoilt by accident:
+each set differs from the plain one in one thing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from pretraining import atomic, captions, draw, identities, palette, samples, scenes, styles
+from pretraining.identities import SEED, Identity
+from pretraining.randomness import stream
+from pretraining.samples import LANDSCAPE, PORTRAIT, SQUARE, Shot
+
+SHOTS = tuple(
+    Shot(side, shape, orientation)
+    for side, shape, orientation in zip(
+        (400, 360, 380, 340, 400, 420, 360, 380, 340, 400, 360, 380, 400),
+        (SQUARE, PORTRAIT, SQUARE, LANDSCAPE, SQUARE, PORTRAIT, SQUARE, SQUARE, LANDSCAPE) * 2,
+        (1, 1, 1, 1, 1, 6, 1, 1, 3, 1, 1, 1, 8),
+        strict=False,
+    )
+)
+"""13 photos in the order in which a study takes them; three were stored lying or upside down, as EXIF says."""
+FAR = 0.62
+"""Scale of the figure in the set ``far``: heads at half the size, so that the crop decides."""
+TURN = 34.0
+
+Change = Callable[[scenes.Scene, int], scenes.Scene]
+
+
+def _turned(scene: scenes.Scene, index: int) -> scenes.Scene:
+    """Every third head far to the side, always to the side it already looks to."""
+    turn = (TURN if scene.framing.flip else -TURN) if index % 3 == 2 else scene.turn
+    return replace(scene, turn=turn)
+
+
+def _far(scene: scenes.Scene, index: int) -> scenes.Scene:
+    """The head in half its size and off the middle."""
+    side = 0.16 if index % 2 else -0.16
+    return replace(scene, framing=replace(scene.framing, scale=FAR, dx=side))
+
+
+def _glued(scene: scenes.Scene, index: int) -> scenes.Scene:
+    """All before one wall, in the orange that the subject's first photo would never tell apart from the person."""
+    wall = palette.BACKGROUNDS["orange"]
+    return replace(scene, pattern="plain", colors=(wall, wall))
+
+
+def _same(scene: scenes.Scene, index: int) -> scenes.Scene:
+    return scene
+
+
+SETS: dict[str, Change] = {"photos": _same, "turned": _turned, "far": _far, "glued": _glued}
+"""Set -> what it changes of the plain scenes; contexts, clothes and shapes are those of the plain set."""
+
+
+def subject(kind: str, stream_name: str, number: int) -> Identity:
+    """A reserved person, or a monster or plant from a stream that no training draws from."""
+    if kind == "person":
+        return identities.of(stream_name, number)
+    make = {"monster": identities.monster, "plant": identities.plant}[kind]
+    return make(stream(SEED, f"identity/{stream_name}/{kind}", number), f"{stream_name}-{kind}", number)
+
+
+def description(identity: Identity) -> str:
+    """The subject in words that the model knows; an off-palette hair colour is called by the nearest name."""
+    words = identity.words
+    if identity.noun == "monster":
+        return f"a {words['body']} monster with {words['top']}, with {words['eyes']}"
+    if identity.noun == "plant":
+        return f"a {words['kind']} plant in a {words['pot']} pot"
+    sheet = styles.PORTRAITS[identity.style]
+    shade = str(identity.options[sheet.slots["hair"] + "Color"])
+    pieces = [captions.hair_words(words["hair"], words.get("hair color") or nearest(shade, palette.HAIR))]
+    pieces += [f"with {words['glasses']}"] if "glasses" in words else []
+    pieces += [f"in {sheet.word} style"]
+    return captions.prompt("person", pieces).removeprefix("a photo of ")
+
+
+def nearest(shade: str, names: dict[str, str]) -> str:
+    """The name of the nearest colour (Euclidean in sRGB)."""
+    here = _rgb(shade)
+    return min(names, key=lambda name: float(np.square(_rgb(names[name]) - here).sum()))
+
+
+def _rgb(shade: str) -> np.ndarray:
+    return np.array([int(shade.lstrip("#")[i : i + 2], 16) for i in (0, 2, 4)], float)
+
+
+def photo(identity: Identity, take: int, shot: Shot, change: Change) -> Image.Image:
+    """Take ``take`` of ``identity``, its scene changed; equal takes of two sets differ in the change alone."""
+    rng = stream(SEED, f"subjects/{identity.stream}/{identity.number}", take)
+    made = change(samples.scene(identity, shot, rng), take)
+    drawing = draw.draw(identity, made, shot.side, rng)
+    picture = Image.fromarray(drawing.pixels)
+    if identity.noun != "person":
+        width, height = (round(shot.side * part / max(shot.shape)) for part in shot.shape)
+        left, top = (shot.side - width) // 2, (shot.side - height) // 2
+        return picture.crop((left, top, left + width, top + height))
+    return picture.crop(samples.window(drawing, shot))
+
+
+def write(folder: Path, kind: str, stream_name: str, numbers: range) -> list[Path]:
+    """Write ``<folder>/<kind>-<number>/<set>/IMG_0001.jpg`` …; returns the subjects' folders."""
+    made = []
+    for number in numbers:
+        identity = subject(kind, stream_name, number)
+        place = folder / f"{kind}-{number:02d}"
+        sets = SETS if kind == "person" else {name: SETS[name] for name in ("photos", "glued")}
+        for name, change in sets.items():
+            _write_set(place / name, identity, 0, SHOTS, change)
+        _write_set(place / "more", identity, len(SHOTS), tuple(samples.MORE), _same)
+        facts = {"class_noun": identity.noun, "description": description(identity), "style": identity.style}
+        atomic.write(place / "subject.json", lambda path, facts=facts: path.write_text(json.dumps(facts, indent=2)))
+        made.append(place)
+    return made
+
+
+def _write_set(folder: Path, identity: Identity, first: int, shots: tuple[Shot, ...], change: Change) -> None:
+    for index, shot in enumerate(shots):
+        take = first + index
+        data = samples.encoded(photo(identity, take, shot, change), shot, take)
+        path = folder / f"IMG_{take + 1:04d}.{shot.kind}"
+        atomic.write(path, lambda target, data=data: target.write_bytes(data))

@@ -1,0 +1,66 @@
+"""Photo sets of reserved subjects: equal takes of two sets differ in what the set is about and in nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pretraining import draw, identities, palette, samples, subjects
+from pretraining.randomness import stream
+
+
+def drawing(name: str, take: int) -> draw.Drawing:
+    """Take ``take`` of the first development person in set ``name``, with its truth."""
+    identity = subjects.subject("person", "develop", 0)
+    rng = stream(identities.SEED, "subjects/develop/0", take)
+    scene = subjects.SETS[name](samples.scene(identity, subjects.SHOTS[take], rng), take)
+    return draw.draw(identity, scene, 200, rng)
+
+
+def test_the_photos_are_a_function_of_their_names(tmp_path: Path) -> None:
+    places = [subjects.write(tmp_path / name, "person", "develop", range(1))[0] for name in ("one", "other")]
+    one, other = ({path.relative_to(place): path.read_bytes() for path in place.rglob("*.*")} for place in places)
+    assert one == other
+    counts = {name: len(list((places[0] / name).iterdir())) for name in (*subjects.SETS, "more")}
+    assert counts == {"photos": 13, "turned": 13, "far": 13, "glued": 13, "more": 18}
+    facts = json.loads((places[0] / "subject.json").read_text())
+    assert facts["class_noun"] == "person"
+    assert facts["description"].startswith("a person with a purple mohawk")
+
+
+def test_glued_photos_have_one_wall() -> None:
+    wall = subjects._rgb(palette.BACKGROUNDS["orange"])
+    corners = [drawing("glued", take).pixels[2, 2].astype(float) for take in range(6)]
+    assert max(np.abs(corner - wall).max() for corner in corners) < 45  # light differs from photo to photo
+    others = np.array([drawing("photos", take).pixels[2, 2] for take in range(6)], float)
+    assert others.std(0).max() > 40
+
+
+def test_far_heads_are_smaller_and_turned_ones_turned() -> None:
+    for take in range(6):
+        (near,), (far,) = drawing("photos", take).heads, drawing("far", take).heads
+        assert near.box[2] - near.box[0] > 1.2 * (far.box[2] - far.box[0])
+        (turned,) = drawing("turned", take).heads
+        if take % 3 == 2:
+            assert abs(turned.yaw) > abs(near.yaw) + 8
+        else:
+            assert turned == near
+
+
+@pytest.mark.parametrize("kind", ["person", "monster", "plant"])
+def test_each_kind_can_be_photographed_and_described(kind: str) -> None:
+    identity = subjects.subject(kind, "test", 3)
+    assert identity.noun == kind
+    picture = subjects.photo(identity, 1, subjects.SHOTS[1], subjects.SETS["photos"])
+    assert isinstance(picture, Image.Image)
+    assert picture.size == (270, 360)
+    assert kind in subjects.description(identity).split()
+
+
+def test_nearest_colour_names() -> None:
+    assert subjects.nearest("#1f1f1f", palette.HAIR) == "black"
+    assert subjects.nearest("#e07fb0", palette.HAIR) == "pink"
