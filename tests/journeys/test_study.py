@@ -14,10 +14,12 @@ import pytest
 from PIL import Image, ImageOps
 
 from boothlab import api
+from boothlab.api.study_costs import StudyCost, costs_of_study, fresh_seconds
 from boothlab.api.study_reading import trunk_run
 from boothlab.api.study_reporting import TABLES, Reported
 from boothlab.api.study_resolving import Study, resolve_study
 from boothlab.cli.study import lines_of_study
+from boothlab.errors import PlanError
 from boothlab.files import folder_listing, read_json
 from boothlab.reports.page import number
 from boothlab.reports.study_tables import has_parquet
@@ -42,6 +44,7 @@ class Journey:
     study: Study
     said: list[str]
     reported: Reported
+    cost: StudyCost
 
     @property
     def place(self) -> Path:
@@ -63,7 +66,7 @@ def journey(tiny_sd: Path, tmp_path_factory: pytest.TempPathFactory) -> Journey:
         study, cost = api.check_study(file, place / "studies")
         said = lines_of_study(study, cost)
         reported = api.study(file, place / "studies")
-    return Journey(file, home, study, said, reported)
+    return Journey(file, home, study, said, reported, cost)
 
 
 @pytest.fixture(autouse=True)
@@ -85,6 +88,15 @@ def test_check_says_what_is_executed(journey: Journey) -> None:
     assert "executes 9 of 26 steps (35%), in 3 trainings" in said
     assert "a statement about a setting needs 3 training seeds" in said
     assert "steps 2 (2), steps 4 (4), steps 6 (6)" in said
+
+
+def test_check_counts_the_pictures_that_confirm_the_choice(journey: Journey) -> None:
+    seconds = journey.cost.seconds
+    assert seconds["fresh pictures"] == fresh_seconds(journey.study) > 0
+    # Two context pictures of the one subject; five snapshots' and the base model's whole evaluation beside them.
+    drawn = sum(cost.evaluation for cost in journey.cost.costs)
+    assert 10 < drawn / seconds["fresh pictures"] < 20
+    assert costs_of_study(resolve_study(journey.file, journey.place.parent)).seconds == {}, "all is done"
 
 
 def test_as_many_steps_are_taken_as_were_said(journey: Journey) -> None:
@@ -336,3 +348,22 @@ def test_one_other_photo_is_another_table(tiny_sd: Path, tmp_path: Path) -> None
     assert one == same
     assert one[0]["run"] == other[0]["run"]
     assert one[0]["lpips"] != other[0]["lpips"]
+
+
+def test_the_report_alone_tells_what_is_done_and_trains_nothing(journey: Journey, tmp_path: Path) -> None:
+    root = tmp_path / "studies"
+    shutil.copytree(journey.place.parent, root)
+    study = root / journey.place.name
+    before = (study / "table.csv").read_bytes()
+    again = api.report_study(journey.file, root)
+    assert again.report == study / "report.html"
+    assert (study / "table.csv").read_bytes() == before
+    gone = next(point.folder for point in again.points if point.run == "long decay")
+    shutil.rmtree(study / "runs" / gone)
+    states = {point.run: point.state for point in api.report_study(journey.file, root).points}
+    assert states.pop("long decay") == "not yet"
+    assert set(states.values()) == {"done"}
+    assert not (study / "runs" / gone).exists()
+    shutil.rmtree(study / "runs")
+    with pytest.raises(PlanError, match="trained and scored yet"):
+        api.report_study(journey.file, root)

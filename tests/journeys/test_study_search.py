@@ -252,3 +252,17 @@ def test_a_trial_takes_the_named_pool_of_its_own_subject_and_a_bad_one_is_told(
     monkeypatch.setattr(study_searching, "planned_rung", bad)
     found = study_searching.search_through(Studied(study, ()))
     assert [(o.stage, o.reason) for o in found.failed] == [("planning", "no such plan")] * 3
+
+
+def test_the_report_alone_tells_the_trials_so_far_and_tries_nothing(journey: Journey, tmp_path: Path) -> None:
+    root = tmp_path / "studies"
+    shutil.copytree(journey.place.parent, root)
+    study = root / journey.place.name
+    before = tables(study)
+    api.report_study(journey.file, root)
+    assert tables(study) == before
+    last = next(point for point in reversed(journey.reported.points) if point.run.startswith("trial 02"))
+    shutil.rmtree(study / "runs" / last.folder)
+    points = api.report_study(journey.file, root).points
+    assert [point.run for point in points] == [p.run for p in journey.reported.points if p.run != last.run]
+    assert not (study / "runs" / last.folder).exists()

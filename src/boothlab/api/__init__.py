@@ -45,6 +45,7 @@ __all__ = [
     "rate",
     "read_ratings",
     "report",
+    "report_study",
     "show",
     "study",
     "tokens",
@@ -207,6 +208,15 @@ def study(
     from boothlab.api.study_reporting import study_and_report
 
     return study_and_report(file, root, overrides, progress, ray)
+
+
+def report_study(
+    file: Path, root: Path = STUDIES, overrides: Sequence[str] = (), progress: Progress = silent
+) -> Reported:
+    """Write the report of what has been done of the study in ``file``; nothing is trained."""
+    from boothlab.api.study_reporting import report_so_far
+
+    return report_so_far(file, root, overrides, progress)
 
 
 def check_study(

@@ -82,11 +82,29 @@ def costs_of_study(study: Study) -> StudyCost:
         disk += sum(found.disk.values())
         for stage, value in found.seconds.items():
             seconds[stage] = seconds.get(stage, 0.0) + value * (share if stage == "training" else 1.0)
+    if seconds:
+        seconds["fresh pictures"] = fresh_seconds(study)
     search = search_cost(study)
     if search is not None and not costs:
         found = _ahead(study, 0)
         free_memory, free_disk = found.free_memory, found.free_disk
     return StudyCost(tuple(costs), seconds, memory, disk, free_memory, free_disk, search)
+
+
+def fresh_seconds(study: Study) -> float:
+    """Each subject's recommended checkpoint is scored once more, on context pictures from other initial noises."""
+    found = 0.0
+    seen: set[str] = set()
+    for trunk in study.shared.trunks:
+        plan = study.of(trunk).plan
+        for subject in plan.subjects:
+            if subject.name not in seen:
+                seen.add(subject.name)
+                pictures = len(plan.evaluation.contexts()) * plan.evaluation.repeats()
+                counts = Counts(photos=0, classes=0, steps=trunk.steps, snapshots=0, pictures=pictures)
+                rate = speed(plan.base.device, plan.training.num_threads())
+                found += estimate(plan, counts, rate, study.root).seconds["evaluation pictures"]
+    return found
 
 
 def search_cost(study: Study) -> SearchCost | None:

@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from boothlab.api.study_carrying import CARRY, CARRY_HEAD, carry_row, carry_view
+from boothlab.api.study_costs import folder_of, is_finished
 from boothlab.api.study_fresh import Again, score_again
 from boothlab.api.study_looking import Looking
 from boothlab.api.study_published import published_view
 from boothlab.api.study_reading import read_results
 from boothlab.api.study_resolving import Study, resolve_study
 from boothlab.api.study_search_view import SEARCH, search_head, search_rows, search_view
-from boothlab.api.study_searching import search_through
+from boothlab.api.study_searching import search_so_far, search_through
 from boothlab.api.study_views import Ruled, subject_view
-from boothlab.api.studying import Outcome, Studied, go_through, held
+from boothlab.api.studying import Outcome, Studied, go_through, held, noted
 from boothlab.config.show import to_toml
+from boothlab.errors import PlanError
 from boothlab.evaluation.summaries import KINDS
 from boothlab.files import write_bytes, write_json, write_text
 from boothlab.progress import Progress, silent
@@ -72,6 +74,23 @@ def study_and_report(
 
             studied = go_through_on_ray(study, ray, progress)
         studied = search_through(studied, progress, ray)
+        points = report_study(studied, progress)
+    return Reported(study.place / "report.html", studied.outcomes, points)
+
+
+def report_so_far(file: Path, root: Path, overrides: Sequence[str] = (), progress: Progress = silent) -> Reported:
+    """The report of what has been done of the study in ``file``; nothing is trained.
+
+    Runs that were never scored stand in it as such. Raises PlanError, also when nothing has been scored yet; RunBusy
+    when another process works on the study.
+    """
+    study = resolve_study(file, root, overrides, progress)
+    with held(study.place):
+        names = {run.name for run in study.runs}
+        known = tuple(outcome for outcome in noted(study) if names & set(outcome.runs))
+        studied = search_so_far(Studied(study, known))
+        if not any(is_finished(folder_of(study.root, studied.study.of(t))) for t in studied.study.shared.trunks):
+            raise PlanError(f"No run of {file} has been trained and scored yet.", f"boothlab study {file}")
         points = report_study(studied, progress)
     return Reported(study.place / "report.html", studied.outcomes, points)
 

@@ -51,6 +51,17 @@ def search_through(studied: Studied, progress: Progress = silent, ray: str | Non
     return going.whole()
 
 
+def search_so_far(studied: Studied) -> Studied:
+    """The trials that were written down, as far as their rungs are trained and scored; nothing is trained."""
+    search = studied.study.plan.search
+    if search is None:
+        return studied
+    going = _Searching(studied, search, silent, None, train=False)
+    for number in range(len(going.recorded)):
+        going.through(number)
+    return going.whole()
+
+
 @dataclass(frozen=True, slots=True)
 class _Rung:
     """One rung of one trial: its runs (one per training seed), resolved, and a training each."""
@@ -68,6 +79,8 @@ class _Searching:
     search: Search
     progress: Progress
     ray: str | None
+    train: bool = True
+    """Whether a rung that is not finished is trained; else its trial stays where it is."""
     history: list[Trial] = field(init=False)
     recorded: list[Trial] = field(init=False)
     rungs: list[_Rung] = field(default_factory=list)
@@ -93,6 +106,8 @@ class _Searching:
         trial = propose(self.search, self.history) if known is None else Trial(number, known)
         self._record(trial)
         while trial.state == "running":
+            if not self.train and not self._finished(trial):
+                break
             reason, score = self._rung(trial)
             if score is None:
                 trial = replace(trial, state="failed", reason=reason)
@@ -100,6 +115,15 @@ class _Searching:
                 trial = scored(self.search, self.history, trial, score)
             self._record(trial)
         self.history.append(trial)
+
+    def _finished(self, trial: Trial) -> bool:
+        """Whether the next rung of a trial is trained and scored, so that taking it costs nothing."""
+        try:
+            rung = planned_rung(self.study, self.search, trial)
+        except (PlanError, PhotoError):
+            return False
+        resolved = (replace(one, plan=trunk.plan) for one, trunk in zip(rung.resolved, rung.trunks, strict=True))
+        return all(is_finished(folder_of(self.study.root, one)) for one in resolved)
 
     def _record(self, trial: Trial) -> None:
         """Write the trials down; those that an earlier call went further with are not lost before their turn."""

@@ -17,7 +17,7 @@ from boothlab.api.study_resolving import Study
 from boothlab.api.study_sharing import Drawn, branch
 from boothlab.api.trainer import train_run
 from boothlab.errors import BoothlabError, Cancelled, NoSpace, RunBusy, disk_errors
-from boothlab.files import sweep_temporaries, write_json
+from boothlab.files import read_json, sweep_temporaries, write_json
 from boothlab.progress import Progress, silent
 from boothlab.runs.events import Event, Stepped
 from boothlab.runs.run import Run
@@ -76,6 +76,15 @@ def go_through(study: Study, progress: Progress = silent, listen: Listen = lambd
 def note(study: Study, outcomes: Sequence[Outcome]) -> None:
     """Write down what became of the trainings so far."""
     write_json(study.place / OUTCOMES, {"format": 1, "outcomes": [_tree(found) for found in outcomes]})
+
+
+def noted(study: Study) -> tuple[Outcome, ...]:
+    """What an earlier call wrote down of the study's trainings; none where nothing was."""
+    try:
+        tree = read_json(study.place / OUTCOMES)
+        return tuple(Outcome(o["folder"], tuple(o["runs"]), o["stage"], o["reason"]) for o in tree["outcomes"])
+    except (OSError, ValueError, KeyError, TypeError, BoothlabError):
+        return ()
 
 
 def _tree(found: Outcome) -> dict[str, object]:
