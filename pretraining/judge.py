@@ -25,11 +25,15 @@ BATCH = 32
 
 
 class Judge(nn.Module):
-    """A residual network over the whole picture; average and maximum pooling, one linear layer of all heads."""
+    """A residual network over the whole picture. Each attribute looks where it likes: its own map of places weighs
+    votes of the last map, on top of one linear layer over average and maximum.
+
+    Pooling alone mixes the hair's colour with the shirt's and the wall's.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.stem = nn.Conv2d(3, width, 5, 2, 2)
+        self.stem = nn.Conv2d(5, width, 5, 2, 2)
         self.blocks = nn.Sequential(
             Residual(width, 2 * width, 2),
             Residual(2 * width, 4 * width, 2),
@@ -37,16 +41,35 @@ class Judge(nn.Module):
             Residual(6 * width, 6 * width, 1),
         )
         self.out = nn.Linear(12 * width, labels.total())
+        self.votes = nn.Conv2d(6 * width, labels.total(), 1)
+        self.places = nn.Conv2d(6 * width, len(labels.VALUES), 1)
+        sizes = torch.tensor([len(values) for values in labels.VALUES.values()])
+        self.register_buffer("owner", torch.arange(len(sizes)).repeat_interleave(sizes), persistent=False)
+
+    def maps(self, pictures: Tensor) -> Tensor:
+        """(B, 3, H, W) -> (B, 6 width, H / 16, W / 16); the stem also sees where in the picture it is."""
+        batch, _, height, width = pictures.shape
+        y = torch.linspace(-1, 1, height)[:, None].expand(height, width)
+        x = torch.linspace(-1, 1, width)[None, :].expand(height, width)
+        place = torch.stack([y, x]).expand(batch, 2, height, width)
+        found: Tensor = self.blocks(torch.relu(self.stem(torch.cat([pictures, place], 1))))
+        return found
 
     def features(self, pictures: Tensor) -> Tensor:
         """(B, 3, H, W) -> (B, 12 width)."""
-        maps = self.blocks(torch.relu(self.stem(pictures)))
-        return torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], 1)
+        return pooled(self.maps(pictures))
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(B, 3, H, W) -> (B, labels.total())."""
-        logits: Tensor = self.out(self.features(pictures))
+        maps = self.maps(pictures)
+        weights = self.places(maps).flatten(2).softmax(2)[:, self.owner]
+        logits: Tensor = self.out(pooled(maps)) + (self.votes(maps).flatten(2) * weights).sum(2)
         return logits
+
+
+def pooled(maps: Tensor) -> Tensor:
+    """Average and maximum over places. Shapes: (B, C, h, w) -> (B, 2 C)."""
+    return torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], 1)
 
 
 def softened(pictures: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -69,7 +69,7 @@ SMALL = Size(
     identity_steps=450,
     heads_width=16,
     heads_steps=450,
-    judge_steps=3000,
+    judge_steps=4000,
     norm_groups=8,
 )
 TINY = Size(
