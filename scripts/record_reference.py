@@ -7,7 +7,10 @@ What it draws and what comes of it is listened to from outside: its name ``torch
 everything on and notes the random tensors; the autoencoder, the accelerator and the optimizer are wrapped. Nothing
 of the script is kept but numbers. The recordings hold, per micro-step, the pictures of the batch, posterior noise,
 noise, offset noise, timesteps and loss; per optimizer step the gradient norm and the learning rate; and at the end
-the weights.
+the weights. They go into a folder named after the instruction set, because each rounds sums in its own way. A
+processor with AVX-512 can record what one with AVX2 would:
+
+    ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 python scripts/record_reference.py …
 """
 
 from __future__ import annotations
@@ -54,6 +57,7 @@ from reference_made import (  # noqa: E402
     model_digest,
     photo_paths,
     recorded_rows,
+    rounding_here,
     weights_of,
 )
 
@@ -246,21 +250,26 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="folder of the recordings")
     wanted = parser.parse_args()
     torch.set_num_threads(1)
-    wanted.out.mkdir(parents=True, exist_ok=True)
+    capability = torch.backends.cpu.get_cpu_capability()
+    out = wanted.out / capability.lower()
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        rounding = rounding_here(Path(folder))
     index: dict[str, Any] = {
         "format": 1,
         "script": {"name": wanted.script.name, "sha256": hashlib.sha256(wanted.script.read_bytes()).hexdigest()},
         "versions": {m.__name__: m.__version__ for m in (diffusers, torch, transformers, accelerate)},
-        "cpu": torch.backends.cpu.get_cpu_capability(),
+        "cpu": capability,
+        "rounding": rounding,
         "cases": {},
     }
     for case in CASES:
         with tempfile.TemporaryDirectory() as folder:
             tensors, digest = record(case, wanted.script.resolve(), Path(folder))
-        save_file(tensors, wanted.out / f"{case.name}.safetensors")
+        save_file(tensors, out / f"{case.name}.safetensors")
         index["cases"][case.name] = {"given": asdict(case), "model": digest}
         print(f"{case.name}: {len(tensors['loss'])} micro-steps, {len(tensors['lr'])} steps")
-    (wanted.out / "index.json").write_text(json.dumps(index, indent=2) + "\n")
+    (out / "index.json").write_text(json.dumps(index, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -169,6 +169,37 @@ def model_digest(folder: Path) -> str:
     return digest.hexdigest()
 
 
+def rounding_here(folder: Path) -> str:
+    """Hex SHA-256 of what the reference model, built in ``folder``, computes on this machine from fixed numbers.
+
+    It covers latents, text states, predictions and gradients for the batch sizes of the cases. The name of an
+    instruction set does not say how sums are rounded: libraries choose their kernels by the maker of the processor,
+    by the environment and by their own version too. Only diffusers, transformers and torch are asked, so nothing
+    that boothlab does wrong can make two machines look different.
+    """
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+    from transformers import CLIPTextModel
+
+    build_reference_model(folder)
+    text, vae, unet = (
+        kind.from_pretrained(folder, subfolder=role)
+        for kind, role in ((CLIPTextModel, "text_encoder"), (AutoencoderKL, "vae"), (UNet2DConditionModel, "unet"))
+    )
+    digest = hashlib.sha256()
+    for batch in (1, 2, 4):
+        random = np.random.RandomState(batch)
+        pixels = torch.from_numpy(random.uniform(-1, 1, (batch, 3, SIZE, SIZE)).astype(np.float32))
+        latents = vae.encode(pixels).latent_dist.mean.detach()
+        states = text(torch.from_numpy(random.randint(0, 49408, (batch, 77))))[0]
+        predicted = unet(latents, torch.from_numpy(random.randint(0, 1000, batch)), states)[0]
+        predicted.square().mean().backward()
+        moved = [p.grad for module in (unet, text) for p in module.parameters() if p.grad is not None]
+        for tensor in (latents, states, predicted, *moved):
+            digest.update(tensor.detach().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
 def recorded_rows(prompt_ids: Tensor, vocabulary: int) -> Tensor:
     """Which rows of the token table are recorded: those of the prompts, and every so many-th of the others."""
     return torch.cat([prompt_ids.flatten(), torch.arange(0, vocabulary, EVERY_ROW)]).unique()

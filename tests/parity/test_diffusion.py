@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from boothlab.diffusion.objective import Noised, target
+from boothlab.diffusion.objective import Noised, snr_weight, target
 from boothlab.diffusion.schedule import (
     Prediction,
     Schedule,
@@ -93,6 +93,21 @@ def test_snr(kind: str) -> None:
     falling = snr(ours(kind, zero_terminal=True), timesteps)
     assert (falling[1:] < falling[:-1]).all()
     assert float(falling[-1]) == 0.0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+@pytest.mark.parametrize("gamma", [1.0, 5.0, 20.0])
+def test_min_snr_weights_are_exact(kind: str, prediction: Prediction, gamma: float) -> None:
+    """The expression of the script, to the last bit: whatever differs here, every later step inherits."""
+    from diffusers.training_utils import compute_snr
+
+    timesteps = torch.arange(1000)
+    ratio = compute_snr(stock(kind), timesteps)
+    divisor = ratio + 1 if prediction == "v_prediction" else ratio
+    theirs = torch.stack([ratio, gamma * torch.ones_like(timesteps)], dim=1).min(dim=1)[0] / divisor
+    weights = snr_weight(ours(kind, prediction=prediction), timesteps, gamma)
+    torch.testing.assert_close(weights, theirs, rtol=0, atol=0)
 
 
 def plain_adamw(parameters: Mapping[str, nn.Parameter], settings: Settings) -> torch.optim.AdamW:

@@ -1,13 +1,15 @@
 """With its draws replayed, boothlab's training equals diffusers' own script: losses, norms, rates, weights.
 
-The recordings in ``reference/`` were made by ``scripts/record_reference.py``; ``index.json`` names the versions.
-What the script drew (order of the pictures, posterior noise, noise, offset, timesteps) is put in place of
-boothlab's draws; everything else is the code that trains.
+The recordings in ``reference/`` were made by ``scripts/record_reference.py``, once with AVX2 and once with AVX-512,
+because each rounds sums in its own way; ``index.json`` names versions and says how sums are rounded. What the script
+drew (order of the pictures, posterior noise, noise, offset, timesteps) is put in place of boothlab's draws;
+everything else is the code that trains. docs/precision.md has the figures behind the bounds.
 """
 
 from __future__ import annotations
 
 import json
+import tempfile
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -38,6 +40,8 @@ from boothlab.training.loop import train
 from reference_made import (
     CASES,
     CLASS_NUMBERS,
+    CLASS_PROMPT,
+    INSTANCE_PROMPT,
     LEARNING_RATE,
     STEPS,
     TOKEN_TABLE,
@@ -48,9 +52,15 @@ from reference_made import (
     model_digest,
     photo_paths,
     recorded_rows,
+    rounding_here,
 )
 
 FOLDER = Path(__file__).parent / "reference"
+KINDS_OF_PROCESSOR = ("avx2", "avx512")
+
+LOSS_TOLERANCE = 1e-6
+"""Relative, of each step's loss and gradient norm. From docs/precision.md."""
+
 WEIGHT_TOLERANCE = 1e-6
 """Absolute; the weights move by up to STEPS · LEARNING_RATE = 2e-3. From docs/precision.md."""
 
@@ -58,14 +68,47 @@ WITHOUT_GRADIENT = "k_proj.bias"
 """One number added to the scores of all keys changes no attention weight: the gradient of this tensor of the text
 encoder is nothing but rounding, which Adam turns into steps of any size up to the learning rate."""
 
-INDEX = json.loads((FOLDER / "index.json").read_text())
-SAME_MACHINE = (
-    INDEX["versions"]["torch"] == torch.__version__ and INDEX["cpu"] == torch.backends.cpu.get_cpu_capability()
-)
-"""Whether sums are rounded here as where the recordings were made."""
 
-LOSS_TOLERANCE = 1e-6 if SAME_MACHINE else 4e-6
-"""Relative. From docs/precision.md: on another kind of processor twenty steps add up its own rounding."""
+@dataclass(frozen=True)
+class Bounds:
+    """Largest differences allowed: of losses and gradient norms relative, of weights absolute."""
+
+    loss: float
+    norm: float
+    weight: float
+
+
+SAME = Bounds(LOSS_TOLERANCE, LOSS_TOLERANCE, WEIGHT_TOLERANCE)
+"""Where sums are rounded as in the recording, and in the same order."""
+
+OTHERWISE = Bounds(LOSS_TOLERANCE, 3 * LOSS_TOLERANCE, 1e-5)
+"""Where something is rounded otherwise before the first step. The script itself, recorded with other instructions,
+is up to 3.0e-7, 9.6e-7 and 4.5e-6 from its own recordings."""
+
+OTHERWISE_IN = {"snr-velocity": Bounds(4e-6, 2e-5, LEARNING_RATE)}
+"""The same for cases in which the first gradient of a weight is below Adam's ε = 1e-8 and nothing but rounding: its
+first step is of any size up to the learning rate. The script from itself: 2.1e-6, 9.0e-6 and 4.3e-5."""
+
+
+@cache
+def index_of(kind: str) -> dict[str, Any]:
+    """What is told about the recordings of one kind of processor."""
+    found: dict[str, Any] = json.loads((FOLDER / kind / "index.json").read_text())
+    return found
+
+
+@cache
+def same_rounding() -> str | None:
+    """The kind of processor whose recordings were made with sums rounded as here; None for a third kind."""
+    with tempfile.TemporaryDirectory() as folder:
+        here = rounding_here(Path(folder))
+    return next((kind for kind in KINDS_OF_PROCESSOR if index_of(kind)["rounding"] == here), None)
+
+
+def bounds_otherwise(case: Case) -> Bounds:
+    """What ``case`` may differ by where something is rounded otherwise than in the recording."""
+    return OTHERWISE_IN.get(case.name, OTHERWISE)
+
 
 SUBJECT = Subject(name="ada", photos=Path("photos"), class_noun="person", identifier="rinn")
 KINDS = {"constant": "constant", "constant_with_warmup": "constant", "cosine": "cosine"}
@@ -88,8 +131,9 @@ class Recording:
 
 @cache
 def recording(name: str) -> Recording:
-    """The recording of a case."""
-    tensors = load_file(FOLDER / f"{name}.safetensors")
+    """The recording of a case, made with sums rounded as here where there is one."""
+    kind = same_rounding() or KINDS_OF_PROCESSOR[0]
+    tensors = load_file(FOLDER / kind / f"{name}.safetensors")
     ends = torch.cumsum(tensors["batch"], 0).tolist()
     rows = [range(first, last) for first, last in zip([0, *ends], ends, strict=False)]
     windows = tensors["window"].tolist()
@@ -105,12 +149,12 @@ def encoded_together(model: Model, pixels_B3HW: Tensor) -> Posterior:
     return Posterior(found.mean * scale, found.std * scale)
 
 
-def replayed(found: Recording, pool: Pool, model: Model, offset_strength: float) -> Draws:
+def replayed(found: Recording, pool: Pool, model: Model, offset_strength: float, *, alone: bool = False) -> Draws:
     """The script's draws in place of boothlab's. A slot is a row of the recording.
 
     The script encodes the pictures of a batch together; so do these draws, because convolutions round differently
     for other batch sizes, and leaves them in memory as its autoencoder does, which decides what convolutions come
-    next. (boothlab encodes each picture once, alone, in plain order; see :func:`test_cached_latents`.)
+    next. ``alone`` leaves each picture as boothlab encodes it: once, alone, in plain order.
     """
     (classes,) = pool.classes.values() or ((),)
     drawn = found.tensors
@@ -127,8 +171,9 @@ def replayed(found: Recording, pool: Pool, model: Model, offset_strength: float)
             is_class = number >= CLASS_NUMBERS
             cached = classes[number - CLASS_NUMBERS] if is_class else pool.instances[number]
             one = slice(index, index + 1)
-            posterior = Posterior(whole.mean_BCHW[one], whole.std_BCHW[one])
-            batch.append(Dealt(replace(cached, posterior=posterior), "class" if is_class else "instance", row))
+            if not alone:
+                cached = replace(cached, posterior=Posterior(whole.mean_BCHW[one], whole.std_BCHW[one]))
+            batch.append(Dealt(cached, "class" if is_class else "instance", row))
         return batch
 
     def draw(step: int, slot: Dealt) -> Draw:
@@ -193,15 +238,33 @@ def differences(job: Job, found: Recording) -> dict[str, float]:
     return {name: float((now[name] - then[name]).abs().max()) for name in then}
 
 
-def trained(case: Case, folder: Path, *, fused: bool) -> tuple[Job, list[Stepped], dict[str, Tensor]]:
-    """The case trained with the recorded draws; also its events, and the weights before."""
+def trained(
+    case: Case, folder: Path, *, fused: bool = True, alone: bool = False
+) -> tuple[Job, list[Stepped], dict[str, Tensor]]:
+    """The case trained with the recorded draws; also its events, and the weights before.
+
+    Pictures and prompts of a pass are encoded together and anew in each step, as the script does it; ``alone``: each
+    once and by itself, as boothlab does it.
+    """
     job = job_of(case, folder)
     before = {name: p.detach().clone() for group in job.attached.groups for name, p in group.parameters.items()}
-    job.draws = replayed(recording(case.name), job.pool, job.model, job.objective.offset_noise)
-    if not fused:
-        for group in job.optimizer._inner.param_groups:
-            group["fused"] = False
+    job.draws = replayed(recording(case.name), job.pool, job.model, job.objective.offset_noise, alone=alone)
+    if not alone:
+        job.attached = replace(job.attached, moves_text=True)  # what moves is not kept, but encoded in every step
+    for group in job.optimizer._inner.param_groups:
+        group["fused"] = fused
     return job, [event for event in train(job) if isinstance(event, Stepped)], before
+
+
+def require_equal(found: Recording, job: Job, stepped: list[Stepped], bounds: Bounds) -> None:
+    """Losses, norms, rates of each step and the weights at the end are the script's within ``bounds``."""
+    assert len(stepped) == len(found.steps) == STEPS
+    for step, event in enumerate(stepped):
+        assert event.loss == pytest.approx(float(found.loss(step)[-1]), rel=bounds.loss, abs=0)
+        assert event.norm == pytest.approx(float(found.tensors["norm"][step]), rel=bounds.norm, abs=0)
+        assert event.lr == pytest.approx(float(found.tensors["lr"][step]), rel=1e-12, abs=1e-20)
+    apart = {name: d for name, d in differences(job, found).items() if not name.endswith(WITHOUT_GRADIENT)}
+    assert {name: d for name, d in apart.items() if d > bounds.weight} == {}
 
 
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -209,31 +272,44 @@ each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 @each_case
 def test_replay_equals_the_script(case: Case, tmp_path: Path) -> None:
-    found = recording(case.name)
-    job, stepped, before = trained(case, tmp_path, fused=True)
-    assert len(stepped) == len(found.steps) == STEPS
-    for step, event in enumerate(stepped):
-        assert event.loss == pytest.approx(float(found.loss(step)[-1]), rel=LOSS_TOLERANCE, abs=0)
-        assert event.norm == pytest.approx(float(found.tensors["norm"][step]), rel=10 * LOSS_TOLERANCE, abs=0)
-        assert event.lr == pytest.approx(float(found.tensors["lr"][step]), rel=1e-12, abs=1e-20)
-    apart = {name: d for name, d in differences(job, found).items() if not name.endswith(WITHOUT_GRADIENT)}
-    limit = WEIGHT_TOLERANCE if SAME_MACHINE else 50 * WEIGHT_TOLERANCE
-    assert {name: d for name, d in apart.items() if d > limit} == {}
+    job, stepped, before = trained(case, tmp_path)
+    require_equal(recording(case.name), job, stepped, SAME if same_rounding() else bounds_otherwise(case))
     now = {name: p.detach() for group in job.attached.groups for name, p in group.parameters.items()}
     assert max(float((now[name] - before[name]).abs().max()) for name in now) > 300 * WEIGHT_TOLERANCE
 
 
-@pytest.mark.skipif(not SAME_MACHINE, reason="sums are rounded differently here")
 @each_case
 def test_replay_is_bit_identical_with_the_same_order_of_operations(case: Case, tmp_path: Path) -> None:
-    """With AdamW in the script's unfused form, nothing is left but the rounding of the min-SNR weight for v."""
+    """With AdamW in the script's unfused form, nothing is left: each gradient norm and each weight is the script's.
+
+    The loss that is told is added up from two means in another order; it is within its own last bit or so.
+    """
+    if same_rounding() is None:
+        pytest.skip("sums are rounded here as on no machine of the recordings")
     job, stepped, _ = trained(case, tmp_path, fused=False)
     found = recording(case.name)
-    if case.snr_gamma is not None and case.prediction == "v_prediction":
-        assert max(differences(job, found).values()) <= WEIGHT_TOLERANCE
-        return
     assert [event.norm for event in stepped] == found.tensors["norm"].tolist()
     assert {name: d for name, d in differences(job, found).items() if d > 0} == {}
+    told = [float(found.loss(step)[-1]) for step in range(STEPS)]
+    assert [event.loss for event in stepped] == pytest.approx(told, rel=2e-7, abs=0)
+
+
+@each_case
+def test_replay_with_encodings_kept_equals_the_script_up_to_rounding(case: Case, tmp_path: Path) -> None:
+    """As boothlab trains: every picture and every prompt encoded once, by itself, and looked up from then on."""
+    job, stepped, _ = trained(case, tmp_path, alone=True)
+    require_equal(recording(case.name), job, stepped, bounds_otherwise(case))
+
+
+def test_cached_texts(tmp_path: Path) -> None:
+    """A prompt encoded alone is that prompt in the script's batches up to rounding."""
+    case = next(case for case in CASES if case.batch_size > 1 and case.class_images)
+    job = job_of(case, tmp_path)
+    for count in (1, 2):
+        prompts = [INSTANCE_PROMPT] * count + [CLASS_PROMPT] * count
+        with torch.no_grad():
+            together = job.model.encode_text(prompts).states_BLD
+        torch.testing.assert_close(job.condition(prompts).states_BLD, together, rtol=0, atol=5e-7)
 
 
 def test_cached_latents(tmp_path: Path) -> None:
@@ -269,15 +345,20 @@ def test_compat_deals_windows_like_the_script(case: Case, tmp_path: Path) -> Non
         assert sorted(Counter(ours[window]).values()) == sorted(Counter(theirs[window]).values())
 
 
-def test_the_model_and_the_versions_are_those_of_the_recording(tmp_path: Path) -> None:
-    assert set(INDEX["versions"]) == {"diffusers", "torch", "transformers", "accelerate"}
-    assert set(INDEX["cases"]) == {case.name for case in CASES}
+@pytest.mark.parametrize("kind", KINDS_OF_PROCESSOR)
+def test_the_model_and_the_versions_are_those_of_the_recording(kind: str, tmp_path: Path) -> None:
+    told_of = index_of(kind)
+    assert told_of["cpu"].lower() == kind
+    assert set(told_of["versions"]) == {"diffusers", "torch", "transformers", "accelerate"}
+    assert set(told_of["cases"]) == {case.name for case in CASES}
     for prediction in ("epsilon", "v_prediction"):
         digest = model_digest(build_reference_model(tmp_path / prediction, prediction))
-        told = {INDEX["cases"][case.name]["model"] for case in CASES if case.prediction == prediction}
+        told = {told_of["cases"][case.name]["model"] for case in CASES if case.prediction == prediction}
         assert told == {digest}
-    assert all(INDEX["cases"][case.name]["given"] == asdict(case) for case in CASES)
+    assert all(told_of["cases"][case.name]["given"] == asdict(case) for case in CASES)
 
 
 def test_the_recordings_are_small() -> None:
-    assert sum(path.stat().st_size for path in FOLDER.iterdir()) <= 2_000_000
+    assert {path.name for path in FOLDER.iterdir()} == set(KINDS_OF_PROCESSOR)
+    for kind in KINDS_OF_PROCESSOR:
+        assert sum(path.stat().st_size for path in (FOLDER / kind).iterdir()) <= 1_650_000

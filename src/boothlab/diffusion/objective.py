@@ -101,14 +101,17 @@ def snr_weight(schedule: Schedule, timestep_B: Tensor, gamma: float | None) -> T
 
     In terms of the picture the weight is min(SNR, γ), whatever the network predicts; so it is
     min(SNR, γ)/SNR for ε, min(SNR, γ)/(SNR + 1) for v. Finite at zero terminal SNR, where the ε form has the
-    limit 1. Source: Hang et al. 2023 (arXiv:2303.09556), eq. 7–8.
+    limit 1. Source: Hang et al. 2023 (arXiv:2303.09556), eq. 7–8; parity: diffusers' DreamBooth script, exact.
     """
     if gamma is None:
         return torch.ones(len(timestep_B), device=timestep_B.device)
     ratio_B = snr(schedule, timestep_B)
     if schedule.prediction == "epsilon":
         return (torch.full_like(ratio_B, gamma) / ratio_B).clamp(max=1.0)  # scalar / tensor would round twice
-    return ratio_B.clamp(max=gamma) * picture_factor(schedule, timestep_B)
+    capped_B = ratio_B.clamp(max=gamma)
+    if schedule.prediction == "v_prediction":
+        return capped_B / (ratio_B + 1.0)  # times σ² is the same number, but another last bit than the reference's
+    return capped_B * picture_factor(schedule, timestep_B)
 
 
 def sample_errors(schedule: Schedule, prediction_BCHW: Tensor, sample: Noised, gamma: float | None) -> Tensor:
