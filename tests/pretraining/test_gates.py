@@ -79,7 +79,9 @@ def test_contrast_is_least_when_only_own_views_agree() -> None:
 
 def test_orthogonalised_updates_have_singular_values_near_one() -> None:
     for shape in ((12, 40), (40, 12)):
-        singular = torch.linalg.svdvals(orthogonalise(torch.randn(shape, generator=torch.Generator().manual_seed(1))))
+        singular = torch.linalg.svdvals(
+            orthogonalise(torch.randn(3, *shape, generator=torch.Generator().manual_seed(1)))
+        )
         assert float(singular.min()) > 0.5
         assert float(singular.max()) < 1.3
 
