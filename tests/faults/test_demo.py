@@ -1,4 +1,4 @@
-"""SIGKILL to the real ``boothlab demo`` on the built-in model: given again, it ends with the report it would have made."""
+"""SIGKILL to the real ``boothlab demo`` on the built-in model: given again, it ends with the same report."""
 
 from __future__ import annotations
 
