@@ -9,7 +9,9 @@ from scipy import stats
 from boothlab.api.study_carrying import CARRY_HEAD, carry_row, carry_view
 from boothlab.statistics.intervals import t_interval
 from boothlab.studies.carry import carried, setting_of, summary
+from boothlab.studies.claims import claims_tested
 from boothlab.studies.expand import label
+from boothlab.studies.plan import Carries
 from boothlab.studies.points import LIKENESS, PROMPT, Point
 from study_made import made_point
 
@@ -138,3 +140,38 @@ def test_the_table_has_a_value_for_every_column() -> None:
         row = dict(zip(CARRY_HEAD, carry_row(one), strict=True))
         assert row["likeness_difference"] == pytest.approx(row["likeness"] - row["likeness_own_best"])
         assert row["likeness_n"] == 3
+
+
+CARRIES = Carries(say="Settings carry over.", carries="likeness", margin=0.1)
+
+
+def test_a_claim_that_settings_carry_over_holds_fails_or_stays_undecided() -> None:
+    """Both choose alike: holds. Each one's choice costs the other 0.4: fails. A loss near the margin: undecided."""
+    alike = {"ada": {1e-6: 0.4, 2e-6: 0.8}, "bob": {1e-6: 0.3, 2e-6: 0.7}}
+    apart = {"ada": {1e-6: 0.4, 2e-6: 0.8}, "bob": {1e-6: 0.8, 2e-6: 0.4}}
+    near = {"ada": {1e-6: 0.7, 2e-6: 0.8}, "bob": {1e-6: 0.8, 2e-6: 0.7}}
+    found = [claims_tested(study(means), [CARRIES])[0] for means in (alike, apart, near)]
+    assert [one.state for one in found] == ["holds", "fails", "undecided"]
+    assert found[0].numbers.startswith("likeness +0, 95 % CI 0 to 0 over 2 pairs of subjects")
+    points = study(apart)
+    means = {p.run: p.cells[LIKENESS].value for p in points}
+    to_bob = [means[f"bob 2e-06 {k}"] - means[f"bob 1e-06 {k}"] for k in range(3)]
+    to_ada = [means[f"ada 1e-06 {k}"] - means[f"ada 2e-06 {k}"] for k in range(3)]
+    each = np.mean([to_bob, to_ada], 0)
+    expected = t_interval(each)
+    assert found[1].numbers.startswith(
+        f"likeness {expected.value:+.3g}, 95 % CI {expected.low:.3g} to {expected.high:.3g} over 2 pairs"
+    )
+    p = stats.ttest_1samp(each, -0.1).pvalue
+    assert f"3 seeds, Holm p = {p:.2g}" in found[1].numbers
+
+
+def test_a_claim_that_settings_carry_over_needs_seeds_and_subjects() -> None:
+    few = study({"ada": {1e-6: 0.4, 2e-6: 0.8}, "bob": {1e-6: 0.3, 2e-6: 0.7}}, seeds=2)
+    assert claims_tested(few, [CARRIES])[0].state == "undecided"
+    assert "fewer than 3 training seeds" in claims_tested(few, [CARRIES])[0].numbers
+    (alone,) = claims_tested(study({"ada": {1e-6: 0.4, 2e-6: 0.8}}), [CARRIES])
+    assert (alone.state, alone.numbers) == (
+        "undecided",
+        "the finished runs train on no two subjects with two settings in common",
+    )

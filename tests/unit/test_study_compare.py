@@ -17,7 +17,8 @@ from boothlab.reports.study_tables import as_csv, as_latex, as_markdown, as_parq
 from boothlab.statistics.comparisons import minimum_detectable
 from boothlab.statistics.intervals import Interval
 from boothlab.studies.choose import choose, familiar, front
-from boothlab.studies.compare import claims_tested, effects, paired_t, seeds_and_settings
+from boothlab.studies.claims import claims_tested
+from boothlab.studies.compare import effects, paired_t, seeds_and_settings
 from boothlab.studies.plan import Claim
 from boothlab.studies.points import LIKENESS, PROMPT, Point, fill, lines_of_subject, study_scale
 from study_made import made_point

@@ -29,7 +29,8 @@ from boothlab.reports.study_tables import NO_PARQUET, as_csv, as_latex, as_markd
 from boothlab.runs.provenance import provenance
 from boothlab.studies.carry import carried
 from boothlab.studies.choose import choose
-from boothlab.studies.compare import Effect, claims_tested, effects
+from boothlab.studies.claims import claims_tested
+from boothlab.studies.compare import Effect, effects
 from boothlab.studies.compare_sets import set_effects
 from boothlab.studies.expand import shown
 from boothlab.studies.points import COLUMNS, SETS, Column, Point

@@ -75,6 +75,23 @@ def carried(points: Sequence[Point]) -> list[Carried]:
     return found
 
 
+def losses(points: Sequence[Point], pairs: Sequence[Carried], key: str) -> NDArray[np.float64]:
+    """(carried over − own best) in one column, 0 where both are the same settings. Shape: (pairs, seeds).
+
+    Seeds are those at which every pair was measured; empty where there are none.
+    """
+    settings = _by_subject(points)
+    rows: list[dict[int, float]] = []
+    for one in pairs:
+        tried, best = (
+            {p.seed: p.cells[key].value for p in settings[one.target][name] if key in p.cells}
+            for name in (one.settings, one.best)
+        )
+        rows.append({seed: tried[seed] - best[seed] for seed in tried if seed in best})
+    seeds = sorted(set.intersection(*(set(row) for row in rows))) if rows else []
+    return np.array([[row[seed] for seed in seeds] for row in rows]) if seeds else np.empty((0, 0))
+
+
 def summary(found: Sequence[Carried]) -> str:
     """One sentence over all pairs; "" where there are none."""
     if not found:

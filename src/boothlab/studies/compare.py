@@ -16,7 +16,6 @@ from boothlab.statistics.comparisons import LEVEL, compare_paired, holm, minimum
 from boothlab.statistics.intervals import t_interval
 from boothlab.statistics.variance import SEEDS_NEEDED, Components, components
 from boothlab.studies.expand import shown
-from boothlab.studies.plan import Claim
 from boothlab.studies.points import COLUMNS, Column, Point
 
 Test = Literal["t", "sign flips", "swaps"]
@@ -100,7 +99,7 @@ def neighbours(points: Sequence[Point]) -> list[Neighbours]:
         own = [point for point in points if point.subject == subject and point.state == "done"]
         for axis in dict.fromkeys(path for point in own for path in point.values):
             for a, b in pairwise(_ordered(own, axis)):
-                found.append(Neighbours(subject, axis, a, b, tuple(_pairs(own, axis, a, b))))
+                found.append(Neighbours(subject, axis, a, b, tuple(differing(own, axis, a, b))))
     return found
 
 
@@ -109,7 +108,7 @@ def effects(points: Sequence[Point]) -> list[Effect]:
     found: list[Effect] = []
     for beside in neighbours(points):
         for column in (column for column in COLUMNS if column.decides):
-            effect = _effect(beside.subject, beside.axis, column, beside.pairs)
+            effect = effect_of(beside.subject, beside.axis, column, beside.pairs)
             if effect is not None:
                 found.append(replace(effect, a=shown(beside.a), b=shown(beside.b)))
     adjusted = holm([effect.p for effect in found]) if found else []
@@ -117,51 +116,6 @@ def effects(points: Sequence[Point]) -> list[Effect]:
         replace(effect, adjusted=p, detectable=_detectable(effect, len(found)))
         for effect, p in zip(found, adjusted, strict=True)
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class Tested:
-    """A claim and what became of it: "holds", "fails", "undecided", or "not tested" for one in words only."""
-
-    say: str
-    state: str
-    numbers: str
-
-
-def claims_tested(points: Sequence[Point], claims: Sequence[str | Claim]) -> list[Tested]:
-    """Every claim against the finished runs, everything else equal, with at least three training seeds.
-
-    It holds where the difference is more than chance in the direction claimed (paired t test over seeds, Holm over
-    all claims of the study), and fails where it is so in the other direction; else it is undecided.
-    """
-    done = [point for point in points if point.state == "done"]
-    found = [None if isinstance(claim, str) else _claimed(done, claim) for claim in claims]
-    tested = [effect for effect in found if effect is not None and effect.about == "settings"]
-    adjusted = dict(zip(map(id, tested), holm([effect.p for effect in tested]), strict=True)) if tested else {}
-    return [
-        Tested(claim, "not tested", "")
-        if isinstance(claim, str)
-        else _decided(claim.say, effect, adjusted.get(id(effect)))
-        for claim, effect in zip(claims, found, strict=True)
-    ]
-
-
-def _claimed(points: Sequence[Point], claim: Claim) -> Effect | None:
-    column = next(column for column in COLUMNS if column.key == claim.column)
-    return _effect("", claim.axis, column, _pairs(points, claim.axis, claim.than, claim.at))
-
-
-def _decided(say: str, effect: Effect | None, adjusted: float | None) -> Tested:
-    if effect is None:
-        return Tested(say, "undecided", "no two finished runs differ in this alone, or the number was not measured")
-    interval = "" if effect.low is None or effect.high is None else f", 95 % CI {effect.low:.3g} to {effect.high:.3g}"
-    numbers = f"{effect.column.title} {effect.difference:+.3g}{interval}"
-    if adjusted is None:
-        return Tested(say, "undecided", f"{numbers}, but fewer than {SEEDS_NEEDED} training seeds")
-    numbers += f", {effect.n} seeds, Holm p = {adjusted:.2g}"
-    if adjusted > LEVEL:
-        return Tested(say, "undecided", numbers)
-    return Tested(say, "holds" if effect.difference > 0 else "fails", numbers)
 
 
 def _ordered(points: Sequence[Point], axis: str) -> list[Any]:
@@ -174,7 +128,7 @@ def _ordered(points: Sequence[Point], axis: str) -> list[Any]:
     return sorted(values) if numbers else values
 
 
-def _pairs(points: Sequence[Point], axis: str, a: Any, b: Any) -> list[tuple[Point, Point]]:
+def differing(points: Sequence[Point], axis: str, a: Any, b: Any) -> list[tuple[Point, Point]]:
     """Points that differ on this axis and nowhere else, seed by seed."""
 
     def place(point: Point) -> str:
@@ -186,7 +140,7 @@ def _pairs(points: Sequence[Point], axis: str, a: Any, b: Any) -> list[tuple[Poi
     return [(point, second[place(point)]) for point in first if place(point) in second]
 
 
-def _effect(subject: str, axis: str, column: Column, pairs: Sequence[Pair]) -> Effect | None:
+def effect_of(subject: str, axis: str, column: Column, pairs: Sequence[Pair]) -> Effect | None:
     """The effect before Holm; None where the column was not measured on both sides."""
     pairs = measured(pairs, column)
     if not pairs:

@@ -46,6 +46,17 @@ class Claim(Config):
     """Which number: likeness to held-out photos, or prompt following."""
 
 
+class Carries(Config):
+    """Something expected of several subjects: the settings chosen on one are as good on the others as their own."""
+
+    say: str = Field(min_length=1)
+    """The claim in words."""
+    carries: Literal["likeness", "prompt"]
+    """Which number must not suffer: likeness to held-out photos, or prompt following."""
+    margin: float = Field(0.1, gt=0, lt=1)
+    """How much less than with a subject's own best settings still counts as carried over."""
+
+
 class Ridge(Config):
     """A walk along learning rate × steps: what two trainings of equal product have in common is much.
 
@@ -102,7 +113,7 @@ class StudyPlan(Config):
     subject's photos before any selection among them is made."""
     search: Search | None = None
     """Trials whose settings are drawn from ranges, beside what else the study runs."""
-    claims: tuple[str | Claim, ...] = ()
+    claims: tuple[str | Claim | Carries, ...] = ()
     """What is expected, said on the page before any number: in words, or as a table that the study tests."""
 
     notes: tuple[str, ...] = ()
