@@ -1,6 +1,6 @@
-"""The pictures of README and tutorial, from the demo's own run: `python scripts/make_pictures.py demo docs/pictures`.
+"""The pictures of README and tutorial, from the demo's run: `python scripts/make_pictures.py demo docs/pictures`.
 
-Rows: photos trained on, the untrained model, the untrained model told what she looks like, every snapshot. Columns are
+Rows: photos trained on, the untrained model, the untrained model told what she looks like, the snapshots. Columns are
 the same prompts and initial noises in all rows but the first.
 """
 
