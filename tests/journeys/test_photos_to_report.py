@@ -119,6 +119,35 @@ def test_a_tiny_random_model_is_not_recommended(journey: dict[str, object]) -> N
     assert "boothlab fetch inception" in missing["fid"]
 
 
+def test_what_has_no_weights_is_a_row_that_says_how_to_get_them(journey: dict[str, object]) -> None:
+    place = journey["place"]
+    said = boothlab("evaluate", journey["run"], home=place / "home", cwd=place).stdout
+    (row,) = [line for line in said.splitlines() if " fid " in line]
+    assert row.split()[:4] == ["–", "fid", "context", "/"]
+    assert "not measured: FID's Inception weights are not here" in row
+    assert "`boothlab fetch inception FILE`" in row
+    assert said.index(" lpips_cross ") < said.index(" fid ") < said.index("Intervals are 95 %")
+    assert not [line for line in said.splitlines() if line.split()[1:2] == ["kid"]], "only what matters most"
+    (named,) = [line for line in said.splitlines() if "not measured either: " in line]
+    assert " kid, " in named
+    assert "lpips_cross" not in named
+    everything = boothlab("evaluate", journey["run"], "--all", home=place / "home", cwd=place).stdout
+    (row,) = [line for line in everything.splitlines() if line.split()[1:2] == ["kid"]]
+    assert "`boothlab fetch inception FILE`" in row
+
+    page = (journey["run"] / "report.html").read_text()
+    tables = re.findall(r'<table class="scores">.*?</table>', page, re.S)
+    first, others = [
+        re.findall(r"<tr>.*?</tr>", table.partition('<tbody class="lacking">')[2], re.S) for table in tables[:2]
+    ]
+    (fid,) = [row for row in first if "fid · context / " in row]
+    assert "not measured: FID&#39;s Inception weights are not here" in fid
+    assert "`boothlab fetch inception FILE`" in fid
+    assert 'colspan="6"' in fid, "photos, copies, base, two snapshots, and n"
+    assert [row for row in others if "kid · context / " in row]
+    assert "<b>fid</b>" not in page
+
+
 def test_without_held_out_photos_every_score_is_said_to_be_to_training_photos(tiny_sd: Path, tmp_path: Path) -> None:
     photo_folder(tmp_path / "photos", 3)
     plan = PLAN.format(model=tiny_sd).replace("[evaluation]", "[evaluation]\nseeds_per_prompt = 1")
@@ -126,7 +155,10 @@ def test_without_held_out_photos_every_score_is_said_to_be_to_training_photos(ti
     run = tmp_path / boothlab("train", "ada.toml", home=tmp_path / "home", cwd=tmp_path).stdout.strip()
     said = boothlab("evaluate", run, home=tmp_path / "home", cwd=tmp_path)
     assert "All scores of ada are to training photos: none is held out." in said.stdout
-    assert "/ held_out" not in said.stdout
+    of_held_out = [line for line in said.stdout.splitlines() if "/ held_out" in line]
+    assert all(" not measured: " in line for line in of_held_out)
+    bare = {line.split()[1] for line in of_held_out if "there are no held-out photos" in line}
+    assert bare == {"identity", "face_pres"}, "of what matters most"
     page = boothlab("report", run, home=tmp_path / "home", cwd=tmp_path)
     assert page.returncode == 0
     assert "All scores of ada are to training photos" in (run / "report.html").read_text()

@@ -47,9 +47,10 @@ def test_the_page_shows_whose_photos_the_pictures_are_like(
     assert "Who was drawn?" in page
     assert "<td>0.125</td>" in page
     assert "photos of bob" in page
+    assert page.count("not measured: there are no held-out photos") == 2, "once in each table"
     tree = json.loads((run.path / "summary.json").read_text())
     assert {line["kind"] for line in tree["summaries"]} >= {"t", "Wilson", "pairs"}
-    assert "two-way bootstrap over pictures and photos" in page
+    assert "two-way bootstrap over prompts (over pictures where all are of one prompt) and photos" in page
     for older in ({**tree, "scoring": tree["scoring"] - 1}, {k: v for k, v in tree.items() if k != "crossings"}):
         (run.path / "summary.json").write_text(json.dumps(older))
         with pytest.raises(PlanError, match="scored by an older boothlab"):

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from boothlab.statistics.comparisons import compare_paired, minimum_detectable
-from boothlab.statistics.intervals import t_interval, two_way_bootstrap, wilson
+from boothlab.statistics.intervals import t_interval, two_way_interval, wilson
 from boothlab.statistics.permutations import Scored, paired_swap, two_sample_null
 
 
@@ -60,15 +60,24 @@ def test_relabeling() -> None:
     assert ours.value == pytest.approx(float(theirs.statistic))
 
 
-def test_two_way_bootstrap_has_the_variance_of_its_formula() -> None:
-    """Owen 2007: for rows and columns alone the bootstrap's variance is the sum of both sides' variances of means."""
-    random = np.random.default_rng(4)
-    rows, columns = random.normal(size=(200, 1)), random.normal(size=(1, 150))
-    found = two_way_bootstrap(rows + columns, random, draws=6000)
+@pytest.mark.parametrize("pictures", [1, 2])
+def test_two_way_interval_has_the_variance_of_the_two_way_bootstrap(pictures: int) -> None:
+    """Owen 2007: prompts, with all their pictures, and photos drawn again, 20,000 times."""
+    random, prompts, photos, draws = np.random.default_rng(4), 30, 25, 20_000
+    rows = np.repeat(random.normal(size=(prompts, 1)), pictures, axis=0)
+    rows = rows + random.normal(size=(prompts * pictures, 1))
+    matrix = rows + random.normal(size=(1, photos)) + 0.5 * random.normal(size=(prompts * pictures, photos))
+    together = matrix.reshape(prompts, pictures, photos).mean(axis=1)
+    first = random.multinomial(prompts, np.full(prompts, 1 / prompts), size=draws) / prompts
+    second = random.multinomial(photos, np.full(photos, 1 / photos), size=draws) / photos
+    drawn = ((first @ together) * second).sum(axis=1)
+    found = two_way_interval(matrix, np.repeat(np.arange(prompts), pictures).tolist())
     assert found.low is not None
     assert found.high is not None
-    expected = 2 * 1.959964 * np.sqrt(rows.var() / 200 + columns.var() / 150)
-    assert found.high - found.low == pytest.approx(expected, rel=0.05)
+    freedom = stats.t.ppf(0.975, [prompts + photos - 2, min(prompts, photos) - 1])
+    few = np.sqrt([photos / (photos - 1), prompts / (prompts - 1)])
+    least, most = 2 * freedom[0] * drawn.std() * few[1], 2 * freedom[1] * drawn.std() * few[0]
+    assert 0.98 * least < found.high - found.low < 1.02 * most
 
 
 def test_minimum_detectable_against_simulated_power() -> None:

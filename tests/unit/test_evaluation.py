@@ -212,7 +212,11 @@ def test_what_cannot_be_computed_says_so(seen: Judged) -> None:
         "spread", "Is it wide?", "higher", "red", (0, 1), counting([]), ("none",), lambda g, r: 1.0, 3, "test 2026"
     )
     scores, missing, _ = evaluate("run", seen, [many], "photographs")
-    assert [m.reason for m in missing] == ["it needs 3 pictures that show something; there are 2"]
+    reason = "it needs 3 pictures that show something; there are 2"
+    assert [(m.pictures, m.reference, m.reason) for m in missing] == [
+        ("context", "none", reason),
+        ("photos", "none", reason),
+    ]
     two = replace(many, minimum=2)
     scores, missing, _ = evaluate("run", seen, [two], "photographs")
     assert missing == []

@@ -14,8 +14,7 @@ from boothlab.errors import RunDamaged
 from boothlab.evaluation.lots import COPIES
 from boothlab.evaluation.scores import Score, read_scores, write_scores
 from boothlab.evaluation.summaries import Pairs, Summary, over_pairs, over_pictures, summarise
-from boothlab.seeds import derive
-from boothlab.statistics.intervals import two_way_bootstrap
+from boothlab.statistics.intervals import two_way_interval
 
 SCORES = [
     Score("run-1", "base", "context", "lpips", "held_out", 'a "photo", of {it}\nin two lines', "7", 1, 0.1 + 0.2),
@@ -86,7 +85,7 @@ def width(line: Summary) -> float:
     return line.high - line.low
 
 
-def test_where_photos_are_a_sample_they_are_drawn_again() -> None:
+def test_where_photos_are_a_sample_they_count() -> None:
     """One odd photo moves all pictures alike: over pictures alone the interval is ten times too narrow."""
     random = np.random.default_rng(1)
     matrix = random.normal(size=(1, 18)) + 0.1 * random.normal(size=(20, 18))
@@ -97,7 +96,7 @@ def test_where_photos_are_a_sample_they_are_drawn_again() -> None:
     assert (line.kind, fixed.kind) == ("pairs", "t")
     assert line.n == fixed.n == 19
     assert line.mean == fixed.mean == pytest.approx(np.nanmean(matrix))
-    expected = two_way_bootstrap(matrix, np.random.default_rng(derive(0, "statistics", "likeness", "train")))
+    expected = two_way_interval(matrix)
     assert (line.low, line.high) == (expected.low, expected.high)
     assert width(line) > 10 * width(fixed)
 
@@ -126,6 +125,19 @@ def test_pictures_of_one_prompt_are_no_independent_pictures() -> None:
     assert over_pictures(scores)[0].low == line.low
 
 
+def test_nor_are_they_where_they_are_compared_with_photos() -> None:
+    """Two pictures of a prompt that are equally like each photo are one observation."""
+    matrix = np.random.default_rng(5).normal(size=(10, 1)) + 0.1 * np.random.default_rng(6).normal(size=(10, 18))
+    doubled = np.repeat(matrix, 2, axis=0)
+    scores = [replace(score, prompt=f"p{k // 2}") for k, score in enumerate(cell(doubled.mean(axis=1)))]
+    (line,) = summarise(scores, pairs=[Pairs("base", "bare", "m", "train", doubled)])
+    (single,) = summarise(cell(matrix.mean(axis=1)), pairs=[Pairs("base", "bare", "m", "train", matrix)])
+    (apart,) = summarise(cell(doubled.mean(axis=1)), pairs=[Pairs("base", "bare", "m", "train", doubled)])
+    assert (line.kind, line.n) == ("pairs", 20)
+    assert (line.low, line.high) == pytest.approx((single.low, single.high))
+    assert width(line) > 1.4 * width(apart)
+
+
 def test_copied_photos_are_no_sample() -> None:
     (line,) = summarise(cell(np.arange(20.0), snapshot=COPIES))
     assert (line.mean, line.low, line.kind) == (9.5, None, "none")
@@ -133,7 +145,8 @@ def test_copied_photos_are_no_sample() -> None:
 
 def test_one_number_on_two_scales_has_one_interval() -> None:
     matrix = np.random.default_rng(2).normal(size=(20, 6))
-    one, other = over_pairs(matrix, "train"), over_pairs(2 * matrix + 1, "train")
+    scores = cell(matrix.mean(axis=1), prompts=10)
+    one, other = over_pairs(matrix, scores), over_pairs(2 * matrix + 1, scores)
     assert one.low is not None
     assert other.low is not None
     assert other.low == pytest.approx(2 * one.low + 1, rel=1e-12)

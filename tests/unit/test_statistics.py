@@ -12,10 +12,11 @@ from scipy import stats
 from boothlab.statistics.comparisons import compare_paired, holm, minimum_detectable, sentence
 from boothlab.statistics.intervals import (
     Interval,
-    cluster_bootstrap,
+    cluster_interval,
+    clusters_of,
     jackknife_se,
     t_interval,
-    two_way_bootstrap,
+    two_way_interval,
     wilson,
 )
 from boothlab.statistics.permutations import ENOUGH, Scored, coordinates, paired_swap, smallest_p, two_sample_null
@@ -69,49 +70,58 @@ def test_wilson_covers_at_twenty() -> None:
         assert 0.92 <= np.mean([covered(wilson(int(k), 20), rate) for k in hits]) <= 0.98
 
 
-@pytest.mark.parametrize("photo_effect", [0.3, 1.0])
-def test_two_way_bootstrap_covers_where_independent_pairs_do_not(photo_effect: float) -> None:
-    random = np.random.default_rng(2)
-    both, pairs = [], []
-    for _ in range(300):
-        matrix = random.normal(size=(20, 1)) + photo_effect * random.normal(size=(1, 18))
-        matrix = matrix + random.normal(size=(20, 18))
-        both.append(covered(two_way_bootstrap(matrix, random, draws=400), 0.0))
-        pairs.append(covered(t_interval(matrix), 0.0))
-    assert 0.92 <= np.mean(both) <= 0.97
-    assert np.mean(pairs) < 0.6
+def test_two_way_interval_by_hand() -> None:
+    """Two photos that differ by 2, two pictures that differ by 4: SE² = 4²/4 + 2²/4; (A + B)²/(A² + B²) freedom."""
+    found = two_way_interval([[0.0, 2.0], [4.0, 6.0]])
+    half = stats.t.ppf(0.975, 25 / 17) * np.sqrt(5)
+    assert (found.value, found.n) == (3.0, 2)
+    assert (found.low, found.high) == pytest.approx((3.0 - half, 3.0 + half))
 
 
-def test_two_way_bootstrap_is_the_same_for_the_same_seed_and_leaves_out_what_has_no_face() -> None:
+def test_two_way_interval_leaves_out_what_has_no_face_and_needs_two_of_each() -> None:
     matrix = np.arange(12.0).reshape(4, 3)
-    one, two = (two_way_bootstrap(matrix, np.random.default_rng(5)) for _ in range(2))
-    assert one == two
-    holed = np.vstack([matrix, np.full((1, 3), np.nan)])
-    assert two_way_bootstrap(holed, np.random.default_rng(5)) == one
-    assert two_way_bootstrap(matrix[:1], np.random.default_rng(5)) == Interval(1.0, None, None, 1)
+    one = two_way_interval(matrix)
+    assert two_way_interval(np.vstack([matrix, np.full((1, 3), np.nan)])) == one
+    assert two_way_interval(matrix[:1]) == Interval(1.0, None, None, 1)
+    assert two_way_interval(matrix[:, :1]) == Interval(4.5, None, None, 4)
+    assert two_way_interval(np.ones((3, 2))) == Interval(1.0, 1.0, 1.0, 3, 0.0)
     matrix[1, 1] = np.nan
     with pytest.raises(ValueError, match="not measured"):
-        two_way_bootstrap(matrix, np.random.default_rng(5))
+        two_way_interval(matrix)
+    with pytest.raises(ValueError, match="2 prompts for 3 pictures"):
+        two_way_interval(np.ones((3, 2)), ["a", "b"])
 
 
-@pytest.mark.parametrize(("prompts", "seeds"), [(10, 2), (10, 8), (25, 4)])
-def test_cluster_bootstrap_covers(prompts: int, seeds: int) -> None:
-    random = np.random.default_rng(3)
-    names = np.repeat(np.arange(prompts), seeds).tolist()
-    hits, naive = [], []
-    for _ in range(200):
-        values = (random.normal(size=(prompts, 1)) + 0.4 * random.normal(size=(prompts, seeds))).ravel()
-        hits.append(covered(cluster_bootstrap(values, names, random, draws=300), 0.0))
-        naive.append(covered(t_interval(values), 0.0))
-    assert 0.92 <= np.mean(hits) <= 0.99
-    assert np.mean(naive) < np.mean(hits) - 0.05
+def test_pictures_of_one_prompt_count_together_in_two_way_intervals() -> None:
+    matrix = np.arange(12.0).reshape(4, 3)
+    doubled = np.repeat(matrix, 2, axis=0)
+    names = ["a", "a", "b", "b", "c", "c", "d", "d"]
+    together, single = two_way_interval(doubled, names), two_way_interval(matrix)
+    assert (together.low, together.high) == pytest.approx((single.low, single.high)), "nothing is gained by copies"
+    assert together.n == 4
+    assert two_way_interval(doubled, list(range(8))) == two_way_interval(doubled)
+    assert two_way_interval(doubled, ["a"] * 8) == two_way_interval(doubled), "of one prompt each is its own unit"
+    doubled[1] = np.nan
+    assert two_way_interval(doubled, names).n == 4
 
 
-def test_cluster_bootstrap_of_unequal_clusters() -> None:
-    random = np.random.default_rng(4)
-    found = cluster_bootstrap([1.0, 1.0, 1.0, 5.0, np.nan], ["a", "a", "a", "b", "b"], random)
+def test_cluster_interval_of_single_pictures_is_students() -> None:
+    values = np.random.default_rng(4).normal(size=12)
+    found = cluster_interval(values, list("abcdefghijkl"))
+    assert found == t_interval(values)
+    assert (found.low, found.high) == pytest.approx(stats.t.interval(0.95, 11, values.mean(), stats.sem(values)))
+
+
+def test_cluster_interval_of_unequal_clusters() -> None:
+    found = cluster_interval([1.0, 1.0, 1.0, 5.0, np.nan], ["a", "a", "a", "b", "b"])
+    half = stats.t.ppf(0.975, 1) * np.sqrt(2 / 1 * (3.0**2 + 3.0**2) / 4**2)
     assert (found.value, found.n) == (2.0, 2)
-    assert cluster_bootstrap([1.0, 2.0], ["a", "a"], random) == Interval(1.5, None, None, 1)
+    assert (found.low, found.high) == pytest.approx((2.0 - half, 2.0 + half))
+    assert cluster_interval([1.0, 2.0], ["a", "a"]) == Interval(1.5, None, None, 1)
+    with pytest.raises(ValueError, match="cluster names"):
+        cluster_interval([1.0, 2.0], ["a"])
+    with pytest.raises(ValueError, match="prompts for 3"):
+        clusters_of(["a"], 3)
 
 
 def test_jackknife_of_a_mean_is_the_textbook_error() -> None:
@@ -139,6 +149,23 @@ def test_paired_by_hand() -> None:
         compare_paired([1.0], [1.0, 2.0], np.random.default_rng(0))
     with pytest.raises(ValueError, match="both sides"):
         compare_paired([np.nan], [1.0], np.random.default_rng(0))
+
+
+def test_prompts_are_the_units_of_paired_pictures() -> None:
+    """Four prompts, two pictures of each that differ alike: no more is known than from one of each."""
+    random, names = np.random.default_rng(0), ["a", "a", "b", "b", "c", "c", "d", "d"]
+    once = compare_paired(np.zeros(4), [1.0, 2.0, 3.0, 0.5], random)
+    twice = compare_paired(np.zeros(8), np.repeat([1.0, 2.0, 3.0, 0.5], 2), random, prompts=names)
+    assert (twice.n, twice.units, once.units) == (8, 4, 4)
+    assert (twice.p, twice.exact, twice.smallest_p) == (once.p, True, 1 / 8) == (1 / 8, True, once.smallest_p)
+    assert (twice.low, twice.high) == pytest.approx((once.low, once.high))
+    assert twice.detectable == pytest.approx(once.detectable)
+    holed = compare_paired(np.zeros(8), [1.0, 1.0, np.nan, 2.0, 3.0, 3.0, 0.5, 0.5], random, prompts=names)
+    assert (holed.n, holed.units, holed.dropped) == (7, 4, 1)
+    assert "7 pairs of 4 prompts could only have shown" in sentence(holed, ("a", "b"), "identity", "higher")
+    apart = compare_paired(np.zeros(8), np.repeat([1.0, 2.0, 3.0, 0.5], 2), random)
+    assert (apart.units, apart.smallest_p) == (8, 1 / 128)
+    assert compare_paired(np.zeros(20), np.ones(20), random).smallest_p == 1 / 10_000
 
 
 @pytest.mark.parametrize("n", [12, 20])

@@ -18,7 +18,7 @@ from boothlab.statistics.comparisons import minimum_detectable
 from boothlab.statistics.intervals import Interval
 from boothlab.studies.choose import choose, familiar, front
 from boothlab.studies.claims import claims_tested
-from boothlab.studies.compare import effects, paired_t, seeds_and_settings
+from boothlab.studies.compare import corrected, effects, paired_t, seeds_and_settings
 from boothlab.studies.plan import Claim
 from boothlab.studies.points import LIKENESS, PROMPT, Point, fill, lines_of_subject, study_scale
 from study_made import made_point
@@ -147,8 +147,38 @@ def test_the_study_prints_the_runs_own_interval_on_its_own_scale() -> None:
     assert line.kind == found.kinds[LIKENESS] == "pairs"
     assert found.cells[LIKENESS].low == pytest.approx((line.low - 0.2) / 0.5)
     assert found.cells[LIKENESS].high == pytest.approx((line.high - 0.2) / 0.5)
+    assert line.error is not None
+    assert found.cells[LIKENESS].error == pytest.approx(line.error / 0.5)
     assert found.cells[LIKENESS].value == pytest.approx(0.5)
     np.testing.assert_allclose(found.pictures[LIKENESS], [0.4, 0.6])
+
+
+def test_prompts_are_numbered_whatever_the_identifier_and_are_the_units_of_effects() -> None:
+    """Two learning rates, ten prompts, two pictures of each that differ alike: ten units, none of twenty."""
+    random = np.random.default_rng(7)
+    gains = np.repeat(random.normal(0.3, 0.05, 10), 2)
+    points = []
+    for k, rate in enumerate((1e-6, 2e-6)):
+        scores = [
+            Score(
+                "r", "step-000100", "context", "prompt_following", "prompt", f"{'xy'[k]} {i // 2}", str(i), 1, value
+            )
+            for i, value in enumerate((0.2 + k * gains).tolist())
+        ]
+        lines = lines_of_subject([replace(line, reference="prompt/ada") for line in summarise(scores)], "ada", True)
+        points.append(fill(made_point(str(rate), {RATE: rate}), Table(scores), lines, None))
+    assert points[0].prompts[PROMPT] == points[1].prompts[PROMPT] == tuple(i // 2 for i in range(20))
+    assert points[0].measured().pictures.prompts == points[0].prompts[PROMPT]
+    (effect,) = effects(points)
+    once = stats.t.interval(0.95, 9, gains[::2].mean(), stats.sem(gains[::2]))
+    assert (effect.n, effect.units, effect.test) == (20, 10, "sign flips")
+    assert (effect.low, effect.high) == pytest.approx(once)
+    assert effect.p == effect.smallest == effect.adjusted == 1 / 512
+    assert effect.detectable == pytest.approx(minimum_detectable(10) * gains[::2].std(ddof=1))
+    many = corrected(effect, min(1.0, 30 * effect.p), 30)
+    assert not many.shown
+    assert "not testable" in many.sentence
+    assert "could not have been below 0.059" in many.sentence
 
 
 def test_without_a_scale_there_is_no_likeness() -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from boothlab.metrics import METRICS
+from boothlab.reports.lacking import lacking
 from boothlab.reports.study import (
     AgainView,
     CarryView,
@@ -97,7 +99,9 @@ def page(rows: int, pictures: list[Path], name: str = "many") -> str:
             (subject,),
             CarryView("Two were carried.", ("chosen on",), (("ada",),), "How to read it."),
             SearchView("Two trials.", ("rank",), ("steps 10",), trials, "How it was searched."),
-            {},
+            lacking(
+                [{"metric": "fid", "pictures": "context", "reference": "originals", "reason": "Fetch it."}], METRICS
+            ),
             PublishedView(("run", "FID, published"), (("CYR_003", "153 (1)"),), "Only the order compares."),
             ("The prompts are not told.",),
             ("table.csv",),
@@ -128,6 +132,7 @@ def test_two_hundred_runs_are_a_light_page_in_seconds(pictures: list[Path]) -> N
     assert re.search(r"Two trials\..*?0 ★.*?trained to the end.*?failed: NaN.*?How it was searched", text, re.S)
     assert text.index("Two were carried.") < text.index("How to read it.") < text.index("All runs")
     assert "188 more runs are not shown" in text
+    assert re.search(r"<td>fid</td><td>[^<]*\?</td>\s*<td rowspan=\"1\">not measured: Fetch it\.</td>", text)
     assert re.search(r"More helps\.\s*<b>Holds</b>", text)
 
 

@@ -176,6 +176,26 @@ def test_a_weak_comparison_with_the_base_model_says_what_it_could_have_shown() -
     assert "20 pairs could only have shown ≥ 0." in gate.reason
 
 
+def test_pictures_of_one_prompt_show_no_more_of_a_fall_than_the_prompt_does() -> None:
+    """Ten prompts, two equal pictures of each: twenty pairs would show a fall that ten prompts do not."""
+    changes = np.repeat([-0.7, 0.3, -0.6, 0.2, -0.5, 0.1, -0.4, 0.1, -0.3, 0.0], 2)
+    prompts = tuple(str(k // 2) for k in range(20))
+    base = np.full(20, 0.7)
+    pairs = PerPicture((), tuple((base + changes).tolist()), tuple(base.tolist()))
+    fallen = {"prompt": around(0.52), "prompt_base": around(0.7)}
+    judged = alone(**fallen, pictures=pairs)
+    assert state(judged, "prompt following") == "failed"
+    judged = alone(**fallen, pictures=replace(pairs, prompts=prompts))
+    assert state(judged, "prompt following") == "not testable"
+    before = replace(GOOD, step=100, prompt=around(0.7), pictures=PerPicture((), tuple(base.tolist())))
+    worse = replace(
+        GOOD, name="later", step=900, prompt=around(0.52), prompt_base=around(0.52), loss_gap=0.5, pictures=pairs
+    )
+    for named, word in ((worse, "overfitted"), (replace(worse, pictures=replace(pairs, prompts=prompts)), "good")):
+        later = replace(named, pictures=replace(named.pictures, prompt_base=()))
+        assert judge([before, later]).judgements[1].word == word
+
+
 def test_everything_may_be_unmeasured() -> None:
     verdict = judge([Measured("step 1", 1)])
     judged = verdict.judgements[0]
@@ -368,6 +388,7 @@ def test_the_verdict_is_a_function_of_its_input() -> None:
 def test_one_standard_error_by_hand() -> None:
     assert standard_error(Interval(0.5, 0.5 - 1.959964, 0.5 + 1.959964, 20)) == pytest.approx(1.0)
     assert standard_error(Interval(0.5, None, None, 1)) == 0.0
+    assert standard_error(Interval(0.5, 0.5 - 4.3, 0.5 + 4.3, 20, 1.0)) == 1.0, "three photos: t is 4.3"
     made = [replace(GOOD, name=str(s), step=s, likeness=Interval(v, None, None, 1)) for s, v in ((1, 0.8), (2, 0.9))]
     chosen, best = least_trained(made, "likeness")
     assert chosen.name == best.name == "2"

@@ -17,8 +17,9 @@ from boothlab.metrics.metric import Role
 from boothlab.plan import RunPlan
 from boothlab.progress import Progress, silent
 from boothlab.reports import info as gather
+from boothlab.reports.lacking import lacking
 from boothlab.reports.page import render
-from boothlab.reports.rulings import ruling_view, without_numbers
+from boothlab.reports.rulings import ruling_view
 from boothlab.runs.run import Run
 
 ROLES: tuple[Role, ...] = ("context", "bare", "class", "unrelated")
@@ -53,7 +54,7 @@ def report_run(run: Run, progress: Progress = silent) -> Path:
             grids=tuple(grid for grid in grids if grid is not None),
             snapshots=tuple(snapshots),
             table=table,
-            unavailable=without_numbers(summary["unavailable"]),
+            lacking=lacking(summary["unavailable"], METRICS, gather.places(summaries)),
             rulings=tuple(
                 ruling_view(tree, drawn[tree["subject"]], sets[tree["subject"]]) for tree in summary["rulings"]
             ),

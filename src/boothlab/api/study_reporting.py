@@ -22,8 +22,9 @@ from boothlab.config.show import to_toml
 from boothlab.errors import PlanError
 from boothlab.evaluation.summaries import KINDS
 from boothlab.files import write_bytes, write_json, write_text
+from boothlab.metrics import METRICS
 from boothlab.progress import Progress, silent
-from boothlab.reports.rulings import without_numbers
+from boothlab.reports.lacking import lacking
 from boothlab.reports.study import Head, StudyInfo, render_study
 from boothlab.reports.study_tables import NO_PARQUET, as_csv, as_latex, as_markdown, as_parquet, has_parquet
 from boothlab.runs.provenance import provenance
@@ -137,7 +138,7 @@ def report_study(studied: Studied, progress: Progress = silent) -> tuple[Point, 
         subjects=subjects,
         carry=carry_view(over),
         search=search_view(study, studied.trials),
-        unavailable=without_numbers(results.unavailable),
+        lacking=lacking(results.unavailable, METRICS),
         published=published_view(study.plan, points),
         notes=study.plan.notes,
         files=(*(f"{name}.csv" for name in tables), *parquet, *TEXTS),

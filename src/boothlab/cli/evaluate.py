@@ -41,7 +41,7 @@ def evaluate(
 def _lines(found: Evaluated, everything: bool) -> list[str]:
     """What a person reads: the scores that matter most, what is missing, the verdict."""
     from boothlab.evaluation.summaries import KINDS
-    from boothlab.reports.rulings import HEADLINE, source_title, without_numbers
+    from boothlab.reports.rulings import HEADLINE, source_title
 
     lines = []
     rows = [
@@ -58,13 +58,10 @@ def _lines(found: Evaluated, everything: bool) -> list[str]:
         where = f"{summary.pictures} / {summary.reference}"
         name = source_title(summary.snapshot, [])
         lines.append(f"{name:>17}  {summary.metric:<19} {where:<22} n={summary.n:<3} {value:>7}{interval}")
+    lines += _lacking_lines(found, everything)
     shown = dict.fromkeys(summary.kind for summary in rows if summary.kind != "none")
     if shown:
         lines.append(f"Intervals are 95 %. {'; '.join(f'{kind}: {KINDS[kind]}' for kind in shown)}.")
-    for reason, names in without_numbers(
-        [{"metric": u.metric, "reason": u.reason} for u in found.unavailable]
-    ).items():
-        lines.append(f"Not available: {', '.join(names)}. {reason}")
     lines += found.remarks
     for ruling in found.rulings:
         lines.append("")
@@ -73,4 +70,23 @@ def _lines(found: Evaluated, everything: bool) -> list[str]:
             because = f" ({', '.join(failed)} failed)" if failed else ""
             lines.append(f"{source_title(judged['name'], []):>17}  {judged['word']}{because}")
         lines.append(ruling["verdict"]["reason"])
+    return lines
+
+
+def _lacking_lines(found: Evaluated, everything: bool) -> list[str]:
+    """A row for every metric without a number; else one for each that matters most, and the names of the others."""
+    from dataclasses import asdict
+
+    from boothlab.metrics import METRICS
+    from boothlab.reports.info import places
+    from boothlab.reports.lacking import lacking, parted
+    from boothlab.reports.rulings import FIRST
+
+    rows = lacking([asdict(line) for line in found.unavailable], METRICS, places(found.summaries))
+    named, others = (rows, ()) if everything else parted(rows, FIRST)
+    lines = [f"{'–':>17}  {row.metric.name:<19} {row.where:<22} {row.said}" for row in named]
+    measured = {summary.metric for summary in found.summaries}
+    names = dict.fromkeys(row.metric.name for row in others if row.metric.name not in measured)
+    if names:
+        lines.append(f"{'–':>17}  not measured either: {', '.join(names)}; --all says why.")
     return lines

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +23,13 @@ from boothlab.progress import Progress, silent
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """A number that does not exist here, and why: shown in its place, never replaced by another one."""
+    """A number that does not exist here, and why: shown in its place, never replaced by another one.
+
+    ``pictures`` is their role, "photos" where photos were judged as if they had been drawn.
+    """
 
     metric: str
+    pictures: str
     reference: str
     reason: str
 
@@ -53,7 +58,8 @@ def evaluate(
         reason = feature.missing()
         if reason is not None:
             for metric in members:
-                missing[metric.name] += [Unavailable(metric.name, ref, reason) for ref in metric.references]
+                cells = product(metric.on, metric.references)
+                missing[metric.name] += [Unavailable(metric.name, role, ref, reason) for role, ref in cells]
             done += len(seen.lots)
             continue
         looking = Embedder(feature, features)
@@ -85,11 +91,13 @@ def _score(
         rows = looking.look(lot.pixels, lot.hashes)
         compared = _reference(seen, looking, lot, reference)
         if isinstance(compared, str):
-            missing.append(Unavailable(metric.name, reference, compared))
+            missing.append(Unavailable(metric.name, lot.role, reference, compared))
             continue
         if isinstance(metric, Metric):
             if _described(compared) < metric.minimum_references and reference != "none":
-                missing.append(Unavailable(metric.name, reference, _too_few(metric.minimum_references, compared)))
+                missing.append(
+                    Unavailable(metric.name, lot.role, reference, _too_few(metric.minimum_references, compared))
+                )
                 continue
             if metric.pairs is None:
                 values = metric.values(rows, compared)
@@ -103,9 +111,11 @@ def _score(
             continue
         if _described(rows) < metric.minimum:
             reason = f"it needs {metric.minimum} pictures that show something; there are {_described(rows)}"
-            missing.append(Unavailable(metric.name, reference, reason))
+            missing.append(Unavailable(metric.name, lot.role, reference, reason))
         elif reference != "none" and _described(compared) < metric.minimum_references:
-            missing.append(Unavailable(metric.name, reference, _too_few(metric.minimum_references, compared)))
+            missing.append(
+                Unavailable(metric.name, lot.role, reference, _too_few(metric.minimum_references, compared))
+            )
         else:
             value = float(metric.value(rows, compared))
             found.append(Score(run, lot.source, lot.role, metric.name, reference, "", "", _described(rows), value))

@@ -71,7 +71,6 @@ class Measurer:
     domain: Domain
     loss_gaps: Mapping[int, float]
     features: Path | None = None
-    seed: int = 0
 
     def measured(self, name: str, step: int, near: Closeness | None) -> Measured:
         """What is known about one snapshot."""
@@ -98,6 +97,7 @@ class Measurer:
                 likeness=tuple(self.table.values(name, "context", "identity_normalised", "held_out").tolist()),
                 prompt=tuple(self.table.values(name, "context", "prompt_following", "prompt").tolist()),
                 prompt_base=tuple(self.table.values(BASE, "context", "prompt_following", "prompt").tolist()),
+                prompts=self._prompts(name),
             ),
         )
 
@@ -114,7 +114,7 @@ class Measurer:
         found = self.table.pairs.get((name, "context", IDENTITY, part))
         if found is None or int((~np.isnan(found.matrix).all(axis=1)).sum()) < FEWEST:
             return None
-        return over_pairs(scale(found.matrix), part, self.seed)
+        return over_pairs(scale(found.matrix), self.table.cells[found.cell])
 
     def _alike(self, scale: Scale, name: str) -> Interval | None:
         """Mean over pairs of different bare pictures: are these faces one person's?"""
@@ -127,7 +127,12 @@ class Measurer:
     def _mean(self, source: str, role: str, metric: str, reference: str) -> Interval | None:
         """Mean over pictures, with the very interval of the tables."""
         cell = [s for s in self.table.cells.get((source, role, metric, reference), []) if not np.isnan(s.value)]
-        return over_pictures(cell, self.seed)[0] if cell else None
+        return over_pictures(cell)[0] if cell else None
+
+    def _prompts(self, name: str) -> tuple[str, ...]:
+        """Whose prompt each context picture is, as the values per picture are in order."""
+        lot = self.seen.lot(name, "context")
+        return () if lot is None else lot.prompts
 
     def _faceless(self, name: str) -> Count | None:
         found = np.concatenate([self.table.values(name, role, "face_found", "none") for role in ("context", "bare")])

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -17,16 +16,7 @@ from numpy.typing import NDArray
 
 from boothlab.evaluation.lots import COPIES
 from boothlab.evaluation.scores import Score
-from boothlab.seeds import derive
-from boothlab.statistics.intervals import (
-    Interval,
-    Shares,
-    cluster_bootstrap,
-    t_interval,
-    two_way_interval,
-    two_way_shares,
-    wilson,
-)
+from boothlab.statistics.intervals import Interval, cluster_interval, clusters_of, two_way_interval, wilson
 
 Cell = tuple[str, str, str, str]
 """(snapshot, pictures, metric, reference)."""
@@ -35,13 +25,13 @@ Kind = Literal["t", "prompts", "pairs", "Wilson", "none"]
 
 KINDS: Mapping[Kind, str] = {
     "t": "Student's t over pictures",
-    "prompts": "bootstrap over prompts, then over the pictures of each",
-    "pairs": "two-way bootstrap over pictures and photos",
+    "prompts": "Student's t over prompts, whose pictures count together",
+    "pairs": "two-way bootstrap over prompts (over pictures where all are of one prompt) and photos",
     "Wilson": "Wilson's for a share of pictures",
     "none": "no interval",
 }
-"""What an interval is, in words. Each asks what other pictures (and photos) would have given; none asks what another
-training would have."""
+"""What an interval is, in words. Each asks what other pictures (and prompts, and photos) would have given; none asks
+what another training would have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +54,9 @@ class Pairs:
 class Summary:
     """The scores of one metric for one snapshot and role: ``mean`` over the ``n`` pictures that have a value.
 
-    ``low`` and ``high`` are the 95 % interval, ``kind`` says which one (see ``KINDS``). None for a metric of the
-    whole set, for fewer than two pictures, for pairs with a single photo, and for copied photos, which are no sample.
-    ``mean`` is None when no picture has a value.
+    ``low`` and ``high`` are the 95 % interval, ``kind`` says which one (see ``KINDS``), ``error`` the standard error
+    where it is mean ± t · error. None for a metric of the whole set, for fewer than two pictures, for pairs with a
+    single photo, and for copied photos, which are no sample. ``mean`` is None when no picture has a value.
     """
 
     snapshot: str
@@ -78,15 +68,14 @@ class Summary:
     low: float | None
     high: float | None
     kind: Kind = "none"
+    error: float | None = None
 
 
-def summarise(
-    scores: Sequence[Score], shares: Collection[str] = (), pairs: Sequence[Pairs] = (), seed: int = 0
-) -> list[Summary]:
+def summarise(scores: Sequence[Score], shares: Collection[str] = (), pairs: Sequence[Pairs] = ()) -> list[Summary]:
     """One line per (snapshot, role, metric, reference), in the order of first appearance.
 
     ``shares`` names the metrics whose values are 0 or 1: their means are shares of pictures. Where ``pairs`` holds
-    the matrix whose row means the values are, photos are drawn again as well as pictures.
+    the matrix whose row means the values are, the interval is over photos as well as prompts.
     """
     groups: dict[Cell, list[Score]] = {}
     for score in scores:
@@ -101,52 +90,39 @@ def summarise(
         found: Interval | None = None
         kind: Kind = "none"
         if len(values) and not whole and cell[0] != COPIES:
-            found, kind = _interval(cell, members, values, cell[2] in shares, matrices.get(cell), seed)
+            found, kind = _interval(members, values, cell[2] in shares, matrices.get(cell))
         if found is None or found.low is None:
             lines.append(Summary(*cell, n, mean, None, None))
         else:
-            lines.append(Summary(*cell, n, mean, found.low, found.high, kind))
+            lines.append(Summary(*cell, n, mean, found.low, found.high, kind, found.error))
     return lines
 
 
 def _interval(
-    cell: Cell,
-    members: Sequence[Score],
-    values: NDArray[np.float64],
-    share: bool,
-    matrix: NDArray[np.float64] | None,
-    seed: int,
+    members: Sequence[Score], values: NDArray[np.float64], share: bool, matrix: NDArray[np.float64] | None
 ) -> tuple[Interval, Kind]:
     if share:
         return wilson(int(values.sum()), len(values)), "Wilson"
     if matrix is not None:
-        return over_pairs(matrix, cell[3].split("/")[0], seed), "pairs"
-    return over_pictures(members, seed)
+        return over_pairs(matrix, members), "pairs"
+    return over_pictures(members)
 
 
-def over_pictures(members: Sequence[Score], seed: int = 0) -> tuple[Interval, Kind]:
+def over_pictures(members: Sequence[Score]) -> tuple[Interval, Kind]:
     """Mean over the pictures of one cell that have a value, photos taken as they are.
 
-    Where several pictures share a prompt, they are not independent: prompts are drawn again, then their pictures.
-    Raises ValueError when no picture has a value.
+    Where several pictures share a prompt, they are not independent: prompts are. Raises ValueError when no picture
+    has a value.
     """
     kept = [score for score in members if not math.isnan(score.value)]
-    values, prompts = [score.value for score in kept], [score.prompt for score in kept]
-    if len(values) > len(set(prompts)) > 1:
-        random = np.random.default_rng(derive(seed, "statistics", kept[0].metric, kept[0].snapshot))
-        return cluster_bootstrap(values, prompts, random), "prompts"
-    return t_interval(values), "t"
+    clusters = clusters_of([score.prompt for score in kept], len(kept))
+    found = cluster_interval([score.value for score in kept], clusters)
+    return found, "prompts" if found.n < len(kept) else "t"
 
 
-def over_pairs(matrix: NDArray[np.float64], reference: str, seed: int = 0) -> Interval:
-    """Mean over all (picture, photo) pairs (n, m); pictures and photos are drawn again.
+def over_pairs(matrix: NDArray[np.float64], members: Sequence[Score]) -> Interval:
+    """Mean over all (picture, photo) pairs (n, m), of the pictures that ``members`` (n) are the scores of, in order.
 
-    Equally many pictures and photos of one reference are drawn alike for every metric and snapshot, so that a number
-    on two scales has one interval.
+    A number on two scales has one interval, because nothing is drawn.
     """
-    return two_way_interval(matrix, lambda n, m: _redrawn(n, m, reference, seed))
-
-
-@lru_cache(maxsize=8)
-def _redrawn(n: int, m: int, reference: str, seed: int) -> Shares:
-    return two_way_shares(n, m, np.random.default_rng(derive(seed, "statistics", "likeness", reference)))
+    return two_way_interval(matrix, [score.prompt for score in members])

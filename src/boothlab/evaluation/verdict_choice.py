@@ -74,7 +74,12 @@ def value(axis: Axis, found: Measured) -> Interval | None:
 
 
 def standard_error(interval: Interval) -> float:
-    """From the 95 % interval, as if it were normal; 0 where there is none, so that only ties are within it."""
+    """The interval's own, else by its width as if it were normal; 0 where there is none: only ties are within it."""
+    return _normal_error(interval) if interval.error is None else interval.error
+
+
+def _normal_error(interval: Interval) -> float:
+    """That of a normal law with as wide a 95 % interval: more than the standard error where photos are few."""
     if interval.low is None or interval.high is None:
         return 0.0
     return (interval.high - interval.low) / (2 * NORMAL_95)
@@ -136,13 +141,13 @@ def _contest(axis: Axis, a: Measured, b: Measured, random: np.random.Generator) 
         np.array(found.pictures.likeness if axis == "likeness" else found.pictures.prompt) for found in (a, b)
     )
     if len(ours) == len(theirs) and np.isfinite(theirs - ours).sum() >= 2:
-        found = compare_paired(ours, theirs, random)
+        found = compare_paired(ours, theirs, random, prompts=a.pictures.prompts)
         if found.low is not None and found.high is not None:
             return _Contest(axis, found.difference, found.low, found.high, found.p)
     first, second = value(axis, a), value(axis, b)
     if first is None or second is None:
         return None
-    error = float(np.hypot(standard_error(first), standard_error(second)))
+    error = float(np.hypot(_normal_error(first), _normal_error(second)))
     if error == 0.0:
         return None
     difference = second.value - first.value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
@@ -37,12 +38,14 @@ class Count:
 class PerPicture:
     """Values per picture in the order of the evaluation plan, so that snapshots can be compared pair by pair.
 
-    NaN where there is nothing to measure (no face). Empty: not measured.
+    NaN where there is nothing to measure (no face). Empty: not measured. ``prompts`` names the prompt of each
+    picture; empty: each has one of its own.
     """
 
     likeness: tuple[float, ...] = ()
     prompt: tuple[float, ...] = ()
     prompt_base: tuple[float, ...] = ()
+    prompts: tuple[Hashable, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Hashable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from boothlab.evaluation import thresholds as limit
 from boothlab.evaluation.verdict_data import Count, Gate, Measured
-from boothlab.statistics.comparisons import minimum_detectable
-from boothlab.statistics.intervals import Interval, t_interval, wilson
+from boothlab.statistics.comparisons import detectable, paired_differences
+from boothlab.statistics.intervals import Interval, cluster_interval, wilson
 from boothlab.statistics.memorisation import Memorisation
 
 
@@ -90,23 +91,24 @@ def _prompt(found: Measured) -> Gate:
     reason = f"prompt following {shown(found.prompt)}, the base model {found.prompt_base.value:.2f}"
     reason += f"; it may lose {limit.PROMPT_DROP_MOST:.2f}"
     fell = drop > limit.PROMPT_DROP_MOST + 1e-9
-    changes = _changes(found)
-    if changes is None:
+    changes, clusters = _changes(found)
+    if len(changes) < 2:
         return Gate(name, "failed" if fell else "passed", reason)
-    change = t_interval(changes)
+    change = cluster_interval(changes, clusters)
     if fell and change.high is not None and change.high >= 0:
         return Gate(name, "not testable", f"{reason}; {len(changes)} pairs do not show a fall, {shown(change)}")
-    smallest = minimum_detectable(len(changes)) * float(np.std(changes, ddof=1))
-    if not fell and smallest > limit.PROMPT_DROP_MOST:
+    smallest = detectable(changes, clusters)
+    if not fell and smallest is not None and smallest > limit.PROMPT_DROP_MOST:
         reason += f"; {len(changes)} pairs could only have shown ≥ {smallest:.2f}"
     return Gate(name, "failed" if fell else "passed", reason)
 
 
-def _changes(found: Measured) -> list[float] | None:
-    """Prompt following less the base model's, picture by picture; None for fewer than two pairs."""
-    ours, base = found.pictures.prompt, found.pictures.prompt_base
-    differences = [a - b for a, b in zip(ours, base, strict=False) if not math.isnan(a - b)]
-    return differences if len(differences) >= 2 and len(ours) == len(base) else None
+def _changes(found: Measured) -> tuple[NDArray[np.float64], list[Hashable]]:
+    """Prompt following less the base model's, picture by picture, and whose prompt's; empty without pairs."""
+    ours, base = np.array(found.pictures.prompt), np.array(found.pictures.prompt_base)
+    if len(ours) != len(base):
+        return np.zeros(0), []
+    return paired_differences(base, ours, found.pictures.prompts)
 
 
 def _diversity(photos: float | None, base: float | None) -> Gate:

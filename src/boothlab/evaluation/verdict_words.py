@@ -9,7 +9,8 @@ import numpy as np
 from boothlab.evaluation import thresholds as limit
 from boothlab.evaluation.verdict_data import Gate, Judgement, Measured, Word
 from boothlab.evaluation.verdict_gates import gates
-from boothlab.statistics.intervals import t_interval, wilson
+from boothlab.statistics.comparisons import paired_differences
+from boothlab.statistics.intervals import cluster_interval, wilson
 
 
 def judgements(snapshots: Sequence[Measured]) -> tuple[Judgement, ...]:
@@ -138,7 +139,7 @@ def _prompt_fell(before: Measured, after: Measured) -> bool:
     was, now = np.array(before.pictures.prompt), np.array(after.pictures.prompt)
     if len(was) != len(now) or np.isfinite(now - was).sum() < 2:
         return True
-    change = t_interval(now - was)
+    change = cluster_interval(*paired_differences(was, now, after.pictures.prompts))
     return change.high is not None and change.high < 0
 
 

@@ -99,8 +99,8 @@ def missing_photo() -> str | None:
     lacking = [name for name in wanted if not (folder() / name).is_file()]
     if lacking:
         return (
-            f"CLIP ViT-L/14 is not here: copy its transformers folder (openai/clip-vit-large-patch14) to {folder()}; "
-            f"lacking: {', '.join(lacking)}."
+            "CLIP ViT-L/14 is not here: `boothlab fetch clip FOLDER` copies its transformers folder "
+            f"(openai/clip-vit-large-patch14) to {folder()}; lacking: {', '.join(lacking)}."
         )
     told = configuration(folder()).get("vision_config", {})
     # Sizes that a configuration leaves out have the values of ViT-B/32 in transformers.

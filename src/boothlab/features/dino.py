@@ -61,8 +61,8 @@ def missing() -> str | None:
     lacking = [name for name in ("config.json", "model.safetensors") if not (folder() / name).is_file()]
     if lacking:
         return (
-            "DINO ViT-S/16 is not here: copy its transformers folder (facebook/dino-vits16), saved as safetensors, "
-            f"to {folder()}; lacking: {', '.join(lacking)}."
+            "DINO ViT-S/16 is not here: `boothlab fetch dino FOLDER` copies its transformers folder "
+            f"(facebook/dino-vits16), saved as safetensors, to {folder()}; lacking: {', '.join(lacking)}."
         )
     told = configuration(folder())
     if any(told.get(name) != size for name, size in VIT_S_16.items()):

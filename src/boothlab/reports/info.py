@@ -19,6 +19,7 @@ from boothlab.photos.photoset import PhotoSet
 from boothlab.runs.events import Event, Stepped, Validated, Warned
 
 if TYPE_CHECKING:
+    from boothlab.reports.lacking import Lacking
     from boothlab.reports.rulings import RulingView
 
 
@@ -70,6 +71,11 @@ class TableRow:
         return "; ".join(KINDS[kind] for kind in kinds)
 
 
+def places(summaries: Sequence[Summary]) -> set[tuple[str, str, str]]:
+    """(metric, pictures, reference) that have a row in the table, of all subjects."""
+    return {(line.metric, line.pictures, line.reference.split("/")[0]) for line in summaries}
+
+
 @dataclass(frozen=True, slots=True)
 class RunInfo:
     """Everything on the page of one run."""
@@ -85,7 +91,7 @@ class RunInfo:
     grids: tuple[Grid, ...]
     snapshots: tuple[str, ...]
     table: tuple[TableRow, ...]
-    unavailable: Mapping[str, tuple[str, ...]]
+    lacking: tuple[Lacking, ...]
     rulings: tuple[RulingView, ...]
     crossings: tuple[Mapping[str, Any], ...]
     advice: str

@@ -15,7 +15,8 @@ from PIL import Image
 from boothlab.evaluation.summaries import KINDS, Summary
 from boothlab.reports.figures import line_plot
 from boothlab.reports.info import RunInfo
-from boothlab.reports.rulings import FAMILIAR, headline, source_title
+from boothlab.reports.lacking import parted
+from boothlab.reports.rulings import FAMILIAR, FIRST, headline, source_title
 
 WIDEST = 384
 """Pictures are embedded at no more than so many pixels a side: a page of hundreds must stay light."""
@@ -85,11 +86,14 @@ def render(info: RunInfo) -> str:
     if info.loss:
         figures.append(line_plot(info.loss, "Training loss (running mean)", "mean squared error"))
     first, others = headline(info.table)
+    lacking, others_lacking = parted(info.lacking, FIRST)
     return environment.get_template("run.html").render(
         info=info,
         figures=[Markup(svg) for svg in figures],
         headline=first,
         others=others,
+        lacking=lacking,
+        others_lacking=others_lacking,
         familiar=FAMILIAR,
         recommended=[ruling.verdict["recommended"] for ruling in info.rulings],
     )

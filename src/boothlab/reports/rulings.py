@@ -33,6 +33,9 @@ HEADLINE = (
 )
 """(metric, pictures, reference) of the rows that stand in the first table; all others are folded away."""
 
+FIRST = frozenset(HEADLINE) | {("identity", "context", "held_out")}
+"""What is missed in the first table where it could not be measured: its rows, and what likeness is made from."""
+
 FAMILIAR = ("lpips_cross", "fid", "frechet_alexnet")
 """What the source study compared models by: shown for comparison, never decisive."""
 
@@ -131,16 +134,6 @@ def _plain(label: str, measured: Sequence[Mapping[str, Any]], name: str) -> Curv
     if len(points) < 2:
         return None
     return Curve(label, tuple(step for step, _ in points), tuple(value for _, value in points))
-
-
-def without_numbers(unavailable: Sequence[Mapping[str, str]]) -> dict[str, tuple[str, ...]]:
-    """Reason → the metrics that it keeps from being computed."""
-    found: dict[str, tuple[str, ...]] = {}
-    for item in unavailable:
-        name = item["metric"]
-        if name not in found.get(item["reason"], ()):
-            found[item["reason"]] = (*found.get(item["reason"], ()), name)
-    return found
 
 
 def source_title(name: str, recommended: Sequence[str | None]) -> str:

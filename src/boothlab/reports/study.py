@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from boothlab.reports.figures import line_plot
 from boothlab.reports.info import Curve
+from boothlab.reports.lacking import Lacking
 from boothlab.reports.page import data_uri, file_uri, number
 from boothlab.reports.study_figures import Bar, HeatMap, Spot, forest, heat_map, pareto
 
@@ -168,10 +169,7 @@ class PublishedView:
 
 @dataclass(frozen=True, slots=True)
 class StudyInfo:
-    """Everything on the page of a study. ``claims`` are (in words, holds or fails or undecided, numbers).
-
-    ``unavailable`` maps a reason to the metrics that it keeps from being computed.
-    """
+    """Everything on the page of a study. ``claims`` are (in words, holds or fails or undecided, numbers)."""
 
     name: str
     runs: int
@@ -184,7 +182,7 @@ class StudyInfo:
     subjects: tuple[SubjectView, ...]
     carry: CarryView | None
     search: SearchView | None
-    unavailable: Mapping[str, tuple[str, ...]]
+    lacking: tuple[Lacking, ...]
     published: PublishedView | None
     notes: tuple[str, ...]
     files: tuple[str, ...]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, stats
 
-from boothlab.statistics.intervals import t_interval
+from boothlab.statistics.intervals import cluster_interval, cluster_spread, clusters_of
 
 LEVEL = 0.05
 """Two-sided level of tests, before Holm."""
@@ -33,26 +33,38 @@ ENUMERATED = 14
 class Paired:
     """B against A at the same prompts and seeds; differences are B − A, in the unit of the scores.
 
-    ``p`` is two-sided, by sign flips (``exact``: all of them). ``improvement`` is P(B > A) + ½·P(B = A) over pairs,
-    in [0, 1]. ``detectable`` is the smallest true difference that as many pairs with this spread show with 80 %
-    power. ``low``, ``high`` and ``detectable`` are None for fewer than two pairs. ``dropped`` pairs had no value on
+    ``n`` pairs are of ``units`` prompts, or each is a unit of its own. ``p`` is two-sided, by sign flips of units
+    (``exact``: all of them); it cannot be below ``smallest_p``. ``improvement`` is P(B > A) + ½·P(B = A) over pairs,
+    in [0, 1]. ``detectable`` is the smallest true difference that as many units with this spread show with 80 %
+    power. ``low``, ``high`` and ``detectable`` are None for fewer than two units. ``dropped`` pairs had no value on
     one side.
     """
 
     n: int
+    units: int
     dropped: int
     difference: float
     low: float | None
     high: float | None
     p: float
     exact: bool
+    smallest_p: float
     improvement: float
     detectable: float | None
 
 
-def compare_paired(a: ArrayLike, b: ArrayLike, random: np.random.Generator, comparisons: int = 1) -> Paired:
+def compare_paired(
+    a: ArrayLike,
+    b: ArrayLike,
+    random: np.random.Generator,
+    comparisons: int = 1,
+    prompts: Sequence[Hashable] = (),
+) -> Paired:
     """Scores (n,) of A and B, row by row from the same prompt and initial noise.
 
+    ``prompts`` (n,) names the prompt of each row. B may be better on one prompt and worse on another, so that both
+    pictures of a prompt differ alike; where prompts have several pictures, prompts are therefore the units of
+    interval and test (:func:`boothlab.statistics.intervals.clusters_of`).
     ``comparisons`` is how many tests the claim is one of; it makes ``detectable`` larger (.05/m), not ``p``: adjust p
     with :func:`holm`. Mean with t interval, sign-flip test of a difference that is symmetric about 0 under the null.
     Raises ValueError when lengths differ or no pair has both values. Sources: Fisher 1935 (sign flips); Agarwal et
@@ -61,22 +73,59 @@ def compare_paired(a: ArrayLike, b: ArrayLike, random: np.random.Generator, comp
     first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if first.shape != second.shape or first.ndim != 1:
         raise ValueError(f"scores of shapes {first.shape} and {second.shape} cannot be paired")
-    difference = second - first
-    difference = difference[~np.isnan(difference)]
+    difference, clusters = paired_differences(first, second, prompts)
     n = len(difference)
     if n == 0:
         raise ValueError("no pair has a score on both sides")
-    mean = t_interval(difference)
-    p, exact = _sign_flip(difference, random)
-    detectable = None
-    if n >= 2:
-        detectable = minimum_detectable(n, comparisons) * float(difference.std(ddof=1))
-    improvement = float((difference > 0).mean() + 0.5 * (difference == 0).mean())
-    return Paired(n, len(first) - n, mean.value, mean.low, mean.high, p, exact, improvement, detectable)
+    mean = cluster_interval(difference, clusters)
+    p, exact = _sign_flip(_sums(difference, clusters), random)
+    return Paired(
+        n=n,
+        units=mean.n,
+        dropped=len(first) - n,
+        difference=mean.value,
+        low=mean.low,
+        high=mean.high,
+        p=p,
+        exact=exact,
+        smallest_p=min(1.0, 2.0 ** (1 - mean.n)) if exact else 1 / (1 + PERMUTATIONS),
+        improvement=float((difference > 0).mean() + 0.5 * (difference == 0).mean()),
+        detectable=detectable(difference, clusters, comparisons),
+    )
+
+
+def paired_differences(
+    a: NDArray[np.float64], b: NDArray[np.float64], prompts: Sequence[Hashable] = ()
+) -> tuple[NDArray[np.float64], list[Hashable]]:
+    """b − a (n,) without rows that lack either, and what they are clusters of; ``prompts`` is of all rows."""
+    difference = b - a
+    kept = ~np.isnan(difference)
+    named = [name for name, there in zip(prompts, kept.tolist(), strict=True) if there] if prompts else []
+    return difference[kept], clusters_of(named, int(kept.sum()))
+
+
+def detectable(difference: NDArray[np.float64], clusters: Sequence[Hashable], comparisons: int = 1) -> float | None:
+    """The smallest true mean difference that as many clusters, which vary as these do, show with 80 % power.
+
+    None for fewer than two clusters.
+    """
+    spread = cluster_spread(difference, clusters)
+    if spread is None:
+        return None
+    count = len(set(clusters))
+    return minimum_detectable(count, comparisons) * float(np.sqrt(spread.variance * count))
+
+
+def _sums(values: NDArray[np.float64], clusters: Sequence[Hashable]) -> NDArray[np.float64]:
+    """(n,) → (c,): the sum over each cluster."""
+    sums: dict[Hashable, float] = {}
+    for value, cluster in zip(values.tolist(), clusters, strict=True):
+        sums[cluster] = sums.get(cluster, 0.0) + value
+    return np.array(list(sums.values()))
 
 
 def _sign_flip(difference: NDArray[np.float64], random: np.random.Generator) -> tuple[float, bool]:
-    """Two-sided p of the mean; the data as they came are one of the flips, so p is never 0."""
+    """Two-sided p of the sum of (c,) units; the data as they came are one of the flips, so p is never 0."""
     n = len(difference)
     observed = abs(float(difference.sum()))
     # Sums of the same numbers in another order differ in their last bits; they are ties all the same.
@@ -141,7 +190,8 @@ def sentence(
         return f"{metric}: {found.n} pair can show no difference between {a} and {b}."
     numbers = f"{found.difference:+.3g}, 95 % CI {found.low:.3g} to {found.high:.3g}, {label} = {p:.2g}"
     if p > LEVEL:
-        seen = f"{found.n} pairs could only have shown ≥ {found.detectable:.2g}"
+        of = f" of {found.units} prompts" if found.units < found.n else ""
+        seen = f"{found.n} pairs{of} could only have shown ≥ {found.detectable:.2g}"
         return f"{metric}: no difference found between {a} and {b} ({numbers}); {seen}."
     word = "higher" if found.difference > 0 else "lower"
     if better != "neither":

@@ -1,12 +1,12 @@
 """How far a number can be trusted: 95 % intervals for means, rates and all-pairs means. (numpy and scipy only.)
 
-Every function that draws takes a ``numpy.random.Generator`` of the caller, so that the same seed gives the same
-interval; ``boothlab.seeds.derive(seed, "statistics", …)`` makes one.
+Nothing here draws. A bootstrap of means would, but the variance of a mean of clusters drawn again is known: it is
+what endless draws come to, needs no seed, and takes no time (docs/statistics.md).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,27 +16,23 @@ from scipy import stats
 CONFIDENCE = 0.95
 """Nominal coverage of every interval of the house."""
 
-DRAWS = 2000
-"""Bootstrap draws: the ends of a 95 % interval then lie within about 4 % of its width of their limit."""
-
 Indices = NDArray[np.intp]
-
-Shares = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""(draws, n) and (draws, m): how large a share of each draw a picture, and a photo, makes up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
     """A number and its 95 % interval, in the unit of the data.
 
-    ``n`` is the number of independent units it rests on (pictures, prompts or trials). ``low`` and ``high`` are None
-    where no interval exists.
+    ``n`` is the number of independent units it rests on (pictures, prompts or trials; with photos as well, those on
+    the pictures' side). ``low`` and ``high`` are None where no interval exists. ``error`` is the standard error
+    where the interval is value ± t · error: with few photos t is large, and the width says little about it.
     """
 
     value: float
     low: float | None
     high: float | None
     n: int
+    error: float | None = None
 
 
 def t_interval(values: ArrayLike) -> Interval:
@@ -46,11 +42,7 @@ def t_interval(values: ArrayLike) -> Interval:
     n = 20 measured in tests/unit/test_statistics.py.
     """
     present = _present(values)
-    n, mean = len(present), float(present.mean())
-    if n < 2:
-        return Interval(mean, None, None, n)
-    half = float(stats.t.ppf(0.5 + CONFIDENCE / 2, n - 1) * present.std(ddof=1) / np.sqrt(n))
-    return Interval(mean, mean - half, mean + half, n)
+    return cluster_interval(present, range(len(present)))
 
 
 def wilson(hits: int, n: int) -> Interval:
@@ -69,74 +61,99 @@ def wilson(hits: int, n: int) -> Interval:
     return Interval(rate, low, 1.0 if hits == n else centre + half, n)
 
 
-def two_way_shares(n: int, m: int, random: np.random.Generator, draws: int = DRAWS) -> Shares:
-    """n pictures drawn from n with replacement, and m photos from m, ``draws`` times."""
-    rows = random.multinomial(n, np.full(n, 1 / n), size=draws) / n
-    return rows, random.multinomial(m, np.full(m, 1 / m), size=draws) / m
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Variance of a mean, in squared units of the data, and the degrees of freedom with which it is known."""
+
+    variance: float
+    freedom: float
+
+    @property
+    def half(self) -> float:
+        """Half the 95 % interval: t · √variance."""
+        return float(stats.t.ppf(0.5 + CONFIDENCE / 2, self.freedom) * np.sqrt(self.variance))
 
 
-def two_way_bootstrap(pairs: ArrayLike, random: np.random.Generator, draws: int = DRAWS) -> Interval:
-    """:func:`two_way_interval` with draws of its own."""
-    return two_way_interval(pairs, lambda n, m: two_way_shares(n, m, random, draws))
+def clusters_of(prompts: Sequence[Hashable], n: int) -> list[Hashable]:
+    """What n pictures (n,) are clusters of: their prompts.
 
-
-def two_way_interval(pairs: ArrayLike, shares: Callable[[int, int], Shares]) -> Interval:
-    """Mean over all (picture, photo) pairs (n, m) with a percentile interval; both sides are drawn again.
-
-    The n·m pairs are not independent: one odd photo moves a whole column. Taking them for independent covers 0.34
-    instead of 0.95 (evaluation notes, section 6); drawing rows and columns again covers 0.93–0.94. Rows and columns
-    that are all NaN are left out; ``shares(n, m)`` gives the draws for what is left. Drawing them takes thirty times
-    as long as using them, so tables of many metrics share them. Source: Owen 2007 (the pigeonhole bootstrap). Raises
-    ValueError for other NaN.
+    Where all are of one prompt, or none is named, nothing can be said about other prompts; each picture then is a
+    cluster of its own. Raises ValueError for another number of prompts than pictures.
     """
-    matrix = np.asarray(pairs, dtype=np.float64)
-    if matrix.ndim != 2:
-        raise ValueError(f"pairs of shape {matrix.shape}; it takes (pictures, photos)")
-    matrix = matrix[~np.isnan(matrix).all(axis=1)]
-    matrix = matrix[:, ~np.isnan(matrix).all(axis=0)]
-    n, m = matrix.shape
-    if n == 0 or m == 0 or np.isnan(matrix).any():
-        raise ValueError(f"{n} pictures by {m} photos, some pairs not measured: there is no mean over all pairs")
-    mean = float(matrix.mean())
-    if n < 2 or m < 2:
-        return Interval(mean, None, None, n)
-    rows, columns = shares(n, m)
-    return _percentiles(mean, ((rows @ matrix) * columns).sum(axis=1), n)
+    if len(prompts) not in (0, n):
+        raise ValueError(f"{len(prompts)} prompts for {n} pictures")
+    return list(prompts) if len(set(prompts)) > 1 else list(range(n))
 
 
-def cluster_bootstrap(
-    values: ArrayLike, clusters: Sequence[object], random: np.random.Generator, draws: int = DRAWS
-) -> Interval:
-    """Mean of values (N,) that come in clusters (pictures of one prompt); clusters are drawn again, then members.
+def cluster_spread(values: NDArray[np.float64], clusters: Sequence[Hashable]) -> Spread | None:
+    """How far the mean of values (N,) moves when whole clusters are drawn again; None for fewer than two clusters.
 
-    The interval is mean ± t · SE with the bootstrap's SE, its factor √(c/(c−1)) for c clusters, and c − 1 degrees of
-    freedom: the percentile interval covers too little with ten prompts (measured in tests/unit/test_statistics.py).
-    ``n`` is the number of clusters; one cluster has no interval. NaN is left out. Source: Davison & Hinkley 1997,
-    section 3.8.
+    c/(c − 1) · Σ over clusters of (Σ in it of x − x̄)² / N², with c − 1 degrees of freedom: the variance of the
+    cluster bootstrap, exact for clusters of one size, with its factor for few clusters. The members are kept as they
+    came, because cluster means already vary by them; drawn again as well, they would count twice. With clusters of
+    one it is SD²/n. Sources: Davison & Hinkley 1997, section 3.8; Liang & Zeger 1986.
+    """
+    place = {cluster: index for index, cluster in enumerate(dict.fromkeys(clusters))}
+    count = len(place)
+    if count < 2:
+        return None
+    away = np.bincount([place[cluster] for cluster in clusters], weights=values - values.mean())
+    return Spread(count / (count - 1) * float((away**2).sum()) / len(values) ** 2, count - 1)
+
+
+def cluster_interval(values: ArrayLike, clusters: Sequence[Hashable]) -> Interval:
+    """Mean ± t · SE of values (N,) that come in clusters: pictures of one prompt. See :func:`cluster_spread`.
+
+    NaN is left out. ``n`` is the number of clusters; one cluster has no interval. Coverage with ten prompts measured
+    in tests/unit/test_statistics_coverage.py. Raises ValueError when nothing is left.
     """
     array = np.asarray(values, dtype=np.float64)
     if len(array) != len(clusters):
         raise ValueError(f"{len(array)} values for {len(clusters)} cluster names")
-    groups: dict[object, list[float]] = {}
-    for value, cluster in zip(array.tolist(), clusters, strict=True):
-        if not np.isnan(value):
-            groups.setdefault(cluster, []).append(value)
+    kept = [cluster for cluster, value in zip(clusters, array.tolist(), strict=True) if not np.isnan(value)]
     present = _present(array)
-    mean, count = float(present.mean()), len(groups)
-    if count < 2:
-        return Interval(mean, None, None, count)
-    sizes = np.array([len(group) for group in groups.values()])
-    table = np.zeros((count, sizes.max()))
-    for row, group in enumerate(groups.values()):
-        table[row, : len(group)] = group
-    chosen = random.integers(0, count, size=(draws, count))
-    size = sizes[chosen]
-    member = (random.random((draws, count, sizes.max())) * size[..., None]).astype(np.intp)
-    counted = np.arange(sizes.max()) < size[..., None]
-    sums = np.where(counted, table[chosen[..., None], member], 0.0).sum(axis=(1, 2))
-    spread = float((sums / size.sum(axis=1)).std(ddof=1)) * np.sqrt(count / (count - 1))
-    half = float(stats.t.ppf(0.5 + CONFIDENCE / 2, count - 1) * spread)
-    return Interval(mean, mean - half, mean + half, count)
+    return _around(float(present.mean()), cluster_spread(present, kept), len(set(kept)))
+
+
+def two_way_interval(pairs: ArrayLike, clusters: Sequence[Hashable] = ()) -> Interval:
+    """Mean ± t · SE over all (picture, photo) pairs (n, m): as if prompts were drawn again, and photos.
+
+    ``clusters`` names the prompt of each picture; see :func:`clusters_of`. The n·m pairs are not independent: one odd
+    photo moves a whole column, one odd prompt all its rows. Taken for independent they cover 0.34 instead of 0.95
+    (evaluation notes, section 6). The variance is that of the two-way bootstrap, the sum of both sides'
+    (:func:`cluster_spread`); what is left in single pairs counts on each side, so twice (when both sides are drawn
+    together, three times), which errs on the safe side. Degrees of freedom by Satterthwaite,
+    (A + B)² / (A²/(c − 1) + B²/(m − 1)), because three photos say little about others. Coverage measured in
+    tests/unit/test_statistics_coverage.py. Rows and columns that are all NaN are left out. Raises ValueError for
+    other NaN. Sources: Owen 2007 (the pigeonhole bootstrap); Cameron, Gelbach & Miller 2011; Satterthwaite 1946.
+    """
+    matrix = np.asarray(pairs, dtype=np.float64)
+    if matrix.ndim != 2:
+        raise ValueError(f"pairs of shape {matrix.shape}; it takes (pictures, photos)")
+    named = clusters_of(clusters, len(matrix))
+    rows = np.flatnonzero(~np.isnan(matrix).all(axis=1))
+    matrix = matrix[rows]
+    matrix = matrix[:, ~np.isnan(matrix).all(axis=0)]
+    n, m = matrix.shape
+    if n == 0 or m == 0 or np.isnan(matrix).any():
+        raise ValueError(f"{n} pictures by {m} photos, some pairs not measured: there is no mean over all pairs")
+    kept = clusters_of([named[row] for row in rows.tolist()], n)
+    a, b = cluster_spread(matrix.mean(axis=1), kept), cluster_spread(matrix.mean(axis=0), range(m))
+    return _around(float(matrix.mean()), None if a is None or b is None else _both(a, b), len(set(kept)))
+
+
+def _both(a: Spread, b: Spread) -> Spread:
+    """Two independent sides together."""
+    variance = a.variance + b.variance
+    if variance == 0.0:
+        return Spread(0.0, a.freedom)
+    return Spread(variance, variance**2 / (a.variance**2 / a.freedom + b.variance**2 / b.freedom))
+
+
+def _around(mean: float, spread: Spread | None, n: int) -> Interval:
+    if spread is None:
+        return Interval(mean, None, None, n)
+    return Interval(mean, mean - spread.half, mean + spread.half, n, float(np.sqrt(spread.variance)))
 
 
 def jackknife_se(score: Callable[..., float], *sizes: int) -> float:
@@ -162,8 +179,3 @@ def _present(values: ArrayLike) -> NDArray[np.float64]:
     if len(array) == 0:
         raise ValueError("no value to take a mean of")
     return array
-
-
-def _percentiles(value: float, drawn: NDArray[np.float64], n: int) -> Interval:
-    low, high = np.quantile(drawn, [0.5 - CONFIDENCE / 2, 0.5 + CONFIDENCE / 2])
-    return Interval(value, float(low), float(high), n)

@@ -186,7 +186,9 @@ def _pair(
     second: NDArray[np.float64] = np.concatenate([a.pictures[key] for a, _ in pairs])
     if not np.isfinite(second - first).any():
         return None
-    seen = compare_paired(first, second, np.random.default_rng(derive(0, "statistics", "carry", key)))
+    random = np.random.default_rng(derive(0, "statistics", "carry", key))
+    prompts = [prompt for _, best_of in pairs for prompt in best_of.prompts.get(key, ())]
+    seen = compare_paired(first, second, random, prompts=prompts)
     return means, Interval(seen.difference, seen.low, seen.high, seen.n), "checkpoints"
 
 

@@ -28,10 +28,11 @@ class Effect:
 
     ``about`` is "settings" where at least three training seeds stand on both sides: then ``n`` counts seeds, and p is
     that of a paired t test of the seeds' mean differences. Else it is "checkpoints": ``n`` counts pairs of pictures,
-    and nothing is said about another training; p is by sign flips, for scores of whole sets by swaps of pairs, and
-    these have no interval. ``adjusted`` is Holm's p over all effects of the study that are tested together: likeness
-    and prompt following, which decide, are one family, all scores of sets another. ``detectable`` is the smallest
-    difference that would have been seen with 80 % power, ``smallest`` the least that ``adjusted`` could have been.
+    ``units`` their prompts where these have several, and nothing is said about another training; p is by sign flips
+    of units, for scores of whole sets by swaps of pairs, and these have no interval. ``adjusted`` is Holm's p over
+    all effects of the study that are tested together: likeness and prompt following, which decide, are one family,
+    all scores of sets another. ``detectable`` is the smallest difference that would have been seen with 80 % power,
+    ``smallest`` the least that ``adjusted`` could have been.
     """
 
     subject: str
@@ -50,6 +51,7 @@ class Effect:
     detectable: float | None
     test: Test = "t"
     smallest: float | None = None
+    units: int = 0
 
     @property
     def shown(self) -> bool:
@@ -112,10 +114,7 @@ def effects(points: Sequence[Point]) -> list[Effect]:
             if effect is not None:
                 found.append(replace(effect, a=shown(beside.a), b=shown(beside.b)))
     adjusted = holm([effect.p for effect in found]) if found else []
-    return [
-        replace(effect, adjusted=p, detectable=_detectable(effect, len(found)))
-        for effect, p in zip(found, adjusted, strict=True)
-    ]
+    return [corrected(effect, p, len(found)) for effect, p in zip(found, adjusted, strict=True)]
 
 
 def _ordered(points: Sequence[Point], axis: str) -> list[Any]:
@@ -152,10 +151,12 @@ def effect_of(subject: str, axis: str, column: Column, pairs: Sequence[Pair]) ->
     if len(first) != len(second) or not np.isfinite(second - first).any():
         return None
     random = np.random.default_rng(derive(0, "statistics", subject, axis, column.key))
-    seen = compare_paired(first, second, random)
+    prompts = [prompt for a, _ in pairs for prompt in a.prompts.get(column.key, ())]
+    seen = compare_paired(first, second, random, prompts=prompts)
     return Effect(
         subject, axis, column, "", "", "checkpoints", seen.n, len(pairs), seen.difference, seen.low, seen.high,
-        seen.p, 1.0, _spread((second - first)[np.isfinite(second - first)]), "sign flips",
+        seen.p, 1.0, None if seen.detectable is None else seen.detectable / minimum_detectable(seen.units),
+        "sign flips", seen.smallest_p, seen.units,
     )  # fmt: skip
 
 
@@ -178,7 +179,7 @@ def by_seeds(subject: str, axis: str, column: Column, pairs: Sequence[Pair]) -> 
     mean = t_interval(each)
     return Effect(
         subject, axis, column, "", "", "settings", len(each), len(pairs), mean.value, mean.low, mean.high,
-        paired_t(each), 1.0, _spread(each),
+        paired_t(each), 1.0, _spread(each), units=len(each),
     )  # fmt: skip
 
 
@@ -205,11 +206,14 @@ def _spread(differences: NDArray[np.float64]) -> float | None:
     return float(differences.std(ddof=1)) if len(differences) >= 2 else None
 
 
-def _detectable(effect: Effect, comparisons: int) -> float | None:
-    """The smallest difference seen with 80 % power; ``effect.detectable`` holds the SD of the differences so far."""
-    if effect.detectable is None:
-        return None
-    return minimum_detectable(effect.n, comparisons) * effect.detectable
+def corrected(effect: Effect, adjusted: float, comparisons: int) -> Effect:
+    """With Holm's p, the least that it could have been, and the smallest difference that would have been seen.
+
+    ``effect.detectable`` holds the SD of the units' differences so far, ``effect.smallest`` the least p before Holm.
+    """
+    seen = None if effect.detectable is None else minimum_detectable(effect.units, comparisons) * effect.detectable
+    smallest = None if effect.smallest is None else min(1.0, effect.smallest * comparisons)
+    return replace(effect, adjusted=adjusted, detectable=seen, smallest=smallest)
 
 
 def seeds_and_settings(points: Sequence[Point], subject: str) -> list[tuple[Column, Components]]:

@@ -18,9 +18,9 @@ from boothlab.metrics import METRICS
 from boothlab.metrics.metric import SetMetric
 from boothlab.metrics.related import Related
 from boothlab.seeds import derive
-from boothlab.statistics.comparisons import LEVEL, POWER, holm, minimum_detectable
+from boothlab.statistics.comparisons import LEVEL, POWER, holm
 from boothlab.statistics.permutations import Scored, paired_swap
-from boothlab.studies.compare import Effect, Neighbours, Pair, by_seeds, measured, neighbours
+from boothlab.studies.compare import Effect, Neighbours, Pair, by_seeds, corrected, measured, neighbours
 from boothlab.studies.expand import shown
 from boothlab.studies.points import COLUMNS, FRECHET, KERNELS, SETS, Column, Point
 
@@ -139,5 +139,4 @@ def _corrected(effect: Effect, adjusted: float, comparisons: int) -> Effect:
         reach = float(stats.norm.isf(LEVEL / comparisons / 2) + stats.norm.ppf(POWER))
         smallest = min(1.0, (effect.smallest or 0.0) * comparisons)
         return replace(effect, adjusted=adjusted, detectable=reach * spread, smallest=smallest)
-    detectable = None if effect.detectable is None else minimum_detectable(effect.n, comparisons) * effect.detectable
-    return replace(effect, adjusted=adjusted, detectable=detectable)
+    return corrected(effect, adjusted, comparisons)

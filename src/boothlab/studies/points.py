@@ -80,7 +80,8 @@ class Point:
 
     ``values`` are its places on everything the study varies. ``state`` is "done", "failed", "not yet" or "baseline",
     ``reason`` why. ``cells`` holds means with the 95 % intervals of the run's own table, ``kinds`` what these are,
-    ``pictures`` the values behind them, in the order of the evaluation plan, NaN where a picture has none. ``word``,
+    ``pictures`` the values behind them, in the order of the evaluation plan, NaN where a picture has none;
+    ``prompts`` says which of the plan's prompts each is of, counted from 0, whatever the identifier in it. ``word``,
     ``findings`` and ``failed_gates`` are the verdict.
     """
 
@@ -101,6 +102,7 @@ class Point:
     cells: Mapping[str, Interval] = field(default_factory=dict)
     pictures: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     kinds: Mapping[str, Kind] = field(default_factory=dict)
+    prompts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def may_be_chosen(self) -> bool:
@@ -117,6 +119,7 @@ class Point:
             pictures=PerPicture(
                 likeness=tuple(self.pictures.get(LIKENESS, np.zeros(0)).tolist()),
                 prompt=tuple(self.pictures.get(PROMPT, np.zeros(0)).tolist()),
+                prompts=self.prompts.get(PROMPT) or self.prompts.get(LIKENESS, ()),
             ),
         )
 
@@ -164,6 +167,7 @@ def fill(point: Point, table: Table, lines: Mapping[Cell, Summary], scale: Scale
     cells: dict[str, Interval] = {}
     kinds: dict[str, Kind] = {}
     pictures: dict[str, NDArray[np.float64]] = {}
+    prompts: dict[str, tuple[int, ...]] = {}
     for column in (*COLUMNS, *SETS):
         role = "photos" if point.snapshot in (PHOTOS, COPIES) else column.pictures
         cell = (point.snapshot, role, column.metric, column.reference)
@@ -175,12 +179,19 @@ def fill(point: Point, table: Table, lines: Mapping[Cell, Summary], scale: Scale
             if scale is None:
                 continue
             values = scale(values)
-            line = replace(line, mean=scale(line.mean), low=_on(scale, line.low), high=_on(scale, line.high))
-        cells[column.key] = Interval(float(line.mean or 0.0), line.low, line.high, line.n)
+            line = _scaled(line, scale)
+        cells[column.key] = Interval(float(line.mean or 0.0), line.low, line.high, line.n, line.error)
         kinds[column.key] = line.kind
         if table.cells[cell][0].prompt:
             pictures[column.key] = values
-    return replace(point, cells=cells, pictures=pictures, kinds=kinds)
+            prompts[column.key] = _numbered([score.prompt for score in table.cells[cell]])
+    return replace(point, cells=cells, pictures=pictures, kinds=kinds, prompts=prompts)
+
+
+def _numbered(prompts: Sequence[str]) -> tuple[int, ...]:
+    """Each prompt's number in the order of first appearance."""
+    numbers = {prompt: index for index, prompt in enumerate(dict.fromkeys(prompts))}
+    return tuple(numbers[prompt] for prompt in prompts)
 
 
 BASELINES = (BASE, DESCRIBED, PHOTOS, COPIES)
@@ -200,6 +211,14 @@ def baselines(point: Point, table: Table, lines: Mapping[Cell, Summary], scale: 
         if filled.cells:
             found.append(filled)
     return found
+
+
+def _scaled(line: Summary, scale: Scale) -> Summary:
+    """The line on the scale of likeness."""
+    error = None if line.error is None else line.error / (scale.ceiling - scale.floor)
+    return replace(
+        line, mean=_on(scale, line.mean), low=_on(scale, line.low), high=_on(scale, line.high), error=error
+    )
 
 
 def _on(scale: Scale, value: float | None) -> float | None:
