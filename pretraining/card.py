@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pretraining import atomic, captions, styles, vocabulary
 from pretraining.gates import Figures
+from pretraining.package import CURVE
 from pretraining.prompts import GATED
 from pretraining.sizes import Size
 
@@ -85,7 +86,7 @@ def _table(figures: Figures) -> str:
 
 def _curve(work: Path) -> str:
     """How the text figures grew with the pictures seen, one row per measurement."""
-    path = work / "curve.jsonl"
+    path = work / CURVE
     if not path.exists():
         return ""
     rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
@@ -99,7 +100,7 @@ def note_curve(work: Path, pictures: int, figures: Figures) -> None:
     """Append this measurement's text figures, if they were measured, to ``curve.jsonl``; the same row only once."""
     if not all(f"text/{name}" in figures for name in GATED):
         return
-    path = work / "curve.jsonl"
+    path = work / CURVE
     known = path.read_text("utf-8") if path.exists() else ""
     row = {"pictures": pictures} | {name: figures[f"text/{name}"].value for name in GATED}
     if json.dumps(row) not in known:

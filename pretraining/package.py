@@ -19,6 +19,8 @@ from pretraining.sizes import Size
 
 VERSION = "toon-1"
 LIMIT_BYTES = 64 * 1024 * 1024
+CURVE = "curve.jsonl"
+"""File of the work folder: one row of text figures per measured edition; it goes on on the next machine."""
 
 
 @dataclass(frozen=True)
@@ -97,9 +99,11 @@ def pictures_seen(folder: Path, stage: str) -> int:
 
 
 def note_gates(work: Path, folder: Path) -> None:
-    """Put the figures of ``gates.json`` into the packaged ``version.json``."""
+    """Put the figures of ``gates.json`` and the curve over the editions into the packaged ``version.json``."""
     facts = json.loads((folder / "version.json").read_text("utf-8"))
     facts["gates"] = json.loads((work / "gates.json").read_text("utf-8"))
+    if (work / CURVE).exists():
+        facts["curve"] = [json.loads(line) for line in (work / CURVE).read_text("utf-8").splitlines()]
     atomic.write_text(folder / "version.json", json.dumps(facts, indent=1) + "\n")
 
 
@@ -127,6 +131,8 @@ def adopt(size: Size, folder: Path, work: Path) -> None:
     factor = json.loads((folder / "sd" / "vae" / "config.json").read_text("utf-8"))["scaling_factor"]
     if not (work / "latents" / "scaling.txt").exists():
         atomic.write_text(work / "latents" / "scaling.txt", f"{factor:.6f}\n")
+    if facts.get("curve") and not (work / CURVE).exists():
+        atomic.write_text(work / CURVE, "".join(json.dumps(row) + "\n" for row in facts["curve"]))
 
 
 def _adopt_stage(folder: Path, module: str, tensors: dict[str, Tensor], step: int) -> None:
