@@ -109,7 +109,13 @@ def new_folder(path: Path) -> Iterator[Path]:
                 if path.exists():
                     old = _temporary_name(path)
                     os.replace(path, old)
-                os.replace(temporary, path)
+                try:
+                    os.replace(temporary, path)
+                except OSError:
+                    # Another process put a folder there since we looked; the last one to finish stays.
+                    if not exchange(temporary, path):
+                        raise
+                    old = temporary
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise

@@ -125,6 +125,26 @@ def test_where_names_cannot_be_exchanged_the_old_one_is_moved_aside(
     assert [p.name for p in tmp_path.iterdir()] == ["set"]
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="names are exchanged on Linux")
+def test_of_two_processes_that_write_one_folder_the_last_one_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two runs prepare the same photos at the same time: neither may fail because the other was faster."""
+    path, replace = tmp_path / "set", os.replace
+
+    def after_another(one: Path, other: Path) -> None:
+        if other == path and not path.exists():
+            path.mkdir()
+            (path / "theirs").touch()
+        replace(one, other)
+
+    monkeypatch.setattr(os, "replace", after_another)
+    with files.new_folder(path) as temporary:
+        (temporary / "mine").touch()
+    assert [p.name for p in path.iterdir()] == ["mine"]
+    assert [p.name for p in tmp_path.iterdir()] == ["set"]
+
+
 def test_json_refuses_what_is_none(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         files.write_json(tmp_path / "x.json", {"loss": float("nan")})

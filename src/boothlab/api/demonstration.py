@@ -41,8 +41,8 @@ TOON = {
     },
     "generation": {"steps": 20, "guidance": 4.0, "batch_size": 10},
 }
-"""Settings for the built-in model, chosen on a development subject (docs/decisions/031): a network of 9 million numbers
-wants a higher rate than one of 860 million, and weights averaged over the last fifty steps bear it."""
+"""Settings for the built-in model, chosen on development subjects (docs/decisions/031): a network of 9 million
+numbers wants a higher rate than one of 860 million, and weights averaged over the last fifty steps bear it."""
 
 OTHER = {
     "training": {"steps_per_photo": 100, "checkpoint_every": 50, "validation": {"every": 100}},
