@@ -26,8 +26,7 @@ TOON = {
         "kind": "dreambooth",
         "learning_rate": 1e-3,
         "text_encoder": True,
-        "text_encoder_learning_rate": 3e-4,
-        "text_encoder_steps": 80,
+        "text_encoder_steps": 60,
     },
     "objective": {"class_images": 32},
     "training": {
