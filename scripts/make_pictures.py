@@ -25,7 +25,7 @@ def row(run: Run, source: str, subject: str) -> list[Path]:
 
 def label(source: str) -> str:
     """What the row is called."""
-    return NAMES.get(source, source.replace("-", " ").replace(" 000", " "))
+    return NAMES.get(source) or f"step {int(source.removeprefix('step-'))}"
 
 
 def main() -> None:

@@ -64,7 +64,7 @@ def test_killed_ten_times_it_makes_the_same_report(tmp_path: Path) -> None:
     place = tmp_path / "killed"
     while kills < KILLS:
         # Each life gets as far as its own moment: together they go through every stage, some several times.
-        code = live(place, moments.uniform(2, whole / 3))
+        code = live(place, moments.uniform(2, whole / 5))
         kills += code == -9
         if code == 0:
             break
