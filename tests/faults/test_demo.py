@@ -44,10 +44,11 @@ def live(place: Path, seconds: float | None) -> int | None:
     """One life of the demo, ended by SIGKILL after ``seconds`` unless it ends before; its exit code."""
     place.mkdir(exist_ok=True)
     process = start("demo", home=place / "home", cwd=place, out=place / "out.txt", err=place / "err.txt", cold=True)
-    process.join(seconds)
-    if process.exitcode is None:
-        process.kill()
-        process.join()
+    end = float("inf") if seconds is None else time.monotonic() + seconds
+    while process.is_alive():  # join(seconds) would wait for the end: the child has become another program
+        if time.monotonic() >= end:
+            process.kill()
+        time.sleep(0.02)
     return process.exitcode
 
 
