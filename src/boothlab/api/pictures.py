@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cache as memo
 
+import torch
+
 from boothlab.errors import PlanError
 from boothlab.evaluation.lots import BASE as BASE
 from boothlab.evaluation.lots import DESCRIBED
@@ -93,6 +95,9 @@ def evaluation_pictures(run: Run, plan: RunPlan, progress: Progress = silent) ->
 
     Sources are "base", "described" for a subject with a description, and the snapshots.
     """
+    # As many threads as the training had: sums depend on it in the last bits, and a run that was killed draws in a
+    # process of its own.
+    torch.set_num_threads(plan.training.num_threads())
     asked = {
         (source, subject.name): wanted(plan.evaluation, subject, _kind(source))
         for source in ([BASE, DESCRIBED] if plan.evaluation.base else []) + snapshots_of(run)
