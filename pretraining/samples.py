@@ -101,8 +101,14 @@ def photo(number: int, take: int, shot: Shot) -> Image.Image:
 
 
 def window(drawing: draw.Drawing, shot: Shot) -> tuple[int, int, int, int]:
-    """The cut of the shot's shape around the head: as near to the head's middle as the picture's edges let it be."""
+    """The cut of the shot's shape around the head: as near to the head's middle as the picture's edges let it be.
+
+    Monsters and plants have no head; theirs is around the picture's middle.
+    """
     width, height = (round(shot.side * part / max(shot.shape)) for part in shot.shape)
+    if not drawing.heads:
+        left, top = (shot.side - width) // 2, (shot.side - height) // 2
+        return left, top, left + width, top + height
     x0, y0, x1, y1 = drawing.heads[0].box
     left = min(max(0, round((x0 + x1) / 2 - width / 2)), shot.side - width)
     # Hair stands above the box: the head's middle goes a little below the cut's.
@@ -144,8 +150,12 @@ def _write_part(folder: Path, number: int, first: int, shots: Sequence[Shot]) ->
             picture = original.resize((shot.side, shot.side), Image.Resampling.LANCZOS)
         else:
             picture = photo(number, take, shot)
-        path = folder / f"IMG_{take + 1:04d}.{shot.kind}"
-        data = encoded(picture, shot, take)
-        atomic.write(path, lambda target, data=data: target.write_bytes(data))
-        paths.append(path)
+        paths.append(write_photo(folder, picture, shot, take))
     return paths
+
+
+def write_photo(folder: Path, picture: Image.Image, shot: Shot, take: int) -> Path:
+    """Write one file, named as a camera does."""
+    path, data = folder / f"IMG_{take + 1:04d}.{shot.kind}", encoded(picture, shot, take)
+    atomic.write(path, lambda target: target.write_bytes(data))
+    return path

@@ -102,12 +102,7 @@ def photo(identity: Identity, take: int, shot: Shot, change: Change) -> Image.Im
     rng = stream(SEED, f"subjects/{identity.stream}/{identity.number}", take)
     made = change(samples.scene(identity, shot, rng), take)
     drawing = draw.draw(identity, made, shot.side, rng)
-    picture = Image.fromarray(drawing.pixels)
-    if identity.noun != "person":
-        width, height = (round(shot.side * part / max(shot.shape)) for part in shot.shape)
-        left, top = (shot.side - width) // 2, (shot.side - height) // 2
-        return picture.crop((left, top, left + width, top + height))
-    return picture.crop(samples.window(drawing, shot))
+    return Image.fromarray(drawing.pixels).crop(samples.window(drawing, shot))
 
 
 def write(folder: Path, kind: str, stream_name: str, numbers: range) -> list[Path]:
@@ -127,8 +122,5 @@ def write(folder: Path, kind: str, stream_name: str, numbers: range) -> list[Pat
 
 
 def _write_set(folder: Path, identity: Identity, first: int, shots: tuple[Shot, ...], change: Change) -> None:
-    for index, shot in enumerate(shots):
-        take = first + index
-        data = samples.encoded(photo(identity, take, shot, change), shot, take)
-        path = folder / f"IMG_{take + 1:04d}.{shot.kind}"
-        atomic.write(path, lambda target, data=data: target.write_bytes(data))
+    for take, shot in enumerate(shots, first):
+        samples.write_photo(folder, photo(identity, take, shot, change), shot, take)

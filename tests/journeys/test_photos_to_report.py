@@ -5,12 +5,17 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from boothlab.api import pictures
+from boothlab.runs.run import open_run
 from command_line import boothlab
 from photos_made import photo_folder
 
@@ -173,6 +178,36 @@ def test_scoring_again_looks_up_what_it_has(journey: dict[str, object]) -> None:
     assert (scores.read_bytes(), scores.stat().st_mtime_ns) == before
     assert "lpips_cross" in again.stdout
     assert "features" not in again.stderr
+
+
+def test_pictures_are_drawn_with_the_trainings_threads(
+    journey: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a process that never trained, as after a kill: sums depend on the number of threads in their last bits."""
+    run, seen, draw = open_run(journey["run"]), [], pictures.generate
+
+    def watched(*given: Any) -> Any:
+        seen.append(torch.get_num_threads())
+        return draw(*given)
+
+    plan = pictures.plan_of(run)
+    assert plan.training.num_threads() == 1
+    monkeypatch.setattr(pictures, "generate", watched)
+    before = torch.get_num_threads()
+    ways = (
+        lambda: pictures.evaluation_pictures(run, plan),
+        lambda: pictures.fresh_pictures(run, plan, plan.subjects[0], "step-000006"),
+        lambda: pictures.generate_prompts(run, ["a drawing of {it}"], 2),
+    )
+    try:
+        for way in ways:
+            torch.set_num_threads(2)
+            way()
+    finally:
+        torch.set_num_threads(before)
+    assert seen
+    assert set(seen) == {1}
+    shutil.rmtree(run.images / "fresh")
 
 
 def test_the_training_changed_the_pictures_and_the_seeds_are_shared(journey: dict[str, object]) -> None:

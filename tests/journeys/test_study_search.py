@@ -192,6 +192,12 @@ def test_a_trial_that_fails_is_told_and_the_others_go_on(
         ("trial 00, steps 2", "failed"),
         ("trial 01, steps 2", "done"),
     ]
+    # The report alone loses none of it, and writes down nothing else.
+    before = tables(reported.report.parent)
+    told = api.report_study(file, tmp_path / "studies")
+    assert [(p.run, p.state) for p in told.points] == [(p.run, p.state) for p in reported.points]
+    assert "failed: the loss is NaN" in told.report.read_text()
+    assert tables(reported.report.parent) == before
     # The same command tries it again.
     again = api.study(file, tmp_path / "studies")
     assert not again.failed

@@ -29,6 +29,14 @@ def plan_of(run: Run) -> RunPlan:
     return plan_from(run.plan(), str(run.path / "plan.json"))
 
 
+def keep_threads(plan: RunPlan) -> None:
+    """Draw, and score what was drawn, with as many threads as the training had, in whichever process.
+
+    Sums depend on it in their last bits, and a run that was killed goes on in a process that never trained.
+    """
+    torch.set_num_threads(plan.training.num_threads())
+
+
 def snapshot_model(run: Run, plan: RunPlan, snapshot: str) -> Model:
     """The base model, or the base model with a snapshot in it."""
     model = load(plan.base, plan.photos.size)
@@ -72,6 +80,7 @@ def generate_prompts(
 ) -> list[Picture]:
     """Pictures of the user's own prompts in ``images/prompts/SNAPSHOT``; {it} stands for the first subject."""
     plan = plan_of(run)
+    keep_threads(plan)
     name = choose_snapshot(run, snapshot)
     subject = plan.subjects[0]
     wanted = [
@@ -95,9 +104,7 @@ def evaluation_pictures(run: Run, plan: RunPlan, progress: Progress = silent) ->
 
     Sources are "base", "described" for a subject with a description, and the snapshots.
     """
-    # As many threads as the training had: sums depend on it in the last bits, and a run that was killed draws in a
-    # process of its own.
-    torch.set_num_threads(plan.training.num_threads())
+    keep_threads(plan)
     asked = {
         (source, subject.name): wanted(plan.evaluation, subject, _kind(source))
         for source in ([BASE, DESCRIBED] if plan.evaluation.base else []) + snapshots_of(run)
@@ -132,6 +139,7 @@ FRESH = 1_000_003
 
 def fresh_pictures(run: Run, plan: RunPlan, subject: Subject, snapshot: str, progress: Progress = silent) -> Sets:
     """Context pictures of one snapshot from other initial noises than the evaluation's."""
+    keep_threads(plan)
     update = {"seed": plan.evaluation.seed + FRESH, "bare": 0, "class_pictures": 0, "unrelated": ()}
     asked = wanted(plan.evaluation.model_copy(update=update), subject, "tuned")
     folder = run.images / "fresh" / snapshot / subject.name

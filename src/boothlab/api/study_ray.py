@@ -105,10 +105,7 @@ def _stem(trunk: Trunk) -> list[str]:
 
 def _task(study: Study, index: int, *before: Any) -> tuple[str, str, str]:
     """In a worker: train and score one trunk; folder, stage and reason as in :class:`Outcome`."""
-    import torch
-
     trunk = study.shared.trunks[index]
-    torch.set_num_threads(trunk.plan.training.num_threads())
     drawn = Drawn()
     for other in study.shared.trunks:
         resolved = study.of(other)

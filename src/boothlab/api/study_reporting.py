@@ -88,9 +88,7 @@ def report_so_far(file: Path, root: Path, overrides: Sequence[str] = (), progres
     """
     study = resolve_study(file, root, overrides, progress)
     with held(study.place):
-        names = {run.name for run in study.runs}
-        known = tuple(outcome for outcome in noted(study) if names & set(outcome.runs))
-        studied = search_so_far(Studied(study, known))
+        studied = search_so_far(Studied(study, noted(study)))
         if not any(is_finished(folder_of(study.root, studied.study.of(t))) for t in studied.study.shared.trunks):
             raise PlanError(f"No run of {file} has been trained and scored yet.", f"boothlab study {file}")
         points = report_study(studied, progress)

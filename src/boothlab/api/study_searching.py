@@ -48,17 +48,19 @@ def search_through(studied: Studied, progress: Progress = silent, ray: str | Non
     for number in range(search.trials):
         going.through(number)
         progress("trials", number + 1, search.trials)
-    return going.whole()
+    whole = going.whole()
+    note(whole.study, whole.outcomes)
+    return whole
 
 
 def search_so_far(studied: Studied) -> Studied:
-    """The trials that were written down, as far as their rungs are trained and scored; nothing is trained."""
+    """The trials that were written down, as far as their rungs are still there; nothing is trained or written."""
     search = studied.study.plan.search
     if search is None:
         return studied
-    going = _Searching(studied, search, silent, None, train=False)
-    for number in range(len(going.recorded)):
-        going.through(number)
+    going = _Searching(studied, search, silent, None)
+    for trial in going.recorded:
+        going.revisit(trial)
     return going.whole()
 
 
@@ -79,8 +81,6 @@ class _Searching:
     search: Search
     progress: Progress
     ray: str | None
-    train: bool = True
-    """Whether a rung that is not finished is trained; else its trial stays where it is."""
     history: list[Trial] = field(init=False)
     recorded: list[Trial] = field(init=False)
     rungs: list[_Rung] = field(default_factory=list)
@@ -106,8 +106,6 @@ class _Searching:
         trial = propose(self.search, self.history) if known is None else Trial(number, known)
         self._record(trial)
         while trial.state == "running":
-            if not self.train and not self._finished(trial):
-                break
             reason, score = self._rung(trial)
             if score is None:
                 trial = replace(trial, state="failed", reason=reason)
@@ -116,14 +114,25 @@ class _Searching:
             self._record(trial)
         self.history.append(trial)
 
-    def _finished(self, trial: Trial) -> bool:
-        """Whether the next rung of a trial is trained and scored, so that taking it costs nothing."""
-        try:
-            rung = planned_rung(self.study, self.search, trial)
-        except (PlanError, PhotoError):
-            return False
-        resolved = (replace(one, plan=trunk.plan) for one, trunk in zip(rung.resolved, rung.trunks, strict=True))
-        return all(is_finished(folder_of(self.study.root, one)) for one in resolved)
+    def revisit(self, trial: Trial) -> None:
+        """Take over a trial as it was written down: rungs that were scored, and the one that failed."""
+        for count in range(len(trial.scores) + (trial.state == "failed")):
+            before = replace(trial, scores=trial.scores[:count])
+            try:
+                rung = planned_rung(self.study, self.search, before)
+            except (PlanError, PhotoError):
+                break  # why is in the outcomes
+            part = self._part(rung)
+            there = all(is_finished(folder_of(self.study.root, part.of(trunk))) for trunk in rung.trunks)
+            if count < len(trial.scores) and not there:
+                trial = replace(before, state="running")
+                break
+            self.rungs.append(rung)
+        self.history.append(trial)
+
+    def _part(self, rung: _Rung) -> Study:
+        """The study with the runs of one rung alone."""
+        return replace(self.study, runs=rung.runs, resolved=rung.resolved, shared=Shared(rung.trunks, 0, 0))
 
     def _record(self, trial: Trial) -> None:
         """Write the trials down; those that an earlier call went further with are not lost before their turn."""
@@ -148,7 +157,7 @@ class _Searching:
         return missing, score
 
     def _trained(self, rung: _Rung) -> list[Outcome]:
-        part = replace(self.study, runs=rung.runs, resolved=rung.resolved, shared=Shared(rung.trunks, 0, 0))
+        part = self._part(rung)
         found: dict[int, Outcome] = {}
         for index, trunk in enumerate(rung.trunks):
             run = folder_of(self.study.root, part.of(trunk))
@@ -198,9 +207,7 @@ class _Searching:
             study.shared.asked + sum(trunk.steps for trunk in trunks),
         )
         found = replace(study, runs=tuple(runs), resolved=tuple(resolved), shared=shared)
-        outcomes = (*self.studied.outcomes, *self.outcomes)
-        note(found, outcomes)
-        return Studied(found, outcomes, tuple(self.history))
+        return Studied(found, (*self.studied.outcomes, *self.outcomes), tuple(self.history))
 
 
 _WANTED = {"both": "likeness or prompt following", "likeness": "likeness", "prompt": "prompt following"}
@@ -253,7 +260,12 @@ def recorded_trials(study: Study) -> list[Trial]:
         tree = read_json(study.place / TRIALS)
         if tree["key"] != search_key(study):
             return []
-        return [Trial(int(one["number"]), _params(study, one["params"])) for one in tree["trials"]]
+        return [
+            Trial(
+                int(one["number"]), _params(study, one["params"]), tuple(one["scores"]), one["state"], one["reason"]
+            )
+            for one in tree["trials"]
+        ]
     except (BoothlabError, KeyError, TypeError, ValueError):
         return []
 
