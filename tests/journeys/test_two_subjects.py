@@ -1,8 +1,9 @@
-"""Two subjects in one run: scored apart, and the page says who was drawn."""
+"""Several subjects: two in one run are scored apart; three in a study tell what to expect of the next."""
 
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 from pathlib import Path
 
@@ -57,18 +58,35 @@ def test_the_page_shows_whose_photos_the_pictures_are_like(
             api.report(run.path)
 
 
-def test_a_study_of_two_subjects_tells_what_carries_over(tiny_sd: Path, tmp_path: Path) -> None:
-    photo_folder(tmp_path / "photos", 4, size=(72, 64))
-    photo_folder(tmp_path / "others", 4, size=(64, 72))
-    nodes = [[{"name": "ada", "photos": "photos"}], [{"name": "bob", "photos": "others"}]]
+def test_a_study_of_three_subjects_tells_what_carries_over_and_what_to_expect(tiny_sd: Path, tmp_path: Path) -> None:
+    names = ("ada", "bob", "cyd")
+    for index, name in enumerate(names):
+        photo_folder(tmp_path / name, 4, size=(72 - 4 * index, 64))
+    nodes = [[{"name": name, "photos": name}] for name in names]
     axes = {"subjects": nodes, "strategy.learning_rate": [1e-3, 1e-2], "training.steps": [2]}
     file = write_study(tmp_path, tiny_sd, plan=base_plan(tiny_sd, "photos"), axes=axes)
     found = api.study(file, tmp_path / "studies")
     assert not found.failed
-    with (tmp_path / "studies" / "rates" / "carried.csv").open(newline="") as table:
+    place = tmp_path / "studies" / "rates"
+    with (place / "carried.csv").open(newline="") as table:
         rows = list(csv.DictReader(table))
-    assert [(row["chosen_on"], row["applied_to"]) for row in rows] == [("ada", "bob"), ("bob", "ada")]
-    assert {row["settings"] for row in rows} <= {"learning rate 0.001, steps 2", "learning rate 0.01, steps 2"}
+    assert [(row["chosen_on"], row["applied_to"]) for row in rows] == list(itertools.permutations(names, 2))
+    settings = ["learning rate 0.001, steps 2", "learning rate 0.01, steps 2"]
+    assert {row["settings"] for row in rows} <= set(settings)
     page = found.report.read_text()
-    assert "Settings were carried from one subject to another 2 times" in page
+    assert "Settings were carried from one subject to another 6 times" in page
     assert "carried.csv" in page
+
+    with (place / "subjects.csv").open(newline="") as table:
+        means = [row for row in csv.DictReader(table) if row["baseline"] == "false"]
+    assert [(row["setting"], row["subjects"], row["trainings"]) for row in means] == [(s, "3", "3") for s in settings]
+    each = [point.cells["prompt"].value for point in found.points if point.values["strategy.learning_rate"] == 1e-2]
+    assert float(means[1]["prompt"]) == pytest.approx(sum(each) / 3, rel=1e-12)
+    assert float(means[1]["prompt_lowest_subject"]) == min(each)
+    with (place / "subject_differences.csv").open(newline="") as table:
+        (apart,) = [row for row in csv.DictReader(table) if row["column"] == "prompt"]
+    gained = float(means[1]["prompt"]) - float(means[0]["prompt"])
+    assert float(apart["difference"]) == pytest.approx(gained, rel=1e-9, abs=1e-12)
+    assert "<h2>Over all subjects</h2>" in page
+    assert apart["sentence"].replace("−", "-")[:20] in page
+    assert (place / "subjects.md").read_text().startswith("| setting | subjects, trainings | ")

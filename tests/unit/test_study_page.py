@@ -12,6 +12,7 @@ import pytest
 from boothlab.metrics import METRICS
 from boothlab.reports.lacking import lacking
 from boothlab.reports.study import (
+    AcrossView,
     AgainView,
     CarryView,
     CellView,
@@ -97,6 +98,9 @@ def page(rows: int, pictures: list[Path], name: str = "many") -> str:
             (),
             heads,
             (subject,),
+            AcrossView(
+                ("setting", "likeness"), (("rate 1", "0.4 [0.2, 0.6]; 0.1"),), (("It is better.", True),), "n."
+            ),
             CarryView("Two were carried.", ("chosen on",), (("ada",),), "How to read it."),
             SearchView("Two trials.", ("rank",), ("steps 10",), trials, "How it was searched."),
             lacking(
@@ -125,7 +129,14 @@ def test_two_hundred_runs_are_a_light_page_in_seconds(pictures: list[Path]) -> N
     assert len(re.findall(r'<td class="run" data-value', text)) == 200
     assert text.count('<td class="run">photos themselves</td>') == 1
     assert text.count("<svg") == 3
-    for said in ("153 (1)", "Only the order compares.", "The prompts are not told.", "12 trained on", "run 1 ★"):
+    for said in (
+        "153 (1)",
+        "Only the order compares.",
+        "The prompts are not told.",
+        "12 trained on",
+        "run 1 ★",
+        "[0.2, 0.6]",
+    ):
         assert said in text
     assert re.search(r"<b>0.5</b>.*?<b>0.44</b>.*?It was chosen by these", text, re.S)
     assert "No Parquet here." in text

@@ -60,6 +60,7 @@ def read_results(study: Study, failures: Mapping[str, str]) -> Results:
                 step=trunk.members[planned.name],
                 photos=len(resolved.sets[subject.name].train),
                 state="not yet",
+                noun=subject.class_noun,
             )
             table = tables.get(run.name, {}).get(subject.name)
             scored = table is not None and any(source == point.snapshot for source, *_ in table.cells)

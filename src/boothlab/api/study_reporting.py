@@ -7,6 +7,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from boothlab.api.study_across import (
+    ACROSS,
+    ACROSS_DIFFERENCES,
+    ACROSS_HEAD,
+    DIFFERENCES_HEAD,
+    across_markdown,
+    across_row,
+    across_view,
+    difference_row,
+)
 from boothlab.api.study_carrying import CARRY, CARRY_HEAD, carry_row, carry_view
 from boothlab.api.study_costs import folder_of, is_finished
 from boothlab.api.study_fresh import Again, score_again
@@ -28,6 +38,7 @@ from boothlab.reports.lacking import lacking
 from boothlab.reports.study import Head, StudyInfo, render_study
 from boothlab.reports.study_tables import NO_PARQUET, as_csv, as_latex, as_markdown, as_parquet, has_parquet
 from boothlab.runs.provenance import provenance
+from boothlab.studies.across import differences, over_subjects
 from boothlab.studies.carry import carried
 from boothlab.studies.choose import choose
 from boothlab.studies.claims import claims_tested
@@ -102,14 +113,20 @@ def report_study(studied: Studied, progress: Progress = silent) -> tuple[Point, 
     results = read_results(study, failures)
     points = results.points
     found, over = effects(points), carried(points)
+    across, apart = over_subjects([*points, *results.baselines]), differences(points)
     write_text(place / "study.toml", plan_text(study))
     of_sets = set_effects(points, Looking(study))
     _tables(place, points, results.baselines, [*found, *of_sets])
     if over:
         _table(place, CARRY, CARRY_HEAD, [carry_row(one) for one in over])
+    if across:
+        _table(place, ACROSS, ACROSS_HEAD, [across_row(row) for row in across])
+        _table(place, ACROSS_DIFFERENCES, DIFFERENCES_HEAD, [difference_row(one) for one in apart])
+        write_text(place / f"{ACROSS}.md", as_markdown(*across_markdown(across, COLUMNS)))
     if studied.trials:
         _table(place, SEARCH, search_head(study), search_rows(study, studied.trials))
-    tables = [*TABLES, *([CARRY] if over else []), *([SEARCH] if studied.trials else [])]
+    tables = [*TABLES, *([ACROSS, ACROSS_DIFFERENCES] if across else []), *([CARRY] if over else [])]
+    tables += [SEARCH] if studied.trials else []
     parquet = [f"{name}.parquet" for name in tables] if has_parquet() else []
     names = dict.fromkeys(point.subject for point in points)
     seen = {column.key for point in points for column in COLUMNS if column.key in point.cells}
@@ -134,12 +151,13 @@ def report_study(studied: Studied, progress: Progress = silent) -> tuple[Point, 
         failed=tuple(dict.fromkeys(f"{p.run}: {p.reason or p.state}" for p in points if p.state != "done")),
         heads=tuple(Head(c.title, ARROWS[c.better], c.familiar, _kinds(c, points)) for c in columns),
         subjects=subjects,
+        across=across_view(across, apart, columns),
         carry=carry_view(over),
         search=search_view(study, studied.trials),
         lacking=lacking(results.unavailable, METRICS),
         published=published_view(study.plan, points),
         notes=study.plan.notes,
-        files=(*(f"{name}.csv" for name in tables), *parquet, *TEXTS),
+        files=(*(f"{name}.csv" for name in tables), *parquet, *TEXTS, *([f"{ACROSS}.md"] if across else [])),
         no_parquet="" if parquet else NO_PARQUET,
         plan_toml=plan_text(study),
         provenance=provenance(study.resolved[0].inputs, study.resolved[0].plan.base.device),

@@ -137,6 +137,16 @@ class CarryView:
 
 
 @dataclass(frozen=True, slots=True)
+class AcrossView:
+    """What settings do over several subjects: a table of text, (sentence, whether shown), and how to read it."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    effects: tuple[tuple[str, bool], ...]
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class TrialView:
     """One trial of a search: settings as text, the score at each rung, what became of it, whether it is the best."""
 
@@ -180,6 +190,7 @@ class StudyInfo:
     failed: tuple[str, ...]
     heads: tuple[Head, ...]
     subjects: tuple[SubjectView, ...]
+    across: AcrossView | None
     carry: CarryView | None
     search: SearchView | None
     lacking: tuple[Lacking, ...]

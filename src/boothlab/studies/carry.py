@@ -113,14 +113,15 @@ def summary(found: Sequence[Carried]) -> str:
 
 def setting_of(point: Point) -> str:
     """Names a point's settings without who is learned; how many are learned together is a setting."""
-    others = {path: value for path, value in point.values.items() if not _says_who(path)}
+    others = {path: value for path, value in point.values.items() if not says_who(path)}
     together = str(point.values.get("subjects", "")).count(" + ") + 1
     if together > 1:
         others["subjects together"] = together
     return label(others) or "the plan as it is"
 
 
-def _says_who(path: str) -> bool:
+def says_who(path: str) -> bool:
+    """Whether a path of a plan says who is learned, and is no setting."""
     parts = path.split(".")
     return parts[0] == "subjects" and (len(parts) == 1 or parts[-1] in WHO)
 

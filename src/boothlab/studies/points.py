@@ -82,7 +82,7 @@ class Point:
     ``reason`` why. ``cells`` holds means with the 95 % intervals of the run's own table, ``kinds`` what these are,
     ``pictures`` the values behind them, in the order of the evaluation plan, NaN where a picture has none;
     ``prompts`` says which of the plan's prompts each is of, counted from 0, whatever the identifier in it. ``word``,
-    ``findings`` and ``failed_gates`` are the verdict.
+    ``findings`` and ``failed_gates`` are the verdict; ``noun`` is the class noun that the run was trained with.
     """
 
     run: str
@@ -103,6 +103,7 @@ class Point:
     pictures: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     kinds: Mapping[str, Kind] = field(default_factory=dict)
     prompts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    noun: str = ""
 
     @property
     def may_be_chosen(self) -> bool:

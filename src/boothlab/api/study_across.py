@@ -1,0 +1,92 @@
+"""What settings do over several subjects, as a section of the page and as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from boothlab.reports.page import number
+from boothlab.reports.rulings import source_title
+from boothlab.reports.study import AcrossView
+from boothlab.studies.across import Difference, Row
+from boothlab.studies.points import COLUMNS, Column
+
+ACROSS, ACROSS_DIFFERENCES = "subjects", "subject_differences"
+"""Names of the two tables, without their endings."""
+
+ACROSS_HEAD = ["setting", "class_noun", "baseline", "subjects", "trainings"] + [
+    f"{column.key}{part}" for column in COLUMNS for part in ("", "_low", "_high", "_n", "_lowest_subject")
+]
+
+DIFFERENCES_HEAD = [
+    *("axis", "where", "column", "a", "b", "subjects", "difference", "low", "high", "p", "holm_p", "sentence")
+]
+
+NOTE = (
+    "Each subject is one unit, its number the mean over its training seeds; 95 % intervals by Student's t over "
+    "subjects, so they say what to expect of the next one. Behind them: the lowest subject."
+)
+
+
+def across_view(rows: Sequence[Row], found: Sequence[Difference], columns: Sequence[Column]) -> AcrossView | None:
+    """The section; None where too few subjects were trained on."""
+    if not rows:
+        return None
+    head, lines = _texts(rows, columns)
+    return AcrossView(
+        head=tuple(head),
+        rows=tuple(tuple(line) for line in lines),
+        effects=tuple((one.sentence, one.shown) for one in found if one.column.decides or one.shown),
+        note=NOTE,
+    )
+
+
+def across_markdown(rows: Sequence[Row], columns: Sequence[Column]) -> tuple[list[str], list[list[str]]]:
+    """Head and lines of the table as text, columns without any number left out."""
+    seen = [column for column in columns if any(column.key in row.cells for row in rows)]
+    return _texts(rows, seen)
+
+
+def _texts(rows: Sequence[Row], columns: Sequence[Column]) -> tuple[list[str], list[list[str]]]:
+    parted = any(row.noun for row in rows)
+    head = ["setting", *(["class noun"] if parted else []), "subjects, trainings", *(c.title for c in columns)]
+    lines = []
+    for row in rows:
+        name = source_title(row.setting, []) if row.baseline else row.setting
+        first = [name, *([row.noun] if parted else []), _counted(row)]
+        lines.append([*first, *(_cell(row, column) for column in columns)])
+    return head, lines
+
+
+def _counted(row: Row) -> str:
+    return str(row.subjects) if row.baseline else f"{row.subjects}, {row.trainings}"
+
+
+def _cell(row: Row, column: Column) -> str:
+    cell = row.cells.get(column.key)
+    if cell is None:
+        return "–"
+    said = number(cell.value)
+    if cell.low is not None and cell.high is not None:
+        said += f" [{number(cell.low)}, {number(cell.high)}]"
+    return f"{said}; {number(row.least[column.key])}"
+
+
+def across_row(row: Row) -> list[Any]:
+    """One line of the table of settings."""
+    line: list[Any] = [row.setting, row.noun, str(row.baseline).lower(), row.subjects, row.trainings]
+    for column in COLUMNS:
+        cell = row.cells.get(column.key)
+        if cell is None:
+            line += [None] * 5
+        else:
+            line += [cell.value, cell.low, cell.high, cell.n, row.least[column.key]]
+    return line
+
+
+def difference_row(one: Difference) -> list[Any]:
+    """One line of the table of differences."""
+    return [
+        *(one.axis, one.where, one.column.key, one.a, one.b, one.n, one.difference, one.low, one.high),
+        *(one.p, one.adjusted, one.sentence),
+    ]

@@ -1,0 +1,204 @@
+"""What settings do over several subjects: means, worst subjects and differences with subjects as units. (Torch-free.)
+
+A difference that holds on one person may be that person's. Here a subject is one unit, whatever number of pictures,
+photos and training seeds its numbers rest on; so intervals say what to expect of the next subject.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations, groupby
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from boothlab.statistics.comparisons import LEVEL, holm
+from boothlab.statistics.intervals import CONFIDENCE, Interval, t_interval
+from boothlab.studies.carry import says_who, setting_of
+from boothlab.studies.compare import Neighbours, measured, neighbours, paired_t
+from boothlab.studies.expand import shown
+from boothlab.studies.points import COLUMNS, Column, Point
+
+SUBJECTS_NEEDED = 3
+"""Fewer subjects say nothing about the next one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One setting, or one baseline, over all subjects of a class noun ("" where all have the same).
+
+    ``cells`` maps a column to the mean over subjects with its 95 % t interval, ``n`` counting subjects; ``least`` to
+    the lowest subject. Each subject's number is the mean over its training seeds.
+    """
+
+    setting: str
+    noun: str
+    subjects: int
+    trainings: int
+    baseline: bool
+    cells: Mapping[str, Interval]
+    least: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """``b`` against ``a`` over subjects, everything else equal; b − a in the unit of the column.
+
+    Between two settings of an axis the differences are within subjects (paired t test, ``n`` subjects); between two
+    class nouns they are between subjects (Welch's t test, ``n`` of the smaller group). ``adjusted`` is Holm's p:
+    likeness and prompt following are one family, all other columns another.
+    """
+
+    axis: str
+    column: Column
+    a: str
+    b: str
+    n: int
+    difference: float
+    low: float | None
+    high: float | None
+    p: float
+    adjusted: float = 1.0
+    where: str = ""
+
+    @property
+    def shown(self) -> bool:
+        """Whether the difference is more than chance, after Holm."""
+        return self.adjusted <= LEVEL
+
+    @property
+    def sentence(self) -> str:
+        """What may be said; never that two are equal."""
+        where = f" ({self.where})" if self.where else ""
+        what = f"{self.column.title}: {self.axis} {self.b} against {self.a}{where}"
+        numbers = f"{self.difference:+.3g}"
+        if self.low is not None and self.high is not None:
+            numbers += f", 95 % CI {self.low:.3g} to {self.high:.3g}"
+        numbers += f", {self.n} subjects, Holm p = {self.adjusted:.2g}"
+        if not self.shown:
+            return f"{what}: no difference found ({numbers})."
+        word = "higher" if self.difference > 0 else "lower"
+        if self.column.better != "neither":
+            word = "better" if word == self.column.better else "worse"
+        return f"{what}: {word} ({numbers})."
+
+
+def over_subjects(points: Sequence[Point]) -> list[Row]:
+    """One row per setting that at least ``SUBJECTS_NEEDED`` subjects finished, then the baselines; else none."""
+    nouns = group_of(points)
+    kept = [point for point in points if point.state in ("done", "baseline")]
+    groups: dict[tuple[bool, str, str], list[Point]] = {}
+    for point in kept:
+        baseline = point.state == "baseline"
+        name = point.run if baseline else setting_of(point)
+        groups.setdefault((baseline, name, nouns[point.subject]), []).append(point)
+    rows = [_row(*key, own) for key, own in groups.items() if len({p.subject for p in own}) >= SUBJECTS_NEEDED]
+    return sorted(rows, key=lambda row: row.baseline)
+
+
+def group_of(points: Sequence[Point]) -> dict[str, str]:
+    """Subject → its class noun, "" for all where nouns do not part the subjects.
+
+    They do where every subject has one noun in the whole study and not all have the same: people beside monsters. A
+    noun that varies within a subject is a setting.
+    """
+    nouns: dict[str, set[str]] = {}
+    for point in points:
+        nouns.setdefault(point.subject, set()).add(point.noun)
+    parted = all(len(own) == 1 for own in nouns.values()) and len(set.union(*nouns.values(), set())) > 1
+    return {name: next(iter(own)) if parted else "" for name, own in nouns.items()}
+
+
+def differences(points: Sequence[Point]) -> list[Difference]:
+    """Neighbouring settings of every axis within subjects, class nouns between them; Holm in two families."""
+    found = [*_within(points), *_between(points)]
+    adjusted: list[Difference] = []
+    for decides in (True, False):
+        family = [one for one in found if one.column.decides == decides]
+        ps = holm([one.p for one in family]) if family else []
+        adjusted += [replace(one, adjusted=p) for one, p in zip(family, ps, strict=True)]
+    return adjusted
+
+
+def _row(baseline: bool, setting: str, noun: str, points: Sequence[Point]) -> Row:
+    cells, least = {}, {}
+    for column in COLUMNS:
+        each = list(_means(points, column).values())
+        if len(each) >= SUBJECTS_NEEDED:
+            cells[column.key], least[column.key] = t_interval(each), float(min(each))
+    return Row(setting, noun, len({p.subject for p in points}), len(points), baseline, cells, least)
+
+
+def _means(points: Sequence[Point], column: Column) -> dict[str, float]:
+    """Subject → mean over its trainings; NaN ("nothing to measure") is left out."""
+    values: dict[str, list[float]] = {}
+    for point in points:
+        cell = point.cells.get(column.key)
+        if cell is not None and np.isfinite(cell.value):
+            values.setdefault(point.subject, []).append(cell.value)
+    return {name: float(np.mean(own)) for name, own in values.items()}
+
+
+def _within(points: Sequence[Point]) -> Iterator[Difference]:
+    def key(beside: Neighbours) -> tuple[str, str, str]:
+        return (beside.axis, repr(beside.a), repr(beside.b))
+
+    nouns = group_of(points)
+    every = [beside for beside in neighbours(points) if not says_who(beside.axis)]
+    for noun in dict.fromkeys(nouns.values()):
+        own = sorted((beside for beside in every if nouns[beside.subject] == noun), key=key)
+        for _, group in groupby(own, key):
+            alike = list(group)
+            for column in COLUMNS:
+                each = np.array([_mean_difference(b, column) for b in alike if measured(b.pairs, column)])
+                if len(each) >= SUBJECTS_NEEDED:
+                    yield _paired(alike[0], column, each, noun)
+
+
+def _mean_difference(beside: Neighbours, column: Column) -> float:
+    pairs = measured(beside.pairs, column)
+    return float(np.mean([b.cells[column.key].value - a.cells[column.key].value for a, b in pairs]))
+
+
+def _paired(beside: Neighbours, column: Column, each: NDArray[np.float64], where: str) -> Difference:
+    mean = t_interval(each)
+    return Difference(
+        _axis(beside.axis), column, shown(beside.a), shown(beside.b), len(each), mean.value, mean.low, mean.high,
+        paired_t(each), where=where,
+    )  # fmt: skip
+
+
+def _axis(path: str) -> str:
+    return path.rpartition(".")[2].replace("_", " ")
+
+
+def _between(points: Sequence[Point]) -> Iterator[Difference]:
+    nouns = group_of(points)
+    settings: dict[str, list[Point]] = {}
+    for point in (point for point in points if point.state == "done"):
+        settings.setdefault(setting_of(point), []).append(point)
+    for setting, own in settings.items():
+        for a, b in combinations(dict.fromkeys(nouns.values()), 2):
+            for column in COLUMNS:
+                sides = [
+                    np.array(list(_means([p for p in own if nouns[p.subject] == noun], column).values()))
+                    for noun in (a, b)
+                ]
+                if min(map(len, sides)) >= SUBJECTS_NEEDED:
+                    yield welch(column, a, b, sides[0], sides[1], setting)
+
+
+def welch(
+    column: Column, a: str, b: str, first: NDArray[np.float64], second: NDArray[np.float64], where: str = ""
+) -> Difference:
+    """Means of two groups of subjects, (n,) and (m,), whose spreads may differ. Source: Welch 1947."""
+    tested: Any = stats.ttest_ind(second, first, equal_var=False)
+    interval = tested.confidence_interval(CONFIDENCE)
+    difference = float(second.mean() - first.mean())
+    flat = first.std() == 0 and second.std() == 0
+    p = float(difference == 0) if flat else float(tested.pvalue)
+    low, high = (None, None) if flat else (float(interval.low), float(interval.high))
+    return Difference("class noun", column, a, b, min(len(first), len(second)), difference, low, high, p, where=where)

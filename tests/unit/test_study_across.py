@@ -1,0 +1,139 @@
+"""Settings over several subjects: subjects are the units, differences are within them, class nouns between them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from boothlab.api.study_across import ACROSS_HEAD, DIFFERENCES_HEAD, across_row, across_view, difference_row
+from boothlab.statistics.comparisons import holm
+from boothlab.studies.across import differences, group_of, over_subjects
+from boothlab.studies.points import COLUMNS, LIKENESS, Point
+from study_made import made_point
+
+RATE = "strategy.learning_rate"
+DECIDING = [column for column in COLUMNS if column.decides]
+
+
+def study(means: dict[str, dict[float, float]], seeds: int = 3, noun: str = "person") -> list[Point]:
+    """One run per subject, learning rate and seed: these mean likenesses, more than seeds and pictures move them."""
+    random = np.random.default_rng(8)
+    return [
+        replace(
+            made_point(
+                f"{subject} {rate} {seed}",
+                {"subjects": subject, RATE: rate},
+                seed,
+                mean + random.normal(0, 0.02, 20),
+                0.5 + random.normal(0, 0.02, 20),
+                subject=subject,
+            ),
+            noun=noun,
+        )
+        for subject, rates in means.items()
+        for rate, mean in rates.items()
+        for seed in range(seeds)
+    ]
+
+
+PEOPLE = {
+    "ada": {1e-6: 0.30, 2e-6: 0.52},
+    "bob": {1e-6: 0.50, 2e-6: 0.69},
+    "cyd": {1e-6: 0.70, 2e-6: 0.93},
+    "dan": {1e-6: 0.40, 2e-6: 0.60},
+}
+
+
+def of_seeds(points: list[Point], subject: str, rate: float) -> float:
+    return float(
+        np.mean([p.cells[LIKENESS].value for p in points if p.subject == subject and p.values[RATE] == rate])
+    )
+
+
+def test_a_row_is_the_mean_over_subjects_whatever_the_number_of_seeds() -> None:
+    points = study(PEOPLE)
+    low, high = over_subjects(points)
+    each = [of_seeds(points, name, 1e-6) for name in PEOPLE]
+    half = stats.t.ppf(0.975, 3) * np.std(each, ddof=1) / np.sqrt(4)
+    cell = low.cells[LIKENESS]
+    assert (low.setting, low.subjects, low.trainings, cell.n) == ("learning rate 1e-06", 4, 12, 4)
+    assert cell.value == pytest.approx(np.mean(each), rel=1e-12)
+    assert cell.high == pytest.approx(np.mean(each) + half, rel=1e-12)
+    assert low.least[LIKENESS] == pytest.approx(of_seeds(points, "ada", 1e-6), rel=1e-12)
+    assert high.least[LIKENESS] == pytest.approx(of_seeds(points, "ada", 2e-6), rel=1e-12)
+    assert DECIDING[0].key == LIKENESS
+
+
+def test_a_difference_is_within_subjects_so_subjects_may_lie_far_apart() -> None:
+    points = study(PEOPLE)
+    found = [one for one in differences(points) if one.column.key == LIKENESS]
+    (one,) = found
+    each = np.array([of_seeds(points, name, 2e-6) - of_seeds(points, name, 1e-6) for name in PEOPLE])
+    assert (one.axis, one.a, one.b, one.n) == ("learning rate", "1e-06", "2e-06", 4)
+    assert one.difference == pytest.approx(each.mean(), rel=1e-9)
+    assert one.p == pytest.approx(stats.ttest_1samp(each, 0).pvalue, rel=1e-9)
+    assert one.shown
+    assert one.sentence.startswith("likeness: learning rate 2e-06 against 1e-06: better (+0.2")
+    rows = over_subjects(points)
+    assert rows[0].cells[LIKENESS].high > rows[1].cells[LIKENESS].low, "apart only within subjects"
+
+
+def test_holm_is_over_the_two_numbers_that_decide() -> None:
+    found = differences(study(PEOPLE))
+    assert [one.column.key for one in found] == ["likeness", "prompt"]
+    assert [one.adjusted for one in found] == holm([one.p for one in found])
+
+
+def test_two_subjects_say_nothing_about_the_next() -> None:
+    points = study({name: PEOPLE[name] for name in ("ada", "bob")})
+    assert over_subjects(points) == []
+    assert differences(points) == []
+    assert across_view([], [], DECIDING) is None
+
+
+def test_class_nouns_part_the_subjects_and_are_compared_between_them() -> None:
+    things = {"m1": {1e-6: 0.80}, "m2": {1e-6: 0.85}, "m3": {1e-6: 0.95}}
+    people = study({name: {1e-6: rates[1e-6]} for name, rates in PEOPLE.items()})
+    points = people + study(things, noun="monster")
+    assert {row.noun: row.subjects for row in over_subjects(points)} == {"person": 4, "monster": 3}
+    (one,) = [one for one in differences(points) if one.column.key == LIKENESS]
+    sides = [[of_seeds(points, name, 1e-6) for name in group] for group in (PEOPLE, things)]
+    wanted = stats.ttest_ind(sides[1], sides[0], equal_var=False)
+    assert (one.axis, one.a, one.b, one.n) == ("class noun", "person", "monster", 3)
+    assert one.p == pytest.approx(wanted.pvalue, rel=1e-9)
+    assert one.low == pytest.approx(wanted.confidence_interval(0.95).low, rel=1e-9)
+
+
+def test_a_noun_that_varies_within_a_subject_is_a_setting_and_parts_nobody() -> None:
+    points = [
+        replace(point, noun=noun, values={**point.values, "subjects.0.class_noun": noun})
+        for noun in ("person", "plant")
+        for point in study({name: {1e-6: 0.5} for name in PEOPLE})
+    ]
+    assert set(group_of(points).values()) == {""}
+    assert [row.setting for row in over_subjects(points)] == [
+        "learning rate 1e-06, class noun person",
+        "learning rate 1e-06, class noun plant",
+    ]
+
+
+def test_baselines_are_rows_too_and_come_last() -> None:
+    points = study(PEOPLE)
+    base = [replace(p, run="base", state="baseline", values=dict.fromkeys(p.values, "–")) for p in points[::6]]
+    rows = over_subjects([*base, *points])
+    assert [(row.setting, row.baseline, row.subjects) for row in rows][-1] == ("base", True, 4)
+    view = across_view(rows, differences(points), DECIDING)
+    assert view is not None
+    assert view.rows[-1][0] == "base model"
+    assert view.rows[0][1] == "4, 12"
+    assert "; 0.3" in view.rows[0][2]
+
+
+def test_every_column_of_the_tables_has_a_value_of_its_own() -> None:
+    points = study(PEOPLE)
+    assert all(len(across_row(row)) == len(ACROSS_HEAD) for row in over_subjects(points))
+    assert all(len(difference_row(one)) == len(DIFFERENCES_HEAD) for one in differences(points))
+    assert [one for one in differences([replace(p, state="failed") for p in points])] == []
