@@ -23,6 +23,7 @@ from pretraining import (
     identity,
     judge,
     package,
+    phenomena,
     samples,
     subjects,
 )
@@ -35,7 +36,7 @@ ORDER = ("draw", "autoencoder", "clip", "latents", "identity", "heads", "judge",
 def arguments() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m pretraining", description=__doc__)
-    parser.add_argument("stage", choices=(*ORDER, "all", "decoder", "gates", "samples", "subjects"))
+    parser.add_argument("stage", choices=(*ORDER, "all", "decoder", "gates", "samples", "subjects", "phenomena"))
     parser.add_argument("--work", type=Path, required=True, help="folder of drawings, checkpoints and logs")
     parser.add_argument("--size", choices=sorted(SIZES), default="small", help="the one dial")
     parser.add_argument("--out", type=Path, help="where `package` or `samples` write (default: in the work folder)")
@@ -48,8 +49,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--each", type=int, default=100, help="pictures per attribute in `gates`")
     parser.add_argument("--only", default=",".join(gates.GROUPS), help="groups of `gates`, with commas")
     parser.add_argument("--kind", default="person", choices=("person", "monster", "plant"), help="for `subjects`")
-    parser.add_argument("--stream", default="develop", choices=("develop", "test"), help="for `subjects`")
-    parser.add_argument("--count", type=int, default=8, help="how many `subjects`")
+    parser.add_argument("--stream", default="develop", choices=("develop", "test"), help="`subjects`, `phenomena`")
+    parser.add_argument("--count", type=int, default=8, help="how many `subjects`; of each kind for `phenomena`")
+    parser.add_argument("--tables", default=",".join(phenomena.TABLES), help="which `phenomena`, with commas")
     parser.add_argument("--threads", type=int, default=1, help="torch threads of this process")
     return parser
 
@@ -109,6 +111,10 @@ def stages(size: Size, options: argparse.Namespace) -> dict[str, Callable[[], No
         "gates": measure,
         "subjects": lambda: print(
             *subjects.write(options.out or work, options.kind, options.stream, range(options.count)), sep="\n"
+        ),
+        "phenomena": lambda: print(
+            *phenomena.write(options.out or work, options.stream, options.count, tuple(options.tables.split(","))),
+            sep="\n",
         ),
         "samples": lambda: print(*samples.write(options.out or work / "samples"), sep="\n"),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -160,3 +161,14 @@ def test_a_thousand_runs_are_planned_in_a_second() -> None:
     assert len(runs) == 1000
     assert (shared.executes, shared.asked, len(shared.trunks)) == (20 * 500, 20 * 50 * 255, 20)
     assert taken <= 1.0
+
+
+def test_a_study_reads_back_from_its_text_whatever_its_keys() -> None:
+    from boothlab.config.show import to_toml
+
+    tree = {
+        "axes": {"subjects": [[{"name": "ada"}]], "subjects.0.identifier": ["rinn"], "photos.number": [5]},
+        "published": {"CYR 1 · first": {"FID, theirs": 153.0}},
+        "runs": [{"name": "a", "settings": {"training.steps": 3}}],
+    }
+    assert tomllib.loads(to_toml(tree)) == tree

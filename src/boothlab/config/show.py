@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -33,10 +34,19 @@ def difference(old: Config, new: Config) -> list[tuple[str, Any, Any]]:
     ]
 
 
+def toml_key(key: str) -> str:
+    """A key of a TOML table, quoted where a dot or anything else in it would mean something.
+
+    >>> toml_key("training"), toml_key("training.steps")
+    ('training', '"training.steps"')
+    """
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
+
+
 def toml_value(value: Any) -> str:
     """One TOML value (booleans, numbers, strings, lists, inline tables)."""
     if isinstance(value, dict):
-        inner = ", ".join(f"{key} = {toml_value(item)}" for key, item in value.items() if item is not None)
+        inner = ", ".join(f"{toml_key(key)} = {toml_value(item)}" for key, item in value.items() if item is not None)
         return "{ " + inner + " }" if inner else "{}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(toml_value(item) for item in value) + "]"
@@ -51,15 +61,15 @@ def to_toml(tree: dict[str, Any]) -> str:
         plain = {k: v for k, v in node.items() if v is not None and not _is_table(v)}
         if path and (plain or not node):
             lines.append(f"\n[{path}]")
-        lines.extend(f"{key} = {toml_value(value)}" for key, value in plain.items())
+        lines.extend(f"{toml_key(key)} = {toml_value(value)}" for key, value in plain.items())
         for key, value in node.items():
-            name = f"{path}.{key}" if path else key
+            name = f"{path}.{toml_key(key)}" if path else toml_key(key)
             if isinstance(value, dict):
                 table(value, name)
             elif _is_table(value):
                 for item in value:
                     lines.append(f"\n[[{name}]]")
-                    lines.extend(f"{k} = {toml_value(v)}" for k, v in item.items() if v is not None)
+                    lines.extend(f"{toml_key(k)} = {toml_value(v)}" for k, v in item.items() if v is not None)
 
     table(tree, "")
     return "\n".join(lines).strip() + "\n"

@@ -1,0 +1,158 @@
+"""Command `phenomena`: the studies that show what DreamBooth does on the built-in model, with their photos.
+
+One study per table of docs/toon-phenomena.md, written as a plan that `boothlab study` runs; predictions stand in
+docs/decisions/030. Settings were chosen on subjects of the stream `develop`; the tables are about `test`. Separate
+from the studies that ship because these need drawings of many reserved subjects.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from boothlab.api.demonstration import TOON
+from boothlab.config.show import to_toml
+from pretraining import atomic, subjects
+
+STEPS = 240
+"""Optimizer steps of the default plan: what two cores do in 90 seconds."""
+TRAINED_ON = 5
+SEEDS = (0, 1, 2)
+SETS = {"photos": "plain", "turned": "turned", "glued": "glued", "far": "far"}
+"""Set of a subject -> beginning of its photos' names in the one folder that a study selects from."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One study: what it asks, what it varies, what differs from the default plan, and who is learned.
+
+    ``photos`` says which photos a subject trains on. Paths of ``axes`` and ``changes`` are dotted.
+    """
+
+    asks: str
+    axes: Mapping[str, list[Any]] = field(default_factory=dict)
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    photos: str = "plain_*"
+    kinds: tuple[str, ...] = ("person",)
+
+
+TABLES = {
+    "default": Table("What the default plan reaches on people that nobody looked at."),
+    "prior": Table(
+        "What prior preservation does: its weight, 0 for none.", {"objective.prior_weight": [0.0, 0.5, 1.0, 2.0]}
+    ),
+    "class-images": Table("What the number of class images does.", {"objective.class_images": [8, 32, 128]}),
+    "rate-steps": Table(
+        "Learning rate and steps: where the best lies, and what LPIPS and Fréchet distances would have taken.",
+        {"strategy.learning_rate": [2.5e-4, 5e-4, 1e-3, 2e-3], "training.steps": [60, 120, 240, 360, 480]},
+    ),
+    "photos": Table("What the number of photos does at equal steps.", {"photos.number": [3, 5, 8, 13]}),
+    "framing": Table(
+        "What the crop does where heads are small.", {"photos.framing": ["head", "smart", "letterbox"]}, {}, "far_*"
+    ),
+    "sets": Table(
+        "What a third of turned heads and a common wall do.",
+        {"photos.include": [["plain_*"], ["turned_*"], ["glued_*"]]},
+    ),
+    "identifier": Table(
+        "Which identifier: a rare word, one of four tokens, a real word, a word with a hidden meaning (a mohawk).",
+        {"subjects.0.identifier": ["nlwx", "zl635", "window", "drwho"]},
+    ),
+    "noun": Table(
+        "The class noun: right, wrong, and one that means nothing to the model.",
+        {"subjects.0.class_noun": ["person", "plant", "thing"], "training.steps": [120, STEPS]},
+    ),
+    "kinds": Table(
+        "Whether people need more steps than monsters and plants.",
+        {"training.steps": [60, 120, STEPS]},
+        {},
+        "plain_*",
+        ("person", "monster", "plant"),
+    ),
+    "strategy": Table(
+        "LoRA against full fine-tuning, each over learning rates.",
+        {
+            "strategy": [
+                *({**TOON["strategy"], "learning_rate": rate} for rate in (5e-4, 1e-3)),
+                *({"kind": "lora", "rank": 8, "learning_rate": rate} for rate in (1e-3, 4e-3)),
+            ]
+        },
+    ),
+}
+
+
+def write(out: Path, stream: str, count: int, names: tuple[str, ...] = tuple(TABLES)) -> list[Path]:
+    """Draw ``count`` subjects of each kind that is needed, and write ``<out>/<table>.toml``; returns these."""
+    kinds = dict.fromkeys(kind for name in names for kind in TABLES[name].kinds)
+    places = {kind: [_one_folder(out, kind, stream, number) for number in range(count)] for kind in kinds}
+    made = []
+    for name in names:
+        table = TABLES[name]
+        folders = [place for kind in table.kinds for place in places[kind]]
+        text = f"# {table.asks}\n# {count} subjects of the stream `{stream}` per kind.\n\n" + to_toml(
+            tree(name, table, [(place, json.loads((place / "subject.json").read_text("utf-8"))) for place in folders])
+        )
+        atomic.write(out / f"{name}.toml", lambda path, text=text: path.write_text(text, "utf-8"))
+        made.append(out / f"{name}.toml")
+    return made
+
+
+def tree(name: str, table: Table, people: list[tuple[Path, dict[str, str]]]) -> dict[str, Any]:
+    """The study as a tree; paths are relative to the folder that holds it and the subjects."""
+    nodes = [
+        [
+            {
+                "name": place.name,
+                "photos": f"{place.name}/all",
+                "class_noun": facts["class_noun"],
+                "description": facts["description"],
+            }
+        ]
+        for place, facts in people
+    ]
+    axes: dict[str, Any] = {"subjects": nodes, **table.axes}
+    if "photos.number" not in axes:
+        axes["photos.number"] = [TRAINED_ON]
+    return {
+        "name": f"phenomena-{name}",
+        "seeds": list(SEEDS),
+        "notes": [table.asks],
+        "held_out": {place.name: f"{place.name}/more" for place, _ in people},
+        "axes": axes,
+        "plan": plan(table, nodes[0]),
+    }
+
+
+def plan(table: Table, first: list[dict[str, str]]) -> dict[str, Any]:
+    """The default plan with the table's changes."""
+    training = {key: value for key, value in TOON["training"].items() if key not in ("snapshots", "validation")}
+    found: dict[str, Any] = {
+        "base": {"model": "toon"},
+        "subjects": first,
+        "photos": {"domain": "drawings", "include": [table.photos], "screen": {"enabled": False}},
+        "strategy": dict(TOON["strategy"]),
+        "objective": dict(TOON["objective"]),
+        "training": {**training, "steps": STEPS, "threads": 1, "checkpoint_every": STEPS},
+        "generation": dict(TOON["generation"]),
+    }
+    for path, value in table.changes.items():
+        *tables, last = path.split(".")
+        node = found
+        for key in tables:
+            node = node[key]
+        node[last] = value
+    return found
+
+
+def _one_folder(out: Path, kind: str, stream: str, number: int) -> Path:
+    """The subject's folder, its sets once more in one folder ``all``, so that a study can select among them."""
+    (place,) = subjects.write(out, kind, stream, range(number, number + 1))
+    (place / "all").mkdir(exist_ok=True)
+    for name, start in SETS.items():
+        for photo in sorted((place / name).glob("*.jpg")) if (place / name).is_dir() else ():
+            shutil.copyfile(photo, place / "all" / f"{start}_{photo.name}")
+    return place

@@ -1,0 +1,49 @@
+"""The studies of docs/toon-phenomena.md are valid studies, their photos are there, their arms differ in one thing."""
+
+from __future__ import annotations
+
+import pytest
+
+from boothlab.studies.expand import Planned, expand
+from boothlab.studies.plan import load_study
+from pretraining import phenomena
+
+
+@pytest.fixture(scope="module")
+def studies(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Planned, ...]]:
+    """Table -> its runs, over one subject of each kind."""
+    place = tmp_path_factory.mktemp("phenomena")
+    files = phenomena.write(place, "develop", 1)
+    return {file.stem: expand(*load_study(file), place) for file in files}
+
+
+def test_every_table_is_a_study_of_three_seeds_with_photos_to_train_on(
+    studies: dict[str, tuple[Planned, ...]],
+) -> None:
+    assert studies.keys() == phenomena.TABLES.keys()
+    for name, runs in studies.items():
+        assert {run.seed for run in runs} == {0, 1, 2}
+        for run in runs:
+            (subject,) = run.plan.subjects
+            photos = sorted(subject.photos.glob(run.plan.photos.include[0]))
+            assert len(photos) == 13, name
+            assert run.number == run.values["photos.number"]
+
+
+def test_the_default_plan_is_the_demos_but_for_its_length(studies: dict[str, tuple[Planned, ...]]) -> None:
+    from boothlab.api.demonstration import demo_plan
+    from boothlab.models.config import Base
+
+    plan, demo = studies["default"][0].plan, demo_plan(None, "person", Base(model="toon"))
+    assert plan.strategy == demo.strategy
+    assert plan.objective == demo.objective
+    assert plan.generation == demo.generation
+    assert plan.training.optimizer == demo.training.optimizer
+    assert (plan.training.steps, studies["default"][0].number) == (phenomena.STEPS, phenomena.TRAINED_ON)
+
+
+def test_people_monsters_and_plants_are_learned_in_one_study(studies: dict[str, tuple[Planned, ...]]) -> None:
+    nouns = [run.plan.subjects[0].class_noun for run in studies["kinds"]]
+    assert {noun: nouns.count(noun) for noun in nouns} == {"person": 9, "monster": 9, "plant": 9}
+    names = {run.plan.subjects[0].name for run in studies["kinds"]}
+    assert names == {"person-00", "monster-00", "plant-00"}
