@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageFilter
 
-from pretraining import atomic, draw, identities, scenes
+from pretraining import atomic, captions, draw, identities, scenes
 from pretraining.randomness import stream
 
 SUBJECTS = {"mira": 11, "tomo": 20}
@@ -87,11 +87,16 @@ def scene(identity: identities.Identity, shot: Shot, rng: np.random.Generator) -
     return replace(made, framing=frame, turn=turn, companion=companion)
 
 
-def photo(number: int, take: int, shot: Shot) -> Image.Image:
-    """Take ``take`` of a demo subject, upright: drawn square, cut to the shot's shape around the head."""
+def drawn(number: int, take: int, shot: Shot) -> draw.Drawing:
+    """Take ``take`` of a demo subject, square and whole."""
     identity = identities.of("demo", number)
     rng = stream(identities.SEED, f"samples/{number}", take)
-    drawing = draw.draw(identity, scene(identity, shot, rng), shot.side, rng)
+    return draw.draw(identity, scene(identity, shot, rng), shot.side, rng)
+
+
+def photo(number: int, take: int, shot: Shot) -> Image.Image:
+    """Take ``take`` of a demo subject, upright: drawn square, cut to the shot's shape around the head."""
+    drawing = drawn(number, take, shot)
     picture = Image.fromarray(drawing.pixels).crop(window(drawing, shot))
     if shot.fault == "blurred":
         picture = picture.filter(ImageFilter.GaussianBlur(0.022 * shot.side))
@@ -138,7 +143,33 @@ def write(folder: Path) -> list[Path]:
     for name, number in SUBJECTS.items():
         for part, first, shots in (("photos", 0, PHOTOS), ("more", len(PHOTOS), MORE)):
             written += _write_part(folder / name / part, number, first, shots)
+        told = [caption(drawn(number, *_shown(take, shot))) for take, shot in enumerate(PHOTOS)]
+        written.append(write_captions(folder / name / "photos", PHOTOS, told))
     return written
+
+
+def _shown(take: int, shot: Shot) -> tuple[int, Shot]:
+    """What a file shows: its own take, or once more the first."""
+    return (0, PHOTOS[0]) if shot.fault == "duplicate" else (take, shot)
+
+
+def caption(drawing: draw.Drawing) -> str:
+    """What whoever took the photo would say of it: where, and nothing about the person."""
+    return f"a photo of {{it}} {captions.background_words(drawing.words)}"
+
+
+def write_captions(folder: Path, shots: Sequence[Shot], told: Sequence[str]) -> Path:
+    """``captions.csv`` for photos numbered from 1, as `boothlab prepare` reads it."""
+    rows = "".join(
+        f"{file_name(take, shot)},{text}\n" for take, (shot, text) in enumerate(zip(shots, told, strict=True))
+    )
+    atomic.write(folder / "captions.csv", lambda target: target.write_text(f"file,caption\n{rows}", "utf-8"))
+    return folder / "captions.csv"
+
+
+def file_name(take: int, shot: Shot) -> str:
+    """A photo's name, as a camera counts."""
+    return f"IMG_{take + 1:04d}.{shot.kind}"
 
 
 def _write_part(folder: Path, number: int, first: int, shots: Sequence[Shot]) -> list[Path]:
@@ -156,6 +187,6 @@ def _write_part(folder: Path, number: int, first: int, shots: Sequence[Shot]) ->
 
 def write_photo(folder: Path, picture: Image.Image, shot: Shot, take: int) -> Path:
     """Write one file, named as a camera does."""
-    path, data = folder / f"IMG_{take + 1:04d}.{shot.kind}", encoded(picture, shot, take)
+    path, data = folder / file_name(take, shot), encoded(picture, shot, take)
     atomic.write(path, lambda target: target.write_bytes(data))
     return path

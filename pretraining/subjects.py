@@ -53,7 +53,8 @@ def _far(scene: scenes.Scene, index: int) -> scenes.Scene:
 def _glued(scene: scenes.Scene, index: int) -> scenes.Scene:
     """All before one wall, in the orange that the subject's first photo would never tell apart from the person."""
     wall = palette.BACKGROUNDS["orange"]
-    return replace(scene, pattern="plain", colors=(wall, wall))
+    words = {key: value for key, value in scene.words.items() if key != "background 2"} | {"background": "orange"}
+    return replace(scene, pattern="plain", colors=(wall, wall), words=words)
 
 
 def _same(scene: scenes.Scene, index: int) -> scenes.Scene:
@@ -97,11 +98,14 @@ def _rgb(shade: str) -> np.ndarray:
     return np.array([int(shade.lstrip("#")[i : i + 2], 16) for i in (0, 2, 4)], float)
 
 
-def photo(identity: Identity, take: int, shot: Shot, change: Change) -> Image.Image:
+def drawn(identity: Identity, take: int, shot: Shot, change: Change) -> draw.Drawing:
     """Take ``take`` of ``identity``, its scene changed; equal takes of two sets differ in the change alone."""
     rng = stream(SEED, f"subjects/{identity.stream}/{identity.number}", take)
-    made = change(samples.scene(identity, shot, rng), take)
-    drawing = draw.draw(identity, made, shot.side, rng)
+    return draw.draw(identity, change(samples.scene(identity, shot, rng), take), shot.side, rng)
+
+
+def photo(drawing: draw.Drawing, shot: Shot) -> Image.Image:
+    """The drawing cut to the shot's shape."""
     return Image.fromarray(drawing.pixels).crop(samples.window(drawing, shot))
 
 
@@ -122,5 +126,8 @@ def write(folder: Path, kind: str, stream_name: str, numbers: range) -> list[Pat
 
 
 def _write_set(folder: Path, identity: Identity, first: int, shots: tuple[Shot, ...], change: Change) -> None:
-    for take, shot in enumerate(shots, first):
-        samples.write_photo(folder, photo(identity, take, shot, change), shot, take)
+    made = [drawn(identity, take, shot, change) for take, shot in enumerate(shots, first)]
+    for take, (drawing, shot) in enumerate(zip(made, shots, strict=True), first):
+        samples.write_photo(folder, photo(drawing, shot), shot, take)
+    if first == 0:
+        samples.write_captions(folder, shots, [samples.caption(drawing) for drawing in made])

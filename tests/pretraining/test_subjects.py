@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from pretraining import draw, identities, palette, samples, subjects
-from pretraining.randomness import stream
+from pretraining import draw, palette, subjects
 
 
 def drawing(name: str, take: int) -> draw.Drawing:
     """Take ``take`` of the first development person in set ``name``, with its truth."""
-    identity = subjects.subject("person", "develop", 0)
-    rng = stream(identities.SEED, "subjects/develop/0", take)
-    scene = subjects.SETS[name](samples.scene(identity, subjects.SHOTS[take], rng), take)
-    return draw.draw(identity, scene, 200, rng)
+    return subjects.drawn(
+        subjects.subject("person", "develop", 0), take, replace(subjects.SHOTS[take], side=200), subjects.SETS[name]
+    )
 
 
 def test_the_photos_are_a_function_of_their_names(tmp_path: Path) -> None:
     places = [subjects.write(tmp_path / name, "person", "develop", range(1))[0] for name in ("one", "other")]
     one, other = ({path.relative_to(place): path.read_bytes() for path in place.rglob("*.*")} for place in places)
     assert one == other
-    counts = {name: len(list((places[0] / name).iterdir())) for name in (*subjects.SETS, "more")}
+    counts = {name: len(list((places[0] / name).glob("*.jpg"))) for name in (*subjects.SETS, "more")}
     assert counts == {"photos": 13, "turned": 13, "far": 13, "glued": 13, "more": 18}
+    told = {name: (places[0] / name / "captions.csv").read_text("utf-8") for name in subjects.SETS}
+    assert told["photos"] == told["turned"] == told["far"]
+    assert told["glued"].count("on an orange background") == 13
+    assert not (places[0] / "more" / "captions.csv").exists()
     facts = json.loads((places[0] / "subject.json").read_text())
     assert facts["class_noun"] == "person"
     assert facts["description"].startswith("a person with a purple mohawk")
@@ -55,7 +58,9 @@ def test_far_heads_are_smaller_and_turned_ones_turned() -> None:
 def test_each_kind_can_be_photographed_and_described(kind: str) -> None:
     identity = subjects.subject(kind, "test", 3)
     assert identity.noun == kind
-    picture = subjects.photo(identity, 1, subjects.SHOTS[1], subjects.SETS["photos"])
+    picture = subjects.photo(
+        subjects.drawn(identity, 1, subjects.SHOTS[1], subjects.SETS["photos"]), subjects.SHOTS[1]
+    )
     assert isinstance(picture, Image.Image)
     assert picture.size == (270, 360)
     assert kind in subjects.description(identity).split()

@@ -71,6 +71,10 @@ def test_every_file_is_accounted_for_and_the_source_is_untouched(tmp_path: Path)
     assert [photo.name for photo in made.photos] == ["photo-00.png", "photo-01.png", "photo-02.png"]
     assert made.photos[1].caption == "a photo of {it}, in the garden"
     assert read_set(made.path).content_hash == made.content_hash
+    silent = prepare(source, tmp_path / "silent", Photos(captions="ignore"), SIZE)
+    assert [photo.caption for photo in silent.photos] == [None] * 3
+    fates = {entry["name"]: entry["fate"] for entry in manifest(silent.path)["other_files"]}
+    assert 'not used (photos.captions = "ignore")' in fates.values()
 
 
 def test_same_photos_same_plan_same_bytes_and_nothing_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

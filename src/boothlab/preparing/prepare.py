@@ -54,7 +54,7 @@ def prepare(
     PhotoError when fewer than ``settings.minimum`` photos are usable, naming what became of each.
     """
     listing, sources = _sources(folder, out, settings)
-    words = read_words(listing.words, listing.photos)
+    words = _words(listing, settings)
     reader, remark = _reader(settings)
     domain = "drawings" if settings.domain == "drawings" else "photographs"
     developer = Developer(settings, size, domain, reader, Earlier((out, *earlier)))
@@ -72,6 +72,13 @@ def prepare(
     thumbnails = {thumbnail_name(_hash(item)): item.thumbnail for item in done if item.thumbnail}
     also = thumbnails | sheet_files(kept, every, held_out, thumbnails, score, remark)
     return write_set(out, kept, every, held_out, about, also)
+
+
+def _words(listing: Listing, settings: Photos) -> Words:
+    """The captions, or of each file with words that it is not wanted."""
+    if settings.captions == "ignore":
+        return Words({}, {path.name: 'not used (photos.captions = "ignore")' for path in listing.words})
+    return read_words(listing.words, listing.photos)
 
 
 def _sources(folder: Path, out: Path, settings: Photos) -> tuple[Listing, list[Source]]:
