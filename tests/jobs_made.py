@@ -33,7 +33,9 @@ def example(name: str, shape: tuple[int, int, int], seed: int, prompt: str, noun
     """A picture's latents, made from a seed."""
     generator = torch.Generator().manual_seed(seed)
     mean = torch.randn((1, *shape), generator=generator)
-    return Example(name, Posterior(mean, torch.full_like(mean, 0.05)), prompt, noun)
+    return Example(
+        name, Posterior(mean, torch.full_like(mean, 0.05)), prompt, noun, class_prompt="a photo of a person"
+    )
 
 
 def pool(shape: tuple[int, int, int], photos: int = 3, class_images: int = 4) -> Pool:

@@ -34,6 +34,7 @@ from boothlab.strategies.dreambooth.config import DreamBooth
 from boothlab.subjects import Subject
 from boothlab.training.assemble import TrainingSet, build_job, build_pool
 from boothlab.training.batches import Dealt, Draw, Draws, Pool
+from boothlab.training.class_images import ClassImage
 from boothlab.training.config import Optimizer, Rate, Training
 from boothlab.training.job import Job
 from boothlab.training.loop import train
@@ -217,7 +218,8 @@ def job_of(case: Case, folder: Path) -> Job:
     """The job that boothlab makes of the case, with its own draws."""
     model: Model = load(Base(model=str(build_reference_model(folder / "model", case.prediction)), device="cpu"))
     photos = tuple(photo(path) for path in photo_paths(case, folder))
-    classes = {"person": class_paths(case, folder)} if case.class_images else {}
+    drawn = [ClassImage(path, CLASS_PROMPT) for path in class_paths(case, folder)] if case.class_images else []
+    classes = {"person": drawn} if drawn else {}
     objective = objective_of(case)
     pool = build_pool(model, objective, [TrainingSet(SUBJECT, photos)], classes)
     strategy = DreamBooth(learning_rate=LEARNING_RATE, text_encoder=case.text_encoder)

@@ -91,14 +91,14 @@ def test_every_stage_is_told_and_follows_its_settings() -> None:
 
 
 def test_class_images_that_are_in_the_cache_are_not_drawn_again() -> None:
-    request = ClassRequest("base", "a photo of a person", 64, 20, "dpm++", 25, 7.5, 0)
+    request = ClassRequest("base", ("a photo of a person",), 64, 20, "dpm++", 25, 7.5, 0)
     assert request.undrawn() == 24, "whole batches of eight"
     request.folder().mkdir(parents=True)
     for path in [*request.block(0), *request.block(1)[:7], *request.block(2)]:
         path.touch()
     assert request.undrawn() == 8
     assert replace(request, count=8).undrawn() == 0
-    assert replace(request, prompt="a photo of a dog").undrawn() == 24
+    assert replace(request, prompts=("a photo of a dog",)).undrawn() == 24
 
 
 def test_disk_counts_the_checkpoint_that_is_written_beside_the_old_ones() -> None:

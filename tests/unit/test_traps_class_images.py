@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from boothlab.training.class_images import BLOCK, ClassRequest, class_images
 
 def request_for(count: int) -> ClassRequest:
     """So many pictures of 16 px."""
-    return ClassRequest("base", "a photo of a person", 16, count, "dpm++", 2, 7.5, 0)
+    return ClassRequest("base", ("a photo of a person",), 16, count, "dpm++", 2, 7.5, 0)
 
 
 def picture(seed: int) -> np.ndarray[Any, Any]:
@@ -50,7 +51,7 @@ class Artist:
 
 def draw(artist: Artist, count: int, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     monkeypatch.setattr(room, "sample", artist.sample)
-    return class_images(request_for(count), lambda: None)  # type: ignore[arg-type, return-value]
+    return [found.path for found in class_images(request_for(count), lambda: None)]  # type: ignore[arg-type, return-value]
 
 
 def pixels(path: Path) -> np.ndarray[Any, Any]:
@@ -104,7 +105,8 @@ def test_c6_two_at_once_draw_nothing_twice(monkeypatch: pytest.MonkeyPatch) -> N
     found: list[list[Path]] = []
 
     def one() -> None:
-        found.append(class_images(request_for(2 * BLOCK), lambda: None))  # type: ignore[arg-type, return-value]
+        drawn = class_images(request_for(2 * BLOCK), lambda: None)  # type: ignore[arg-type, return-value]
+        found.append([picture.path for picture in drawn])
 
     both = [threading.Thread(target=one) for _ in range(2)]
     for thread in both:
@@ -113,3 +115,21 @@ def test_c6_two_at_once_draw_nothing_twice(monkeypatch: pytest.MonkeyPatch) -> N
         thread.join()
     assert found[0] == found[1]
     assert len(artist.drawn) == len(set(artist.drawn)) == 2 * BLOCK
+
+
+def test_prompts_take_turns_and_stay_with_their_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flat picture is left out; the prompts of those behind it must not move up."""
+    artist = Artist(black=[1])
+    asked: list[str] = []
+
+    def listening(model: object, prompts: Sequence[str], seeds: Sequence[int], *how: object) -> Any:
+        asked.extend(prompts)
+        return artist.sample(model, prompts, seeds, *how)
+
+    monkeypatch.setattr(room, "sample", listening)
+    three = replace(request_for(BLOCK), prompts=("at sea", "in the rain", "at home"))
+    found = class_images(three, lambda: None)  # type: ignore[arg-type, return-value]
+    assert asked == [three.prompts[k % 3] for k in range(2 * BLOCK)], "one is flat, so a second block is drawn"
+    assert [int(picture.path.stem) for picture in found] == [0, *range(2, BLOCK + 1)]
+    assert [picture.prompt for picture in found] == [three.prompts[int(p.path.stem) % 3] for p in found]
+    assert three.key() != request_for(BLOCK).key()

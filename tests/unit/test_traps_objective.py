@@ -41,7 +41,7 @@ from boothlab.runs.events import Stepped
 from boothlab.strategies.dreambooth.config import DreamBooth
 from boothlab.training.assemble import TrainingSet, build_pool
 from boothlab.training.batches import Dealt, Draw, Draws, Pool, deal, draw, noised, prompts
-from boothlab.training.class_images import read_class_image
+from boothlab.training.class_images import ClassImage, read_class_image
 from boothlab.training.config import Training
 from jobs_made import SUBJECT, example, make_job, pool, run, settings
 from photos_made import photo_folder
@@ -244,7 +244,8 @@ def test_l9_picture_and_prompt_stay_together(
         for k, name in enumerate(names)
     )
     class_files = sorted(photo_folder(tmp_path / "class", 3, (model.size, model.size)).iterdir())
-    examples = build_pool(model, Objective(), [TrainingSet(SUBJECT, photos)], {"person": class_files})
+    classes = [ClassImage(path, "a photo of a person") for path in class_files]
+    examples = build_pool(model, Objective(), [TrainingSet(SUBJECT, photos)], {"person": classes})
     wanted = {f"ada/{name}": f"rinn person no {k}" for k, name in enumerate(names)}
     wanted |= {f"person/{path.name}": "a photo of a person" for path in class_files}
     pixels = {f"ada/{photo.name}": photo.pixels for photo in photos}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from boothlab.photos.photoset import PhotoSet
 from boothlab.plan import RunPlan
 from boothlab.subjects import fill
 from boothlab.training.class_request import ClassRequest
@@ -10,15 +13,18 @@ CLASS_IMAGE_SEED = 0
 """Class images have a seed of their own, so that runs with different training seeds share them."""
 
 
-def class_requests(plan: RunPlan, base_fingerprint: str) -> dict[str, ClassRequest]:
-    """What is to be drawn by class noun; nothing where a resolved plan draws no class images."""
+def class_requests(plan: RunPlan, base_fingerprint: str, sets: Mapping[str, PhotoSet]) -> dict[str, ClassRequest]:
+    """What is to be drawn by class noun; nothing where a resolved plan draws no class images.
+
+    ``sets`` maps subjects to their photos, whose captions the class prompts follow if the plan says so.
+    """
     objective = plan.objective
     if not objective.prior_preservation or objective.prior_from == "prediction" or objective.class_folder is not None:
         return {}
     return {
         noun: ClassRequest(
             base_fingerprint=base_fingerprint,
-            prompt=fill(objective.class_prompt, None, noun),
+            prompts=_prompts(plan, noun, sets),
             size=plan.photos.size or 0,
             count=objective.class_images,
             sampler=plan.generation.sampler,
@@ -28,3 +34,10 @@ def class_requests(plan: RunPlan, base_fingerprint: str) -> dict[str, ClassReque
         )
         for noun in dict.fromkeys(subject.class_noun for subject in plan.subjects)
     }
+
+
+def _prompts(plan: RunPlan, noun: str, sets: Mapping[str, PhotoSet]) -> tuple[str, ...]:
+    """The different class prompts that the training photos of a class noun ask for, in their order."""
+    photos = [photo for s in plan.subjects if s.class_noun == noun for photo in sets[s.name].train]
+    templates = dict.fromkeys(plan.objective.class_template(photo.caption) for photo in photos)
+    return tuple(dict.fromkeys(fill(template, None, noun) for template in templates))

@@ -168,7 +168,7 @@ def is_finished(run: Run) -> bool:
 def _estimate(study: Study, trunk: Trunk, resolved: Resolved, drawn: set[str]) -> Estimate:
     """The estimate of one trunk; ``drawn`` holds what an earlier one draws for it, and is added to."""
     plan = resolved.plan
-    requests = class_requests(plan, resolved.inputs["base"]).values()
+    requests = class_requests(plan, resolved.inputs["base"], resolved.sets).values()
     classes = sum(request.undrawn() for request in requests if request.key() not in drawn)
     drawn |= {request.key() for request in requests}
     snapshots = len(plan.training.snapshot_steps(trunk.steps))

@@ -19,14 +19,14 @@ from boothlab.api.resolving import Resolved, run_of
 from boothlab.errors import BoothlabError, Cancelled, NoMemory
 from boothlab.models.load import load
 from boothlab.models.model import Model
-from boothlab.plan import RunPlan
 from boothlab.progress import Progress, silent, within
 from boothlab.runs.events import Event, Resumed, Started, Validated, Warned
 from boothlab.runs.run import Run
+from boothlab.subjects import fill
 from boothlab.training import checkpoint
 from boothlab.training.assemble import TrainingSet, build_job, build_pool, encode_held_out
 from boothlab.training.batches import Example
-from boothlab.training.class_images import class_images, own_class_images
+from boothlab.training.class_images import ClassImage, class_images, own_class_images
 from boothlab.training.job import Job
 from boothlab.training.kept import Kept
 from boothlab.training.loop import train
@@ -125,7 +125,7 @@ def make_job(run: Run, resolved: Resolved, progress: Progress = silent, folder: 
     kept = None if folder is None else Kept(folder, resolved.inputs["base"])
     base = memo(lambda: load(plan.base, plan.photos.size))
     torch.set_num_threads(plan.training.num_threads())
-    classes = class_paths(plan, resolved.inputs["base"], base, progress)
+    classes = class_pictures(resolved, base, progress)
     pool = build_pool(
         base(),
         plan.objective,
@@ -145,17 +145,16 @@ def make_job(run: Run, resolved: Resolved, progress: Progress = silent, folder: 
     return job
 
 
-def class_paths(
-    plan: RunPlan, base_fingerprint: str, model: Callable[[], Model], progress: Progress
-) -> dict[str, list[Path]]:
+def class_pictures(resolved: Resolved, model: Callable[[], Model], progress: Progress) -> dict[str, list[ClassImage]]:
     """Class images by class noun; none without prior preservation."""
+    plan = resolved.plan
     objective, nouns = plan.objective, {subject.class_noun: None for subject in plan.subjects}
     if objective.prior_preservation and objective.prior_from != "prediction" and objective.class_folder is not None:
-        return {noun: own_class_images(objective.class_folder, objective.class_images) for noun in nouns}
+        folder, count = objective.class_folder, objective.class_images
+        return {noun: own_class_images(folder, count, fill(objective.class_prompt, None, noun)) for noun in nouns}
     tell = within(progress, "class images")
-    return {
-        noun: class_images(request, model, tell) for noun, request in class_requests(plan, base_fingerprint).items()
-    }
+    requests = class_requests(plan, resolved.inputs["base"], resolved.sets)
+    return {noun: class_images(request, model, tell) for noun, request in requests.items()}
 
 
 @contextmanager

@@ -17,6 +17,9 @@ class Objective(Config):
     """Prompt of a photo that has no caption of its own; {it} stands for "identifier class"."""
     class_prompt: str = "a photo of a CLASS"
     """Prompt of the class images; CLASS stands for the class noun."""
+    class_captions: bool = True
+    """Where photos have captions, draw and train class images under these, without the identifier. Else the captions'
+    own words would tell the subject from its class, and the identifier would stay without meaning."""
     prior_preservation: bool = True
     """Train on pictures of the class that the base model drew itself, so that it does not forget the class."""
     prior_from: Literal["class_images", "prediction"] = "class_images"
@@ -36,3 +39,7 @@ class Objective(Config):
     """How timesteps are drawn: all equally often, or those in the middle more often."""
     caption_dropout: float = Field(0.0, ge=0, lt=1)
     """Share of the samples that are trained with an empty prompt."""
+
+    def class_template(self, caption: str | None) -> str:
+        """The template of the class prompt that goes with a photo of this caption (None: it has none)."""
+        return caption if caption is not None and self.class_captions else self.class_prompt

@@ -18,7 +18,7 @@ from boothlab.photos.photo import Photo
 from boothlab.strategies.config import Strategy
 from boothlab.subjects import Subject, fill
 from boothlab.training.batches import Example, Pool, seeded_draws
-from boothlab.training.class_images import read_class_image
+from boothlab.training.class_images import ClassImage, read_class_image
 from boothlab.training.config import Training
 from boothlab.training.ema import Ema
 from boothlab.training.job import Job
@@ -42,7 +42,7 @@ def build_pool(
     model: Model,
     objective: Objective,
     sets: Sequence[TrainingSet],
-    class_paths: Mapping[str, Sequence[Path]],
+    classes: Mapping[str, Sequence[ClassImage]],
     progress: Progress | None = None,
     base_fingerprint: str | None = None,
     kept: Kept | None = None,
@@ -52,7 +52,7 @@ def build_pool(
     With the base model's fingerprint, latents of class images are shared with other runs; those of photos only with
     the trainings that ``kept`` belongs to.
     """
-    total = sum(len(s.photos) for s in sets) + sum(len(paths) for paths in class_paths.values())
+    total = sum(len(s.photos) for s in sets) + sum(len(found) for found in classes.values())
     done = 0
 
     def tick() -> None:
@@ -67,33 +67,31 @@ def build_pool(
             instances.append(_instance(model, objective, training_set.subject, photo, kept))
             tick()
     if objective.prior_preservation and objective.prior_from == "prediction":
-        return Pool(tuple(instances), photos_as_class(objective, instances))
-    classes: dict[str, tuple[Example, ...]] = {}
-    for noun, paths in class_paths.items():
+        return Pool(tuple(instances), photos_as_class(instances))
+    encoded: dict[str, tuple[Example, ...]] = {}
+    for noun, found in classes.items():
         examples = []
-        for path in paths:
-            pixels = read_class_image(path, model.size)
+        for picture in found:
+            pixels = read_class_image(picture.path, model.size)
             if pixels is not None:
-                prompt = fill(objective.class_prompt, None, noun)
                 posterior = (
                     encode(model, pixels)
                     if base_fingerprint is None
                     else encode_shared(model, base_fingerprint, pixels)
                 )
-                examples.append(Example(f"{noun}/{path.name}", posterior, prompt, noun))
+                examples.append(Example(f"{noun}/{picture.path.name}", posterior, picture.prompt, noun))
             tick()
         if not examples:
-            raise PhotoError(f"None of the {len(paths)} class images of {noun!r} is usable.")
-        classes[noun] = tuple(examples)
-    return Pool(tuple(instances), classes)
+            raise PhotoError(f"None of the {len(found)} class images of {noun!r} is usable.")
+        encoded[noun] = tuple(examples)
+    return Pool(tuple(instances), encoded)
 
 
-def photos_as_class(objective: Objective, instances: Sequence[Example]) -> dict[str, tuple[Example, ...]]:
-    """The photos once more, under the class prompt: what a frozen model predicts for them is their target."""
+def photos_as_class(instances: Sequence[Example]) -> dict[str, tuple[Example, ...]]:
+    """The photos once more, under their class prompts: what a frozen model predicts for them is their target."""
     classes: dict[str, tuple[Example, ...]] = {}
     for photo in instances:
-        prompt = fill(objective.class_prompt, None, photo.class_noun)
-        again = replace(photo, id=f"{photo.id} as {photo.class_noun}", prompt=prompt, weight=1.0)
+        again = replace(photo, id=f"{photo.id} as {photo.class_noun}", prompt=photo.class_prompt, weight=1.0)
         classes[photo.class_noun] = (*classes.get(photo.class_noun, ()), again)
     return classes
 
@@ -113,6 +111,7 @@ def _instance(model: Model, objective: Objective, subject: Subject, photo: Photo
         posterior=encode_kept(model, kept, photo.pixels),
         prompt=prompt,
         class_noun=subject.class_noun,
+        class_prompt=fill(objective.class_template(photo.caption), None, subject.class_noun),
         weight=subject.weight,
         mask_11HW=mask,
     )

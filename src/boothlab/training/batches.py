@@ -32,7 +32,8 @@ Role = Literal["instance", "class"]
 class Example:
     """A picture ready for training: ``posterior`` (1, C, H, W), ``mask_11HW`` of the latents or None.
 
-    ``id`` names it in messages and tests; ``class_noun`` says which class images go with a photo.
+    ``id`` names it in messages and tests; ``class_noun`` says which class images go with a photo, ``class_prompt``
+    what is said of a photo without its identifier.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Example:
     class_noun: str
     weight: float = 1.0
     mask_11HW: Tensor | None = None
+    class_prompt: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,6 +7,7 @@ per picture, so an interrupted generation goes on where it stopped and gives the
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -36,8 +37,18 @@ def is_flat(pixels: NDArray[np.uint8]) -> bool:
     return float(pixels.std()) < FLATTEST
 
 
-def class_images(request: ClassRequest, model: Callable[[], Model], progress: Progress | None = None) -> list[Path]:
-    """Paths of ``request.count`` pictures, made now where they are not there yet.
+@dataclass(frozen=True, slots=True)
+class ClassImage:
+    """A class picture and the prompt that it is trained under."""
+
+    path: Path
+    prompt: str
+
+
+def class_images(
+    request: ClassRequest, model: Callable[[], Model], progress: Progress | None = None
+) -> list[ClassImage]:
+    """``request.count`` pictures, made now where they are not there yet.
 
     ``model`` is called only when something has to be drawn. Raises TrainingError when the base model draws
     almost nothing but flat pictures.
@@ -47,8 +58,9 @@ def class_images(request: ClassRequest, model: Callable[[], Model], progress: Pr
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):
             sweep_temporaries(folder)
-            write_json(folder / "manifest.json", {"format": 1, **request.described()})
-            return _fill(folder, request, model, progress)
+            write_json(folder / "manifest.json", {"format": 2, **request.described()})
+            paths = _fill(folder, request, model, progress)
+    return [ClassImage(path, request.prompt(path)) for path in paths]
 
 
 def _fill(folder: Path, request: ClassRequest, model: Callable[[], Model], progress: Progress | None) -> list[Path]:
@@ -58,7 +70,8 @@ def _fill(folder: Path, request: ClassRequest, model: Callable[[], Model], progr
         pictures = _read_block(paths)
         if pictures is None:
             seeds = [derive(request.seed, "class-images", block * BLOCK + k) for k in range(BLOCK)]
-            drawn = sample(model(), [request.prompt] * BLOCK, seeds, request.sampler, request.steps, request.guidance)
+            prompts = [request.prompt(path) for path in paths]
+            drawn = sample(model(), prompts, seeds, request.sampler, request.steps, request.guidance)
             for path, pixels in zip(paths, drawn, strict=True):
                 write_bytes(path, png_bytes(pixels))
             pictures = list(drawn)
@@ -68,7 +81,8 @@ def _fill(folder: Path, request: ClassRequest, model: Callable[[], Model], progr
         if len(good) >= request.count:
             return good[: request.count]
     raise TrainingError(
-        f"The base model drew only {len(good)} usable pictures of {request.prompt!r}; {request.count} are needed.",
+        f"The base model drew only {len(good)} usable pictures of {request.prompts[0]!r}; "
+        f"{request.count} are needed.",
         "Look at them, change objective.class_prompt, or give objective.class_folder.",
     )
 
@@ -95,9 +109,9 @@ def read_class_image(path: Path, size: int) -> NDArray[np.uint8] | None:
     return None if isinstance(photo, Rejected) or is_flat(photo.pixels) else photo.pixels
 
 
-def own_class_images(folder: Path, count: int) -> list[Path]:
-    """Up to ``count`` pictures of a user's own class folder. Raises PhotoError when it holds none."""
+def own_class_images(folder: Path, count: int, prompt: str) -> list[ClassImage]:
+    """Up to ``count`` pictures of a user's own folder, all under one prompt. Raises PhotoError when it holds none."""
     paths, _ = find_photos(folder)
     if not paths:
         raise PhotoError(f"objective.class_folder is {folder}; it holds no pictures.")
-    return paths[:count]
+    return [ClassImage(path, prompt) for path in paths[:count]]

@@ -16,10 +16,10 @@ BLOCK = 8
 
 @dataclass(frozen=True, slots=True)
 class ClassRequest:
-    """Everything class images depend on."""
+    """Everything class images depend on. ``prompts`` take turns, picture by picture."""
 
     base_fingerprint: str
-    prompt: str
+    prompts: tuple[str, ...]
     size: int
     count: int
     sampler: Literal["dpm++", "ddim"]
@@ -29,11 +29,11 @@ class ClassRequest:
 
     def key(self) -> str:
         """Address in the cache; the count is not part of it: more pictures extend the same folder."""
-        return sha256_json({"format": 1, "block": BLOCK, **self.described()})[:16]
+        return sha256_json({"format": 2, "block": BLOCK, **self.described()})[:16]
 
     def described(self) -> dict[str, Any]:
         """What ``manifest.json`` says."""
-        names = ("base_fingerprint", "prompt", "size", "sampler", "steps", "guidance", "seed")
+        names = ("base_fingerprint", "prompts", "size", "sampler", "steps", "guidance", "seed")
         return {name: getattr(self, name) for name in names}
 
     def folder(self) -> Path:
@@ -43,6 +43,10 @@ class ClassRequest:
     def block(self, number: int) -> list[Path]:
         """The pictures that are drawn together as the ``number``-th batch."""
         return [self.folder() / f"{index:05d}.png" for index in range(number * BLOCK, (number + 1) * BLOCK)]
+
+    def prompt(self, path: Path) -> str:
+        """What the picture at ``path`` is drawn by."""
+        return self.prompts[int(path.stem) % len(self.prompts)]
 
     def undrawn(self) -> int:
         """How many pictures are still to be drawn, in whole batches; black ones are not looked for."""

@@ -1,0 +1,63 @@
+"""Photos' captions are the class prompts too, without the identifier: nothing else then tells the subject."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from boothlab.api.class_requests import class_requests
+from boothlab.diffusion.config import Objective
+from boothlab.models.model import Model
+from boothlab.photos.photo import Photo
+from boothlab.photos.photoset import PhotoSet
+from boothlab.plan import RunPlan, plan_from
+from boothlab.subjects import Subject
+from boothlab.training.assemble import TrainingSet, build_pool, photos_as_class
+
+CAPTIONS = ("a photo of {it} at sea", None, "{it}, asleep", "a photo of {it} at sea")
+PROMPTS = ("a photo of an owl at sea", "a photo of an owl", "An owl, asleep")
+
+
+def photos(size: int) -> tuple[Photo, ...]:
+    random = np.random.default_rng(0)
+    return tuple(
+        Photo(f"{k}.png", random.integers(0, 256, (size, size, 3), dtype=np.uint8), "", caption=caption)
+        for k, caption in enumerate(CAPTIONS)
+    )
+
+
+def plan(**objective: object) -> RunPlan:
+    return plan_from({"subjects": [{"name": "ada", "photos": ".", "class_noun": "owl"}], "objective": objective}, "t")
+
+
+@pytest.fixture
+def photo_set(tmp_path: Path) -> PhotoSet:
+    every = photos(8)
+    held_out = replace(every[0], name="held.png", caption="a photo of {it} on the moon")
+    return PhotoSet(tmp_path, (*every, held_out), (), frozenset({"held.png"}), "hash")
+
+
+def test_class_images_are_drawn_by_the_captions_of_the_training_photos(photo_set: PhotoSet) -> None:
+    assert class_requests(plan(), "base", {"ada": photo_set})["owl"].prompts == PROMPTS
+
+
+def test_they_are_all_of_the_class_prompt_where_that_is_asked_for(photo_set: PhotoSet) -> None:
+    asked = plan(class_captions=False, class_prompt="a CLASS")
+    assert class_requests(asked, "base", {"ada": photo_set})["owl"].prompts == ("an owl",)
+
+
+@pytest.mark.parametrize("follow", [True, False])
+def test_a_photo_stands_in_for_its_class_under_its_own_caption(fresh: Callable[[], Model], follow: bool) -> None:
+    model = fresh()
+    subject = Subject(name="ada", photos=Path("."), class_noun="owl", identifier="rinn")
+    wanted = Objective(prior_from="prediction", class_captions=follow)
+    pool = build_pool(model, wanted, [TrainingSet(subject, photos(model.size))], {})
+    assert [example.prompt for example in pool.instances] == [
+        "a photo of rinn owl at sea", "a photo of rinn owl", "rinn owl, asleep", "a photo of rinn owl at sea"
+    ]  # fmt: skip
+    expected = [PROMPTS[0], PROMPTS[1], PROMPTS[2], PROMPTS[0]] if follow else [PROMPTS[1]] * 4
+    assert [example.prompt for example in photos_as_class(pool.instances)["owl"]] == expected
