@@ -11,7 +11,7 @@ import pytest
 from boothlab.api.study_resolving import resolve_study
 from boothlab.config.load import validate
 from boothlab.studies.expand import Planned, expand
-from boothlab.studies.plan import StudyPlan, load_study
+from boothlab.studies.plan import NUMBER, Claim, StudyPlan, load_study
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "docs" / "studies").glob("*.toml"))
@@ -31,7 +31,7 @@ def runs_of(name: str) -> tuple[Planned, ...]:
 def test_every_file_is_a_study_of_its_own_name(file: Path) -> None:
     runs = runs_of(file.stem)
     assert load_study(file)[0].name == file.stem
-    assert len(runs) == {"zl635-factorial": 36, "zl635": 9, "zl635-toon": 9}.get(file.stem, 8)
+    assert len(runs) == {"zl635-factorial": 36, "zl635": 9, "zl635-toon": 9, "claims-toon": 24}.get(file.stem, 8)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_the_published_values_stand_in_the_series_and_what_is_not_told_is_said(f
     published = {name: (numbers["LPIPS"], numbers["FID"]) for name, numbers in study.published.items()}
     assert published == (SLIDES if file.stem.startswith("cyr") else {})
     assert study.notes
-    assert ("The slides do not tell" in " ".join(study.notes)) == (file.stem != "zl635-factorial")
+    assert ("The slides do not tell" in " ".join(study.notes)) == (file.stem not in ("zl635-factorial", "claims-toon"))
     assert ("Confounded" in " ".join(study.notes)) == (file.stem in ("zl635", "zl635-toon"))
 
 
@@ -104,3 +104,29 @@ def test_studies_in_the_docs_are_valid() -> None:
         base = study.plan if isinstance(study.plan, dict) else {"subjects": [{"name": "ada", "photos": "p"}],
                                                                 "strategy": {"kind": "dreambooth"}}  # fmt: skip
         assert len(expand(study, base, ROOT)) > 10 or study.search is not None
+
+
+def test_every_claim_of_the_toon_study_has_two_sides_that_differ_in_it_alone() -> None:
+    study, _ = load_study(ROOT / "docs" / "studies" / "claims-toon.toml")
+    runs = runs_of("claims-toon")
+    assert study.seeds == (0, 1, 2)
+    for claim in study.claims:
+        if isinstance(claim, Claim):
+            sides = {"at": set(), "than": set()}
+            for run in runs:
+                varied = {path: value for path, value in run.values.items() if path != claim.axis}
+                place = _place(run, claim.axis)
+                key = (run.seed, str(sorted((k, str(v)) for k, v in varied.items())))
+                for side in sides:
+                    if place == getattr(claim, side):
+                        sides[side].add(key)
+            assert len(sides["at"] & sides["than"]) >= 3, claim.say
+
+
+def _place(run: Planned, axis: str) -> object:
+    if axis == NUMBER:
+        return "all" if run.number is None else run.number
+    node: object = run.plan
+    for part in axis.split("."):
+        node = getattr(node, part)
+    return node
