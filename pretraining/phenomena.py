@@ -55,8 +55,15 @@ TABLES = {
         "What the crop does where heads are small.", {"photos.framing": ["head", "smart", "letterbox"]}, {}, "far_*"
     ),
     "sets": Table(
-        "What a third of turned heads and a common wall do.",
+        "What a third of turned heads and a common wall do, where no caption says where a photo was taken.",
         {"photos.include": [["plain_*"], ["turned_*"], ["glued_*"]]},
+        {"photos.captions": "ignore"},
+    ),
+    "captions": Table(
+        "What captions do that say where each photo was taken.", {"photos.captions": ["ignore", "use"]}
+    ),
+    "class-captions": Table(
+        "What class images do that follow the captions.", {"objective.class_captions": [False, True]}
     ),
     "identifier": Table(
         "Which identifier: a rare word, one of four tokens, a real word, a word with a hidden meaning (a mohawk).",
@@ -152,7 +159,13 @@ def _one_folder(out: Path, kind: str, stream: str, number: int) -> Path:
     """The subject's folder, its sets once more in one folder ``all``, so that a study can select among them."""
     (place,) = subjects.write(out, kind, stream, range(number, number + 1))
     (place / "all").mkdir(exist_ok=True)
+    told = ["file,caption"]
     for name, start in SETS.items():
         for photo in sorted((place / name).glob("*.jpg")) if (place / name).is_dir() else ():
             shutil.copyfile(photo, place / "all" / f"{start}_{photo.name}")
+        if (place / name).is_dir():
+            told += [
+                f"{start}_{line}" for line in (place / name / "captions.csv").read_text("utf-8").splitlines()[1:]
+            ]
+    atomic.write_text(place / "all" / "captions.csv", "\n".join(told) + "\n")
     return place

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from boothlab.photos.captions import read_words
 from boothlab.studies.expand import Planned, expand
 from boothlab.studies.plan import load_study
 from pretraining import phenomena
@@ -27,6 +28,8 @@ def test_every_table_is_a_study_of_three_seeds_with_photos_to_train_on(
             (subject,) = run.plan.subjects
             photos = sorted(subject.photos.glob(run.plan.photos.include[0]))
             assert len(photos) == 13, name
+            words = read_words([subject.photos / "captions.csv"], photos)
+            assert len(words.captions) == 13, name
             assert run.number == run.values["photos.number"]
 
 

@@ -67,7 +67,9 @@ def test_the_published_values_stand_in_the_series_and_what_is_not_told_is_said(f
     published = {name: (numbers["LPIPS"], numbers["FID"]) for name, numbers in study.published.items()}
     assert published == (SLIDES if file.stem.startswith("cyr") else {})
     assert study.notes
-    assert ("The slides do not tell" in " ".join(study.notes)) == (file.stem not in ("zl635-factorial", "claims-toon"))
+    assert ("The slides do not tell" in " ".join(study.notes)) == (
+        file.stem not in ("zl635-factorial", "claims-toon")
+    )
     assert ("Confounded" in " ".join(study.notes)) == (file.stem in ("zl635", "zl635-toon"))
 
 

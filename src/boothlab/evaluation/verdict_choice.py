@@ -21,7 +21,7 @@ AXES: tuple[Axis, Axis] = ("likeness", "prompt following")
 ADVICE = {
     "underfitted": "Train longer, or with a higher learning rate.",
     "overfitted": "Take fewer steps, and keep more snapshots of the early ones.",
-    "copying": "Take fewer steps, or more and more varied photos.",
+    "copying": "Take fewer steps, more and more varied photos, or captions that say where each was taken.",
     "collapsed": "Lower the learning rate.",
     "not judged": "Measure likeness to held-out photos first.",
     "good": "Look at the gates that failed.",
