@@ -49,7 +49,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--each", type=int, default=100, help="pictures per attribute in `gates`")
     parser.add_argument("--only", default=",".join(gates.GROUPS), help="groups of `gates`, with commas")
     parser.add_argument("--kind", default="person", choices=("person", "monster", "plant"), help="for `subjects`")
-    parser.add_argument("--stream", default="develop", choices=("develop", "test"), help="`subjects`, `phenomena`")
+    parser.add_argument(
+        "--stream", default="develop", choices=("develop", "test", "demo"), help="`subjects`, `phenomena`"
+    )
     parser.add_argument("--count", type=int, default=8, help="how many `subjects`; of each kind for `phenomena`")
     parser.add_argument("--tables", default=",".join(phenomena.TABLES), help="which `phenomena`, with commas")
     parser.add_argument("--threads", type=int, default=1, help="torch threads of this process")

@@ -30,7 +30,8 @@ SETS = {"photos": "plain", "turned": "turned", "glued": "glued", "far": "far"}
 class Table:
     """One study: what it asks, what it varies, what differs from the default plan, and who is learned.
 
-    ``photos`` says which photos a subject trains on. Paths of ``axes`` and ``changes`` are dotted.
+    ``photos`` says which photos a subject trains on, ``number`` how many of them (None: all). Paths of ``axes`` and
+    ``changes`` are dotted.
     """
 
     asks: str
@@ -38,10 +39,18 @@ class Table:
     changes: Mapping[str, Any] = field(default_factory=dict)
     photos: str = "plain_*"
     kinds: tuple[str, ...] = ("person",)
+    number: int | None = TRAINED_ON
+    seeds: tuple[int, ...] = SEEDS
 
 
 TABLES = {
     "default": Table("What the default plan reaches on people that nobody looked at."),
+    "demo": Table(
+        "What the demo reaches, snapshot by snapshot, with one training each.",
+        {"training.steps": [*TOON["training"]["snapshots"], TOON["training"]["steps"]]},
+        number=None,
+        seeds=(0,),
+    ),
     "prior": Table(
         "What prior preservation does: its weight, 0 for none.", {"objective.prior_weight": [0.0, 0.5, 1.0, 2.0]}
     ),
@@ -122,11 +131,11 @@ def tree(name: str, table: Table, people: list[tuple[Path, dict[str, str]]]) -> 
         for place, facts in people
     ]
     axes: dict[str, Any] = {"subjects": nodes, **table.axes}
-    if "photos.number" not in axes:
-        axes["photos.number"] = [TRAINED_ON]
+    if table.number is not None and "photos.number" not in axes:
+        axes["photos.number"] = [table.number]
     return {
         "name": f"phenomena-{name}",
-        "seeds": list(SEEDS),
+        "seeds": list(table.seeds),
         "notes": [table.asks],
         "held_out": {place.name: f"{place.name}/more" for place, _ in people},
         "axes": axes,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from boothlab.api.demonstration import TOON, demo_plan
+from boothlab.models.config import Base
 from boothlab.photos.captions import read_words
 from boothlab.studies.expand import Planned, expand
 from boothlab.studies.plan import load_study
@@ -23,26 +25,29 @@ def test_every_table_is_a_study_of_three_seeds_with_photos_to_train_on(
 ) -> None:
     assert studies.keys() == phenomena.TABLES.keys()
     for name, runs in studies.items():
-        assert {run.seed for run in runs} == {0, 1, 2}
+        assert {run.seed for run in runs} == ({0} if name == "demo" else {0, 1, 2})
         for run in runs:
             (subject,) = run.plan.subjects
             photos = sorted(subject.photos.glob(run.plan.photos.include[0]))
             assert len(photos) == 13, name
             words = read_words([subject.photos / "captions.csv"], photos)
             assert len(words.captions) == 13, name
-            assert run.number == run.values["photos.number"]
+            assert run.number == (None if name == "demo" else run.values["photos.number"])
 
 
 def test_the_default_plan_is_the_demos_but_for_its_length(studies: dict[str, tuple[Planned, ...]]) -> None:
-    from boothlab.api.demonstration import demo_plan
-    from boothlab.models.config import Base
-
     plan, demo = studies["default"][0].plan, demo_plan(None, "person", Base(model="toon"))
     assert plan.strategy == demo.strategy
     assert plan.objective == demo.objective
     assert plan.generation == demo.generation
     assert plan.training.optimizer == demo.training.optimizer
     assert (plan.training.steps, studies["default"][0].number) == (phenomena.STEPS, phenomena.TRAINED_ON)
+
+
+def test_the_table_of_the_demo_takes_the_demos_own_snapshots(studies: dict[str, tuple[Planned, ...]]) -> None:
+    demo = TOON["training"]
+    assert [run.plan.training.steps for run in studies["demo"]] == [*demo["snapshots"], demo["steps"]]
+    assert {run.plan.photos.captions for run in studies["demo"]} == {"use"}
 
 
 def test_people_monsters_and_plants_are_learned_in_one_study(studies: dict[str, tuple[Planned, ...]]) -> None:
