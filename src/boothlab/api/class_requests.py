@@ -37,7 +37,12 @@ def class_requests(plan: RunPlan, base_fingerprint: str, sets: Mapping[str, Phot
 
 
 def _prompts(plan: RunPlan, noun: str, sets: Mapping[str, PhotoSet]) -> tuple[str, ...]:
-    """The different class prompts that the training photos of a class noun ask for, in their order."""
+    """The class prompt, in turn with the captions that the training photos of a class noun have.
+
+    The class prompt alone stays in, so that "a photo of a person" goes on being anybody anywhere.
+    """
+    plain = fill(plan.objective.class_prompt, None, noun)
     photos = [photo for s in plan.subjects if s.class_noun == noun for photo in sets[s.name].train]
-    templates = dict.fromkeys(plan.objective.class_template(photo.caption) for photo in photos)
-    return tuple(dict.fromkeys(fill(template, None, noun) for template in templates))
+    asked = dict.fromkeys(fill(plan.objective.class_template(photo.caption), None, noun) for photo in photos)
+    captions = [prompt for prompt in asked if prompt != plain]
+    return tuple(prompt for caption in captions for prompt in (plain, caption)) or (plain,)

@@ -18,8 +18,8 @@ class Objective(Config):
     class_prompt: str = "a photo of a CLASS"
     """Prompt of the class images; CLASS stands for the class noun."""
     class_captions: bool = True
-    """Where photos have captions, draw and train class images under these, without the identifier. Else the captions'
-    own words would tell the subject from its class, and the identifier would stay without meaning."""
+    """Where photos have captions, draw and train half of the class images under these, without the identifier. Else
+    the captions' own words would tell the subject from its class, and the identifier would stay without meaning."""
     prior_preservation: bool = True
     """Train on pictures of the class that the base model drew itself, so that it does not forget the class."""
     prior_from: Literal["class_images", "prediction"] = "class_images"
