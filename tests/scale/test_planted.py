@@ -23,7 +23,7 @@ from planted.pictures import FULL
 
 pytestmark = pytest.mark.slow
 
-FIRST, SUBJECTS = 30, 10
+FIRST, SUBJECTS = 20, 10
 """Numbers in the reserved stream ``test``."""
 
 RIGHT = 0.92

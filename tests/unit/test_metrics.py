@@ -20,7 +20,6 @@ from boothlab.metrics.face_found import METRIC as FACE_FOUND
 from boothlab.metrics.lpips_cross import METRIC as CROSS
 from boothlab.metrics.lpips_nearest import METRIC as NEAREST
 from boothlab.metrics.match import METRIC as MATCH
-from boothlab.metrics.prompt_following import METRIC as FOLLOWING
 from drawings_made import drawn
 from photos_made import made_photo
 
@@ -143,39 +142,6 @@ def test_prompts_are_told_apart() -> None:
         scores = CLIP_T.values(np.stack([image, image]), texts)
         right += scores[0] > scores[1]
     assert right >= 13, f"{right} of {len(pictures)}"
-
-
-PROMPTS = np.eye(6)[:4]
-"""Four prompts that have nothing in common, in six dimensions."""
-
-
-def test_what_all_pictures_show_is_no_prompt_that_was_followed() -> None:
-    """Somebody who wears glasses is near to "with glasses" in every picture; each still shows what was asked for."""
-    own = np.repeat(PROMPTS, 2, axis=0)
-    glasses = np.eye(6)[0]
-    pictures = 0.5 * own + 1.5 * glasses + 0.3 * np.eye(6)[5]
-    np.testing.assert_array_equal(FOLLOWING.values(pictures, own), np.ones(8))
-    np.testing.assert_array_equal(FOLLOWING.values(own, own), np.ones(8))
-
-
-def test_pictures_that_do_not_differ_with_their_prompts_follow_none() -> None:
-    own = np.repeat(PROMPTS, 2, axis=0)
-    np.testing.assert_array_equal(FOLLOWING.values(np.tile(own[:1], (8, 1)), own), np.zeros(8))
-    shuffled = FOLLOWING.values(np.roll(own, 2, axis=0), own)
-    np.testing.assert_allclose(shuffled, np.full(8, -1 / 3), atol=1e-12)
-
-
-def test_a_prompt_with_more_pictures_weighs_no_more() -> None:
-    own = PROMPTS[[0, 0, 0, 0, 0, 1, 2, 3]]
-    pictures = own + 0.4 * np.random.default_rng(1).normal(size=own.shape)
-    found = FOLLOWING.values(pictures, own)
-    twice = [0, 1, 2, 3, 4, *range(8)]
-    np.testing.assert_array_equal(FOLLOWING.values(pictures[twice], own[twice]), found[twice])
-    missing = pictures.copy()
-    missing[6] = np.nan
-    assert np.isnan(FOLLOWING.values(missing, own)[6])
-    assert np.isfinite(FOLLOWING.values(missing, own)[:6]).all()
-    assert np.isnan(FOLLOWING.values(pictures[:5], own[:5])).all(), "a single prompt tells nothing"
 
 
 def plain(color: str, figure: int = 20) -> np.ndarray:
