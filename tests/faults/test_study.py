@@ -114,13 +114,16 @@ def test_a_bad_study_is_one_message_and_trains_nothing(command: str, tiny_sd: Pa
     assert not (place.study / "runs").exists()
 
 
-WRITES = ("runs/*/checkpoints", ".", "runs/*/images/*/*", "runs/*", "encoded/*")
-"""Folders of a study below which something is written; the page and the tables lie in the study's own."""
+WRITES = ("/runs/*/checkpoints", "", "/runs/*/images/*/*", "/runs/*", "/encoded/*")
+"""Below a study's folder, where something is written; the page and the tables lie in the folder itself."""
 
 
 def inside_a_write(place: Place, moments: random.Random, life: float, where: str) -> Due:
     """From a random moment of the first half of a life on, inside the next write into such a folder."""
-    moment, write = after(moments.uniform(0.0, life / 2)), inside_writes(lambda: place.study.glob(where))
+    moment, write = (
+        after(moments.uniform(0.0, life / 2)),
+        inside_writes(lambda: place.path.glob(f"studies/rates{where}")),
+    )
     return lambda: moment() and write()
 
 
@@ -139,10 +142,12 @@ def killed_at_random(place: Place, kills: int) -> None:
     moments, done, ends = random.Random(seed), 0, 0
     unfinished: list[str] = []
     while done < kills:
+        whole, started = not place.study.exists(), time.monotonic()
         due = after(moments.uniform(0.0, life))
         if done % 4 == 3:
             due = inside_a_write(place, moments, life, WRITES[done // 4 % len(WRITES)])
         if place.kill_when(due) is None:
+            life = time.monotonic() - started if whole else life  # by the pace that the machine has by now
             assert place.result() == expected
             place.wipe()
             ends += 1
