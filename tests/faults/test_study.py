@@ -114,16 +114,21 @@ def test_a_bad_study_is_one_message_and_trains_nothing(command: str, tiny_sd: Pa
     assert not (place.study / "runs").exists()
 
 
-WRITES = ("/runs/*/checkpoints", "", "/runs/*/images/*/*", "/runs/*", "/encoded/*")
-"""Below a study's folder, where something is written; the page and the tables lie in the folder itself."""
+WRITES = (
+    ("/runs/*/checkpoints", 0.3),
+    ("", 0.8),
+    ("/runs/*/images/*/*", 0.5),
+    ("/runs/*", 0.8),
+    ("/encoded/latents/*", 0.0),
+)
+"""Below a study's folder, where something is written (the page and the tables: in the folder itself), and in which
+share of a life the wait for a write there may begin."""
 
 
-def inside_a_write(place: Place, moments: random.Random, life: float, where: str) -> Due:
-    """From a random moment of the first half of a life on, inside the next write into such a folder."""
-    moment, write = (
-        after(moments.uniform(0.0, life / 2)),
-        inside_writes(lambda: place.path.glob(f"studies/rates{where}")),
-    )
+def inside_a_write(place: Place, moments: random.Random, life: float, where: str, share: float) -> Due:
+    """From a random moment on, inside the next write into such a folder."""
+    moment = after(moments.uniform(0.0, share * life))
+    write = inside_writes(lambda: place.path.glob(f"studies/rates{where}"))
     return lambda: moment() and write()
 
 
@@ -145,7 +150,7 @@ def killed_at_random(place: Place, kills: int) -> None:
         whole, started = not place.study.exists(), time.monotonic()
         due = after(moments.uniform(0.0, life))
         if done % 4 == 3:
-            due = inside_a_write(place, moments, life, WRITES[done // 4 % len(WRITES)])
+            due = inside_a_write(place, moments, life, *WRITES[done // 4 % len(WRITES)])
         if place.kill_when(due) is None:
             life = time.monotonic() - started if whole else life  # by the pace that the machine has by now
             assert place.result() == expected
