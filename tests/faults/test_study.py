@@ -164,6 +164,7 @@ def killed_at_random(place: Place, kills: int) -> None:
     assert place.result() == expected
     print(f"{ends + 1} ends; half-written after a kill: {unfinished}")
     assert unfinished, "no kill fell inside a write"
+    assert not list(temporaries(place.study / "encoded")), "a half-written encoding of a photo was left behind"
 
 
 @pytest.mark.slow
