@@ -24,9 +24,9 @@ def made_photo(seed: int, size: tuple[int, int] = (96, 80)) -> Image.Image:
     return image
 
 
-def photo_folder(folder: Path, count: int, size: tuple[int, int] = (96, 80)) -> Path:
-    """``count`` PNG photos in ``folder``."""
+def photo_folder(folder: Path, count: int, size: tuple[int, int] = (96, 80), first: int = 0) -> Path:
+    """``count`` PNG photos in ``folder``, from the seed ``first`` on."""
     folder.mkdir(parents=True, exist_ok=True)
-    for index in range(count):
+    for index in range(first, first + count):
         made_photo(index, size).save(folder / f"photo-{index:02d}.png")
     return folder

@@ -16,6 +16,7 @@ import pytest
 from boothlab.files import folder_listing
 from boothlab.runs.run import Run
 from command_line import start
+from killing import after, ended_when, never
 
 KILLS = 10
 
@@ -46,11 +47,7 @@ def live(place: Path, seconds: float | None) -> int | None:
     """One life of the demo, ended by SIGKILL after ``seconds`` unless it ends before; its exit code."""
     place.mkdir(exist_ok=True)
     process = start("demo", home=place / "home", cwd=place, out=place / "out.txt", err=place / "err.txt", cold=True)
-    end = float("inf") if seconds is None else time.monotonic() + seconds
-    while process.is_alive():  # join(seconds) would wait for the end: the child has become another program
-        if time.monotonic() >= end:
-            process.kill()
-        time.sleep(0.02)
+    ended_when(process, never if seconds is None else after(seconds))
     return process.exitcode
 
 

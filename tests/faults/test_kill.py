@@ -11,7 +11,7 @@ import random
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -19,18 +19,16 @@ from pathlib import Path
 import pytest
 
 from boothlab import api
-from boothlab.files import is_temporary
 from boothlab.plan import load_plan
 from boothlab.runs.run import Run
 from command_line import start
+from killing import after, ended_when, inside_writes, never, temporaries
 from training_made import Place, make_place, result
 
 STEPS = 12
 
 KILLS = 50
 """In the long test."""
-
-POLL_SECONDS = 0.002
 
 
 @pytest.fixture(scope="module")
@@ -67,22 +65,16 @@ class Victim:
     def kill_when(self, due: Callable[[], bool]) -> bool:
         """Start it and kill it as soon as ``due``; False when it came to its end before."""
         process = self.start()
-        pid = process.pid
-        assert pid is not None
-        while process.is_alive():
-            if due():
-                os.kill(pid, signal.SIGSTOP)
-                if due():
-                    self.unfinished += [path.name for path in temporaries(self.place.path)]
-                    process.kill()
-                    process.join()
-                    assert process.exitcode == -signal.SIGKILL
-                    self.kills += 1
-                    return True
-                os.kill(pid, signal.SIGCONT)
-            time.sleep(POLL_SECONDS)
+        if ended_when(process, due, seen=self.look):
+            assert process.exitcode == -signal.SIGKILL
+            self.kills += 1
+            return True
         assert process.exitcode == 0, (self.place.path / "stderr.txt").read_text()
         return False
+
+    def look(self) -> None:
+        """Note what is half-written right now."""
+        self.unfinished += [path.name for path in temporaries(self.place.path)]
 
     def kill_in(self, name: str, attempts: int = 6) -> bool:
         """Kill it inside a write into a folder ``name``; a life that ended before the blow is begun anew.
@@ -97,37 +89,13 @@ class Victim:
 
     def finish(self) -> Run:
         """Let it come to its end."""
-        assert self.kill_when(lambda: False) is False
+        assert self.kill_when(never) is False
         return self.place.run()
-
-
-def temporaries(folder: Path) -> Iterator[Path]:
-    """Everything unfinished below ``folder``, that a writer may be working on right now."""
-    for root, folders, files in os.walk(folder):
-        yield from (Path(root) / name for name in [*folders, *files] if is_temporary(Path(name)))
-
-
-def after(seconds: float) -> Callable[[], bool]:
-    end = time.monotonic() + seconds
-    return lambda: time.monotonic() >= end
 
 
 def inside_writes_of(place: Place, name: str) -> Callable[[], bool]:
     """While something unfinished lies in a folder called ``name``."""
-
-    def due() -> bool:
-        folders = [*place.path.glob(f"runs/*/{name}"), *place.path.glob(f"home/cache/{name}/*")]
-        if not folders:
-            time.sleep(10 * POLL_SECONDS)  # long before the moment: leave the processor to the victim
-        for folder in folders:
-            try:
-                if any(is_temporary(Path(entry)) for entry in os.listdir(folder)):
-                    return True
-            except FileNotFoundError:
-                continue
-        return False
-
-    return due
+    return inside_writes(lambda: [*place.path.glob(f"runs/*/{name}"), *place.path.glob(f"home/cache/{name}/*")])
 
 
 def after_steps(place: Place, lines: int) -> Callable[[], bool]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import signal
 import time
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,8 @@ from filelock import FileLock
 
 from boothlab.files import read_json
 from command_line import boothlab
-from study_made import Place, make
+from killing import Due, after, inside_writes, temporaries
+from study_made import SEARCH, Place, make, make_series
 from training_made import only_message
 
 
@@ -37,7 +37,7 @@ def scored(place: Place) -> int:
 
 def test_killed_in_training_in_drawing_and_between(tiny_sd: Path, tmp_path: Path, undisturbed: Place) -> None:
     place = make(tmp_path, tiny_sd)
-    moments: list[Callable[[], bool]] = [
+    moments: list[Due] = [
         lambda: lines(place) >= 4,
         lambda: len(list(place.study.glob("runs/*/images/*/ada/*.png"))) >= 3,
         lambda: scored(place) == 1 and lines(place) >= 12,
@@ -50,17 +50,17 @@ def test_killed_in_training_in_drawing_and_between(tiny_sd: Path, tmp_path: Path
 
 def test_a_search_that_is_killed_ends_with_the_same_trials(tiny_sd: Path, tmp_path: Path) -> None:
     pytest.importorskip("optuna")
-    rate = {"low": 1e-4, "high": 1e-1, "log": True}
-    search = {"ranges": {"strategy.learning_rate": rate}, "rungs": [1, 3], "trials": 2, "reduction": 2}
-    search |= {"steps": "training.steps", "score": "prompt"}
-    one, other = (make(tmp_path / name, tiny_sd, axes={}, search=search) for name in ("one", "other"))
-    one.finish()
-    moments: list[Callable[[], bool]] = [lambda: lines(other) >= 3, lambda: scored(other) == 2 and lines(other) >= 12]
+    # Both in one place, one after the other: what trials are known by names the photos' folder.
+    place = make(tmp_path, tiny_sd, axes={}, search={**SEARCH, "trials": 2})
+    place.finish()
+    expected = place.result()
+    assert "trials.csv" in expected["tables"]
+    place.wipe()
+    moments: list[Due] = [lambda: lines(place) >= 3, lambda: scored(place) == 2 and lines(place) >= 12]
     for due in moments:
-        assert other.kill_when(due) == -signal.SIGKILL
-    other.finish()
-    assert other.result() == one.result()
-    assert (other.study / "trials.csv").read_bytes() == (one.study / "trials.csv").read_bytes()
+        assert place.kill_when(due) == -signal.SIGKILL
+    place.finish()
+    assert place.result() == expected
 
 
 def test_ctrl_c_ends_with_130_and_the_same_command_goes_on(tiny_sd: Path, tmp_path: Path, undisturbed: Place) -> None:
@@ -114,27 +114,73 @@ def test_a_bad_study_is_one_message_and_trains_nothing(command: str, tiny_sd: Pa
     assert not (place.study / "runs").exists()
 
 
+WRITES = (
+    ("/runs/*/checkpoints", 0.3),
+    ("", 0.8),
+    ("/runs/*/images/*/*", 0.5),
+    ("/runs/*", 0.8),
+    ("/encoded/latents/*", 0.0),
+)
+"""Below a study's folder, where something is written (the page and the tables: in the folder itself), and in which
+share of a life the wait for a write there may begin."""
+
+
+def inside_a_write(place: Place, moments: random.Random, life: float, where: str, share: float) -> Due:
+    """From a random moment on, inside the next write into such a folder."""
+    moment = after(moments.uniform(0.0, share * life))
+    write = inside_writes(lambda: place.path.glob(f"studies/rates{where}"))
+    return lambda: moment() and write()
+
+
+def killed_at_random(place: Place, kills: int) -> None:
+    """Two whole stories of one study in one place, the second with so many kills: everything ends the same.
+
+    Moments are drawn from the whole of an undisturbed life; every fourth kill is aimed into a write. A life that
+    ends before its moment is compared, and the next one begins from nothing.
+    """
+    seed = int.from_bytes(os.urandom(4), "big")
+    begun = time.monotonic()
+    place.finish()
+    life, expected = time.monotonic() - begun, place.result()
+    print(f"undisturbed {life:.0f} s; moments drawn from seed {seed}")
+    place.wipe()
+    moments, done, ends = random.Random(seed), 0, 0
+    unfinished: list[str] = []
+    while done < kills:
+        whole, started = not place.study.exists(), time.monotonic()
+        due = after(moments.uniform(0.0, life))
+        if done % 4 == 3:
+            due = inside_a_write(place, moments, life, *WRITES[done // 4 % len(WRITES)])
+        if place.kill_when(due) is None:
+            life = time.monotonic() - started if whole else life  # by the pace that the machine has by now
+            assert place.result() == expected
+            place.wipe()
+            ends += 1
+        else:
+            done += 1
+            unfinished += [path.relative_to(place.path).as_posix() for path in temporaries(place.path)]
+        print(f"{done} kills, {ends} ends, {time.monotonic() - begun:.0f} s", flush=True)
+    place.finish()
+    assert place.result() == expected
+    print(f"{ends + 1} ends; half-written after a kill: {unfinished}")
+    assert unfinished, "no kill fell inside a write"
+    assert not list(temporaries(place.study / "encoded")), "a half-written encoding of a photo was left behind"
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_killed_twenty_times_at_random(tiny_sd: Path, tmp_path: Path, undisturbed: Place) -> None:
-    seed = int.from_bytes(os.urandom(4), "big")
-    print(f"moments drawn from seed {seed}")
-    moments = random.Random(seed)
-    place = make(tmp_path, tiny_sd)
-    started = time.monotonic()
-    place.finish()
-    life = time.monotonic() - started
-    shutil.rmtree(place.study)
-    kills = ends = 0
-    while kills < 20:
-        due = time.monotonic() + moments.uniform(0.0, life)
-        if place.kill_when(lambda due=due: time.monotonic() >= due) is None:  # type: ignore[misc]
-            ends += 1
-            assert place.result() == undisturbed.result()
-            shutil.rmtree(place.path / "studies")
-            shutil.rmtree(place.path / "home")
-        else:
-            kills += 1
-    place.finish()
-    print(f"{kills} kills, {ends + 1} ends")
-    assert place.result() == undisturbed.result()
+def test_a_grid_killed_twenty_times(tiny_sd: Path, tmp_path: Path) -> None:
+    killed_at_random(replace(make(tmp_path, tiny_sd), cold=True), kills=20)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_named_runs_on_one_trunk_and_a_mix_killed_twenty_times(tiny_sd: Path, tmp_path: Path) -> None:
+    killed_at_random(make_series(tmp_path, tiny_sd), kills=20)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_a_search_killed_five_times(tiny_sd: Path, tmp_path: Path) -> None:
+    pytest.importorskip("optuna")
+    killed_at_random(replace(make(tmp_path, tiny_sd, axes={}, search=SEARCH), cold=True), kills=5)

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image, ImageOps
 
 from boothlab import api
+from boothlab.api import study_looking
 from boothlab.api.study_costs import StudyCost, costs_of_study, fresh_seconds
 from boothlab.api.study_reading import trunk_run
 from boothlab.api.study_reporting import TABLES, Reported
@@ -25,6 +27,7 @@ from boothlab.reports.page import number
 from boothlab.reports.study_tables import has_parquet
 from boothlab.runs.events import Extended, Stepped
 from boothlab.runs.run import step_name
+from boothlab.studies.points import COLUMNS
 from study_made import base_plan, write_study
 
 DECAY = {"rate": {"kind": "stable_decay", "decay": 2}}
@@ -217,6 +220,27 @@ def test_scores_of_sets_are_compared_by_swaps(journey: Journey) -> None:
     page = journey.reported.report.read_text()
     assert f"Scores of whole sets ({len(rows)} comparisons)" in page
     assert "not testable" in page
+
+
+def test_what_is_looked_at_again_is_looked_at_with_the_trainings_threads(
+    journey: Journey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a report alone, or by who leaves all trainings to a cluster: last bits depend on the threads."""
+    seen, look = [], study_looking.Embedder.look
+
+    def watched(*given: Any) -> Any:
+        seen.append(torch.get_num_threads())
+        return look(*given)
+
+    monkeypatch.setattr(study_looking.Embedder, "look", watched)
+    column = next(column for column in COLUMNS if column.key == "variety")
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert study_looking.Looking(journey.study)(journey.reported.points[0], column) is not None
+    finally:
+        torch.set_num_threads(before)
+    assert set(seen) == {1}
 
 
 def test_again_nothing_is_done_and_the_tables_are_the_same(journey: Journey) -> None:

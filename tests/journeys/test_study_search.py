@@ -25,18 +25,9 @@ from boothlab.runs.events import Extended, Stepped
 from boothlab.studies.search import Search
 from boothlab.studies.trials import Trial
 from photos_made import photo_folder
-from study_made import base_plan, write_study
+from study_made import SEARCH, base_plan, write_study
 
 pytest.importorskip("optuna")
-
-SEARCH: dict[str, Any] = {
-    "ranges": {"strategy.learning_rate": {"low": 1e-4, "high": 1e-1, "log": True}},
-    "rungs": [1, 3],
-    "steps": "training.steps",
-    "trials": 3,
-    "reduction": 2,
-    "score": "prompt",
-}
 
 TABLES = ("table.csv", "pictures.csv", "effects.csv", "trials.csv", "choices.json", "trials.json")
 

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from boothlab.api.pictures import keep_threads
 from boothlab.api.resolving import domain_of
 from boothlab.api.study_reading import drawn_at, trunk_run
 from boothlab.api.study_resolving import Study
@@ -38,6 +39,8 @@ class Looking:
     def __call__(self, point: Point, column: Column) -> Looked | None:
         """None where a picture is gone, or weights that the vectors would have to be made with."""
         run, plan = self._runs[point.folder]
+        # Vectors that were not kept are made again, in a process that may never have trained or drawn.
+        keep_threads(plan)
         metric, _ = RELATED[column.metric]
         feature = feature_of(metric, domain_of(plan.photos, plan.base))
         pictures = self._pictures(point.folder, point.snapshot, point.subject, column.pictures)

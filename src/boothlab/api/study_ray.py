@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from boothlab.api.study_costs import folder_of, is_finished
 from boothlab.api.study_resolving import Study
 from boothlab.api.study_sharing import Drawn
 from boothlab.api.studying import Outcome, Studied, note, train_and_score
-from boothlab.errors import MachineError
+from boothlab.errors import Cancelled, MachineError, NoSpace
 from boothlab.progress import Progress, silent
 from boothlab.studies.share import Trunk
 
@@ -25,40 +26,60 @@ RETRIES = 3
 POLL_SECONDS = 2.0
 
 
-def go_through_on_ray(
-    study: Study, address: str, progress: Progress = silent, wanted: Sequence[int] | None = None
-) -> Studied:
-    """Every training of a resolved study (or those of ``wanted`` numbers) as a task of the cluster at ``address``.
+@contextmanager
+def cluster(address: str | None) -> Iterator[Any]:
+    """Ray, connected to the cluster at ``address`` until the block ends; None, without Ray, where that is None.
 
-    "auto" is the cluster that this machine belongs to, or a new one of this machine alone. The caller holds the
-    study's folder. Raises MachineError where Ray is not installed or the cluster does not answer.
+    "auto" is the cluster that this machine belongs to, or a new one of this machine alone. One connection serves a
+    whole study, so that workers load their libraries once and not for every rung of a search. Raises MachineError
+    where Ray is not installed or the cluster does not answer.
     """
+    if address is None:
+        yield None
+        return
     ray = connected(address)
     try:
-        task = ray.remote(_task)
-        given = ray.put(study)
-        waiting: dict[Any, int] = {}
-        last: dict[str, Any] = {}
-        for index in range(len(study.shared.trunks)) if wanted is None else wanted:
-            trunk = study.shared.trunks[index]
-            # Trainings on one stem go one after the other: each starts from where the one before it ended.
-            before = [last[key] for key in _stem(trunk) if key in last]
-            placed = task.options(**resources(trunk), max_retries=RETRIES)
-            reference = placed.remote(given, index, *before)
-            waiting[reference] = index
-            last |= {key: reference for key in _stem(trunk)}
-        outcomes: dict[int, Outcome] = {}
-        total = len(waiting)
-        while waiting:
-            done, _ = ray.wait(list(waiting), num_returns=1, timeout=POLL_SECONDS)
-            for reference in done:
-                index = waiting.pop(reference)
-                outcomes[index] = _outcome(ray, reference, study.shared.trunks[index])
-                if wanted is None:
-                    note(study, [outcomes[k] for k in sorted(outcomes)])
-            progress("trainings", len(outcomes), total)
+        yield ray
     finally:
         ray.shutdown()
+
+
+def go_through_on_ray(
+    study: Study,
+    ray: Any,
+    progress: Progress = silent,
+    wanted: Sequence[int] | None = None,
+    drawn: Drawn | None = None,
+) -> Studied:
+    """Every training of a resolved study (or those of ``wanted`` numbers) as a task of a connected cluster.
+
+    ``drawn`` are evaluated runs that give what they have, besides the study's own. The caller holds the study's
+    folder. Raises MachineError where no node is large enough, NoSpace on a full disk.
+    """
+    numbers = range(len(study.shared.trunks)) if wanted is None else wanted
+    require_room(ray, [study.shared.trunks[index] for index in numbers])
+    task = ray.remote(_task)
+    given, givers = ray.put(study), ray.put(drawn or Drawn())
+    waiting: dict[Any, int] = {}
+    last: dict[str, Any] = {}
+    for index in numbers:
+        trunk = study.shared.trunks[index]
+        # Trainings on one stem go one after the other: each starts from where the one before it ended.
+        before = [last[key] for key in _stem(trunk) if key in last]
+        placed = task.options(**resources(trunk), max_retries=RETRIES)
+        reference = placed.remote(given, index, givers, *before)
+        waiting[reference] = index
+        last |= {key: reference for key in _stem(trunk)}
+    outcomes: dict[int, Outcome] = {}
+    total = len(waiting)
+    while waiting:
+        done, _ = ray.wait(list(waiting), num_returns=1, timeout=POLL_SECONDS)
+        for reference in done:
+            index = waiting.pop(reference)
+            outcomes[index] = _outcome(ray, reference, study.shared.trunks[index])
+            if wanted is None:
+                note(study, [outcomes[k] for k in sorted(outcomes)])
+        progress("trainings", len(outcomes), total)
     return Studied(study, tuple(outcomes[k] for k in sorted(outcomes)))
 
 
@@ -95,6 +116,21 @@ def resources(trunk: Trunk) -> dict[str, Any]:
     return {"num_cpus": trunk.plan.training.num_threads(), "num_gpus": int(trunk.plan.base.device == "cuda")}
 
 
+def require_room(ray: Any, trunks: Sequence[Trunk]) -> None:
+    """Raises MachineError for a training too large for every node: Ray would wait for one, and say nothing."""
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    room = [(int(node.get("CPU", 0)), int(node.get("GPU", 0))) for node in nodes]
+    for trunk in trunks:
+        cpus, gpus = resources(trunk).values()
+        if not any(cpus <= has_cpus and gpus <= has_gpus for has_cpus, has_gpus in room):
+            largest = max(room, key=lambda node: (node[1] >= gpus, node[0]), default=(0, 0))
+            raise MachineError(
+                f"A training needs {cpus} CPUs and {gpus} GPUs of one node (training.threads, base.device); of the "
+                f"Ray cluster's {len(room)} nodes the largest has {largest[0]} and {largest[1]}.",
+                "Lower training.threads, or add a node that is large enough.",
+            )
+
+
 def _stem(trunk: Trunk) -> list[str]:
     """What the trainings of one stem have in common; a training that shares none has nothing to wait for."""
     if trunk.own == trunk.steps and trunk.stem is None:
@@ -103,10 +139,9 @@ def _stem(trunk: Trunk) -> list[str]:
     return [f"{plan}{trunk.plan.training.seed}{trunk.plan.training.batch_size}"]
 
 
-def _task(study: Study, index: int, *before: Any) -> tuple[str, str, str]:
+def _task(study: Study, index: int, drawn: Drawn, *before: Any) -> tuple[str, str, str]:
     """In a worker: train and score one trunk; folder, stage and reason as in :class:`Outcome`."""
     trunk = study.shared.trunks[index]
-    drawn = Drawn()
     for other in study.shared.trunks:
         resolved = study.of(other)
         run = folder_of(study.root, resolved)
@@ -121,6 +156,9 @@ def _outcome(ray: Any, reference: Any, trunk: Trunk) -> Outcome:
     try:
         folder, stage, reason = ray.get(reference)
     except ray.exceptions.RayError as error:
+        cause = getattr(error, "cause", None)
+        if isinstance(cause, NoSpace | Cancelled):
+            raise cause from None  # the worker is well, and what it raised concerns the whole study
         last = str(error).strip().splitlines()[-1]
         return Outcome("", tuple(trunk.members), "training", f"its worker was lost: {last}")
     return Outcome(folder, tuple(trunk.members), stage, reason)

@@ -22,6 +22,7 @@ from boothlab.api.study_costs import folder_of, is_finished
 from boothlab.api.study_fresh import Again, score_again
 from boothlab.api.study_looking import Looking
 from boothlab.api.study_published import published_view
+from boothlab.api.study_ray import cluster, go_through_on_ray
 from boothlab.api.study_reading import read_results
 from boothlab.api.study_resolving import Study, resolve_study
 from boothlab.api.study_search_view import SEARCH, search_head, search_rows, search_view
@@ -76,17 +77,13 @@ def study_and_report(
     """Every run of the study in ``file`` trained and scored, here or on the Ray cluster ``ray``; then its report.
 
     Failed trainings are tried again by the next call. Raises PlanError before anything is trained, RunBusy when
-    another process works on the study, Cancelled after Ctrl-C, NoSpace on a full disk.
+    another process works on the study, Cancelled after Ctrl-C, NoSpace on a full disk, MachineError where the cluster
+    does not answer.
     """
     study = resolve_study(file, root, overrides, progress)
-    with held(study.place):
-        if ray is None:
-            studied = go_through(study, progress)
-        else:
-            from boothlab.api.study_ray import go_through_on_ray
-
-            studied = go_through_on_ray(study, ray, progress)
-        studied = search_through(studied, progress, ray)
+    with held(study.place), cluster(ray) as connected:
+        studied = go_through_on_ray(study, connected, progress) if connected else go_through(study, progress)
+        studied = search_through(studied, progress, connected)
         points = report_study(studied, progress)
     return Reported(study.place / "report.html", studied.outcomes, points)
 

@@ -15,6 +15,7 @@ from typing import Any
 from boothlab.api.resolving import Resolved
 from boothlab.api.study_costs import folder_of, is_finished
 from boothlab.api.study_photos import HELD_OUT, settle_photos
+from boothlab.api.study_ray import go_through_on_ray
 from boothlab.api.study_resolving import Study, members_of, only, pools_of, resolve_all
 from boothlab.api.study_sharing import Drawn
 from boothlab.api.studying import Outcome, Studied, note, train_and_score
@@ -35,11 +36,11 @@ TRIALS = "trials.json"
 """File of the study's folder: the trials so far."""
 
 
-def search_through(studied: Studied, progress: Progress = silent, ray: str | None = None) -> Studied:
+def search_through(studied: Studied, progress: Progress = silent, ray: Any = None) -> Studied:
     """All trials of the study's search, as more runs of the study; what it was is returned without a search.
 
-    The caller holds the study's folder. Trainings that fail end their trial and nothing else; the next call tries
-    them again.
+    The caller holds the study's folder. Trainings go on here, or on the cluster that ``ray`` is connected to; those
+    that fail end their trial and nothing else, and the next call tries them again.
     """
     search = studied.study.plan.search
     if search is None:
@@ -80,7 +81,7 @@ class _Searching:
     studied: Studied
     search: Search
     progress: Progress
-    ray: str | None
+    ray: Any
     history: list[Trial] = field(init=False)
     recorded: list[Trial] = field(init=False)
     rungs: list[_Rung] = field(default_factory=list)
@@ -165,9 +166,7 @@ class _Searching:
                 found[index] = Outcome(run.name, tuple(trunk.members))
         waiting = [index for index in range(len(rung.trunks)) if index not in found]
         if self.ray is not None and waiting:
-            from boothlab.api.study_ray import go_through_on_ray
-
-            done = go_through_on_ray(part, self.ray, self.progress, waiting).outcomes
+            done = go_through_on_ray(part, self.ray, self.progress, waiting, self.drawn).outcomes
             found |= dict(zip(waiting, done, strict=True))
         for index in waiting if self.ray is None else []:
             trunk = rung.trunks[index]
@@ -175,7 +174,9 @@ class _Searching:
             found[index] = Outcome(run_made.name if run_made else "", tuple(trunk.members), stage, reason)
         for trunk in rung.trunks:
             resolved = part.of(trunk)
-            self.drawn.add(folder_of(self.study.root, resolved), resolved.plan, resolved.inputs)
+            run = folder_of(self.study.root, resolved)
+            if is_finished(run):
+                self.drawn.add(run, resolved.plan, resolved.inputs)
         return [found[index] for index in range(len(rung.trunks))]
 
     def _score(self, rung: _Rung) -> float | None:

@@ -148,7 +148,9 @@ def held(place: Path) -> Iterator[None]:
     except Timeout:
         raise RunBusy(f"Another process is working on {place}.", "Wait for it to end, or stop it.") from None
     try:
-        sweep_temporaries(place)
+        # Encodings are written by the study's own trainings alone; half-written ones are of photos, and useless.
+        for folder in (place, *(path for path in (place / ENCODED).rglob("*") if path.is_dir())):
+            sweep_temporaries(folder)
         yield
     finally:
         lock.release()
