@@ -63,6 +63,28 @@ def made_point(
     return Point(run=run, seed=seed, values=values, cells=cells, pictures=pictures, **facts)
 
 
+RATE = "strategy.learning_rate"
+
+
+def made_study(means: dict[str, dict[float, float]], seeds: int = 3, **more: Any) -> list[Point]:
+    """One run per subject, learning rate and seed, with these mean likenesses over twenty pictures."""
+    random = np.random.default_rng(3)
+    return [
+        made_point(
+            f"{subject} {rate} {seed}",
+            {"subjects": subject, RATE: rate},
+            seed,
+            mean + random.normal(0, 0.03, 20),
+            0.5 + random.normal(0, 0.03, 20),
+            subject=subject,
+            **more,
+        )
+        for subject, rates in means.items()
+        for rate, mean in rates.items()
+        for seed in range(seeds)
+    ]
+
+
 TIMES = re.compile(rb"about \d+ s at \d[\d.e+-]* s a step")
 """What a study's page tells of how fast it was made."""
 

@@ -12,31 +12,9 @@ from boothlab.api.study_across import ACROSS_HEAD, DIFFERENCES_HEAD, across_row,
 from boothlab.statistics.comparisons import holm
 from boothlab.studies.across import differences, group_of, over_subjects
 from boothlab.studies.points import COLUMNS, LIKENESS, Point
-from study_made import made_point
+from study_made import RATE, made_study
 
-RATE = "strategy.learning_rate"
 DECIDING = [column for column in COLUMNS if column.decides]
-
-
-def study(means: dict[str, dict[float, float]], seeds: int = 3, noun: str = "person") -> list[Point]:
-    """One run per subject, learning rate and seed: these mean likenesses, more than seeds and pictures move them."""
-    random = np.random.default_rng(8)
-    return [
-        replace(
-            made_point(
-                f"{subject} {rate} {seed}",
-                {"subjects": subject, RATE: rate},
-                seed,
-                mean + random.normal(0, 0.02, 20),
-                0.5 + random.normal(0, 0.02, 20),
-                subject=subject,
-            ),
-            noun=noun,
-        )
-        for subject, rates in means.items()
-        for rate, mean in rates.items()
-        for seed in range(seeds)
-    ]
 
 
 PEOPLE = {
@@ -54,7 +32,7 @@ def of_seeds(points: list[Point], subject: str, rate: float) -> float:
 
 
 def test_a_row_is_the_mean_over_subjects_whatever_the_number_of_seeds() -> None:
-    points = study(PEOPLE)
+    points = made_study(PEOPLE)
     low, high = over_subjects(points)
     each = [of_seeds(points, name, 1e-6) for name in PEOPLE]
     half = stats.t.ppf(0.975, 3) * np.std(each, ddof=1) / np.sqrt(4)
@@ -68,7 +46,7 @@ def test_a_row_is_the_mean_over_subjects_whatever_the_number_of_seeds() -> None:
 
 
 def test_a_difference_is_within_subjects_so_subjects_may_lie_far_apart() -> None:
-    points = study(PEOPLE)
+    points = made_study(PEOPLE)
     found = [one for one in differences(points) if one.column.key == LIKENESS]
     (one,) = found
     each = np.array([of_seeds(points, name, 2e-6) - of_seeds(points, name, 1e-6) for name in PEOPLE])
@@ -82,13 +60,13 @@ def test_a_difference_is_within_subjects_so_subjects_may_lie_far_apart() -> None
 
 
 def test_holm_is_over_the_two_numbers_that_decide() -> None:
-    found = differences(study(PEOPLE))
+    found = differences(made_study(PEOPLE))
     assert [one.column.key for one in found] == ["likeness", "prompt"]
     assert [one.adjusted for one in found] == holm([one.p for one in found])
 
 
 def test_two_subjects_say_nothing_about_the_next() -> None:
-    points = study({name: PEOPLE[name] for name in ("ada", "bob")})
+    points = made_study({name: PEOPLE[name] for name in ("ada", "bob")})
     assert over_subjects(points) == []
     assert differences(points) == []
     assert across_view([], [], DECIDING) is None
@@ -96,8 +74,8 @@ def test_two_subjects_say_nothing_about_the_next() -> None:
 
 def test_class_nouns_part_the_subjects_and_are_compared_between_them() -> None:
     things = {"m1": {1e-6: 0.80}, "m2": {1e-6: 0.85}, "m3": {1e-6: 0.95}}
-    people = study({name: {1e-6: rates[1e-6]} for name, rates in PEOPLE.items()})
-    points = people + study(things, noun="monster")
+    people = made_study({name: {1e-6: rates[1e-6]} for name, rates in PEOPLE.items()}, noun="person")
+    points = people + made_study(things, noun="monster")
     assert {row.noun: row.subjects for row in over_subjects(points)} == {"person": 4, "monster": 3}
     (one,) = [one for one in differences(points) if one.column.key == LIKENESS]
     sides = [[of_seeds(points, name, 1e-6) for name in group] for group in (PEOPLE, things)]
@@ -111,7 +89,7 @@ def test_a_noun_that_varies_within_a_subject_is_a_setting_and_parts_nobody() -> 
     points = [
         replace(point, noun=noun, values={**point.values, "subjects.0.class_noun": noun})
         for noun in ("person", "plant")
-        for point in study({name: {1e-6: 0.5} for name in PEOPLE})
+        for point in made_study({name: {1e-6: 0.5} for name in PEOPLE})
     ]
     assert set(group_of(points).values()) == {""}
     assert [row.setting for row in over_subjects(points)] == [
@@ -121,7 +99,7 @@ def test_a_noun_that_varies_within_a_subject_is_a_setting_and_parts_nobody() -> 
 
 
 def test_baselines_are_rows_too_and_come_last() -> None:
-    points = study(PEOPLE)
+    points = made_study(PEOPLE)
     base = [replace(p, run="base", state="baseline", values=dict.fromkeys(p.values, "–")) for p in points[::6]]
     rows = over_subjects([*base, *points])
     assert [(row.setting, row.baseline, row.subjects) for row in rows][-1] == ("base", True, 4)
@@ -133,7 +111,7 @@ def test_baselines_are_rows_too_and_come_last() -> None:
 
 
 def test_every_column_of_the_tables_has_a_value_of_its_own() -> None:
-    points = study(PEOPLE)
+    points = made_study(PEOPLE)
     assert all(len(across_row(row)) == len(ACROSS_HEAD) for row in over_subjects(points))
     assert all(len(difference_row(one)) == len(DIFFERENCES_HEAD) for one in differences(points))
     assert [one for one in differences([replace(p, state="failed") for p in points])] == []

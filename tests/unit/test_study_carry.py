@@ -12,33 +12,12 @@ from boothlab.studies.carry import carried, setting_of, summary
 from boothlab.studies.claims import claims_tested
 from boothlab.studies.expand import label
 from boothlab.studies.plan import Carries
-from boothlab.studies.points import LIKENESS, PROMPT, Point
-from study_made import made_point
-
-RATE = "strategy.learning_rate"
-
-
-def study(means: dict[str, dict[float, float]], seeds: int = 3, **more: object) -> list[Point]:
-    """One run per subject, learning rate and seed, with these mean likenesses over twenty pictures."""
-    random = np.random.default_rng(3)
-    return [
-        made_point(
-            f"{subject} {rate} {seed}",
-            {"subjects": subject, RATE: rate},
-            seed,
-            mean + random.normal(0, 0.03, 20),
-            0.5 + random.normal(0, 0.03, 20),
-            subject=subject,
-            **more,
-        )
-        for subject, rates in means.items()
-        for rate, mean in rates.items()
-        for seed in range(seeds)
-    ]
+from boothlab.studies.points import LIKENESS, PROMPT
+from study_made import RATE, made_point, made_study
 
 
 def test_what_is_chosen_on_one_is_compared_with_the_others_own_best() -> None:
-    points = study({"ada": {1e-6: 0.4, 2e-6: 0.8}, "bob": {1e-6: 0.7, 2e-6: 0.3}})
+    points = made_study({"ada": {1e-6: 0.4, 2e-6: 0.8}, "bob": {1e-6: 0.7, 2e-6: 0.3}})
     to_bob, to_ada = carried(points)
     assert (to_bob.source, to_bob.target) == ("ada", "bob")
     assert (to_bob.settings, to_bob.best) == ("learning rate 2e-06", "learning rate 1e-06")
@@ -62,7 +41,7 @@ def test_what_is_chosen_on_one_is_compared_with_the_others_own_best() -> None:
 
 
 def test_the_same_choice_twice_costs_nothing() -> None:
-    found = carried(study({"ada": {1e-6: 0.4, 2e-6: 0.8}, "bob": {1e-6: 0.3, 2e-6: 0.7}}))
+    found = carried(made_study({"ada": {1e-6: 0.4, 2e-6: 0.8}, "bob": {1e-6: 0.3, 2e-6: 0.7}}))
     assert [one.state for one in found] == ["the same settings"] * 2
     assert [dict(one.differences) for one in found] == [{}, {}]
     assert "2 were the other's own choice too" in summary(found)
@@ -70,7 +49,7 @@ def test_the_same_choice_twice_costs_nothing() -> None:
 
 def test_with_one_seed_it_is_about_checkpoints_and_no_loss_has_a_limit() -> None:
     """Two rates that are alike on bob: no loss is seen, and how much may be lost unseen is said."""
-    points = study({"ada": {1e-6: 0.4, 2e-6: 0.8}, "bob": {1e-6: 0.605, 2e-6: 0.6}}, seeds=1)
+    points = made_study({"ada": {1e-6: 0.4, 2e-6: 0.8}, "bob": {1e-6: 0.605, 2e-6: 0.6}}, seeds=1)
     to_bob = carried(points)[0]
     if to_bob.best == to_bob.settings:
         pytest.fail("the two rates were to be told apart")
@@ -98,7 +77,7 @@ def test_a_loss_of_prompt_following_is_a_loss() -> None:
 
 
 def test_without_a_recommendation_the_highest_mean_stands_for_the_choice() -> None:
-    found = carried(study({"ada": {1e-6: 0.4, 2e-6: 0.8}, "bob": {1e-6: 0.7, 2e-6: 0.3}}, word="copying"))
+    found = carried(made_study({"ada": {1e-6: 0.4, 2e-6: 0.8}, "bob": {1e-6: 0.7, 2e-6: 0.3}}, word="copying"))
     assert [(one.settings, one.by_verdict) for one in found] == [
         ("learning rate 2e-06", False),
         ("learning rate 1e-06", False),
@@ -119,7 +98,7 @@ def test_without_a_recommendation_the_highest_mean_stands_for_the_choice() -> No
     ids=["one subject", "nothing to choose", "nothing in common"],
 )
 def test_where_there_is_nothing_to_carry_nothing_is_said(means: dict[str, dict[float, float]]) -> None:
-    assert carried(study(means)) == []
+    assert carried(made_study(means)) == []
     assert carry_view([]) is None
     assert summary([]) == ""
 
@@ -136,7 +115,7 @@ def test_who_is_learned_is_no_setting_but_how_many_together_is() -> None:
 
 
 def test_the_table_has_a_value_for_every_column() -> None:
-    for one in carried(study({"ada": {1e-6: 0.4, 2e-6: 0.8}, "bob": {1e-6: 0.7, 2e-6: 0.3}})):
+    for one in carried(made_study({"ada": {1e-6: 0.4, 2e-6: 0.8}, "bob": {1e-6: 0.7, 2e-6: 0.3}})):
         row = dict(zip(CARRY_HEAD, carry_row(one), strict=True))
         assert row["likeness_difference"] == pytest.approx(row["likeness"] - row["likeness_own_best"])
         assert row["likeness_n"] == 3
@@ -150,10 +129,10 @@ def test_a_claim_that_settings_carry_over_holds_fails_or_stays_undecided() -> No
     alike = {"ada": {1e-6: 0.4, 2e-6: 0.8}, "bob": {1e-6: 0.3, 2e-6: 0.7}}
     apart = {"ada": {1e-6: 0.4, 2e-6: 0.8}, "bob": {1e-6: 0.8, 2e-6: 0.4}}
     near = {"ada": {1e-6: 0.7, 2e-6: 0.8}, "bob": {1e-6: 0.8, 2e-6: 0.7}}
-    found = [claims_tested(study(means), [CARRIES])[0] for means in (alike, apart, near)]
+    found = [claims_tested(made_study(means), [CARRIES])[0] for means in (alike, apart, near)]
     assert [one.state for one in found] == ["holds", "fails", "undecided"]
     assert found[0].numbers.startswith("likeness +0, 95 % CI 0 to 0 over 2 pairs of subjects")
-    points = study(apart)
+    points = made_study(apart)
     means = {p.run: p.cells[LIKENESS].value for p in points}
     to_bob = [means[f"bob 2e-06 {k}"] - means[f"bob 1e-06 {k}"] for k in range(3)]
     to_ada = [means[f"ada 1e-06 {k}"] - means[f"ada 2e-06 {k}"] for k in range(3)]
@@ -167,10 +146,10 @@ def test_a_claim_that_settings_carry_over_holds_fails_or_stays_undecided() -> No
 
 
 def test_a_claim_that_settings_carry_over_needs_seeds_and_subjects() -> None:
-    few = study({"ada": {1e-6: 0.4, 2e-6: 0.8}, "bob": {1e-6: 0.3, 2e-6: 0.7}}, seeds=2)
+    few = made_study({"ada": {1e-6: 0.4, 2e-6: 0.8}, "bob": {1e-6: 0.3, 2e-6: 0.7}}, seeds=2)
     assert claims_tested(few, [CARRIES])[0].state == "undecided"
     assert "fewer than 3 training seeds" in claims_tested(few, [CARRIES])[0].numbers
-    (alone,) = claims_tested(study({"ada": {1e-6: 0.4, 2e-6: 0.8}}), [CARRIES])
+    (alone,) = claims_tested(made_study({"ada": {1e-6: 0.4, 2e-6: 0.8}}), [CARRIES])
     assert (alone.state, alone.numbers) == (
         "undecided",
         "the finished runs train on no two subjects with two settings in common",
