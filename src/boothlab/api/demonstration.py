@@ -30,13 +30,13 @@ TOON = {
     },
     "objective": {"class_images": 32},
     "training": {
-        "steps": 270,
-        "snapshots": [90, 180],
+        "steps": 315,
+        "snapshots": [105, 210],
         "batch_size": 4,
         "optimizer": {"ema_decay": 0.98},
         "rate": {"warmup": 20},
         "checkpoint_every": 45,
-        "validation": {"every": 90},
+        "validation": {"every": 105},
     },
     "generation": {"steps": 20, "guidance": 4.0, "batch_size": 10},
 }
