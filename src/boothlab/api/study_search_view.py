@@ -7,7 +7,7 @@ from typing import Any
 
 from boothlab.api.study_resolving import Study
 from boothlab.reports.study import SearchView, TrialView
-from boothlab.studies.expand import shown, who
+from boothlab.studies.expand import axis_name, shown, who
 from boothlab.studies.search import Search
 from boothlab.studies.trials import Trial
 
@@ -27,7 +27,7 @@ def search_view(study: Study, trials: Sequence[Trial]) -> SearchView | None:
     if search is None or not trials:
         return None
     best = best_of(trials)
-    steps = search.steps.rpartition(".")[2].replace("_", " ")
+    steps = axis_name(search.steps)
     rows = tuple(
         TrialView(
             trial.number,
@@ -40,7 +40,7 @@ def search_view(study: Study, trials: Sequence[Trial]) -> SearchView | None:
     )
     return SearchView(
         summary(study, search, trials),
-        tuple(path.rpartition(".")[2].replace("_", " ") for path in search.ranges),
+        tuple(axis_name(path) for path in search.ranges),
         tuple(f"{steps} {rung}" for rung in search.rungs),
         rows,
         f"The score is {SCORES[search.score]}, over all pictures of the contexts; one without a face counts as 0. Of "

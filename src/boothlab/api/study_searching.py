@@ -26,7 +26,7 @@ from boothlab.files import read_json, sha256_json, write_json
 from boothlab.plan import trunk_digest
 from boothlab.progress import Progress, silent
 from boothlab.runs.run import step_name
-from boothlab.studies.expand import Planned, expand, shown
+from boothlab.studies.expand import Planned, axis_name, expand, shown
 from boothlab.studies.points import of_subject
 from boothlab.studies.search import Search
 from boothlab.studies.share import Shared, Trunk, with_steps
@@ -243,7 +243,7 @@ def planned_rung(study: Study, search: Search, trial: Trial) -> _Rung:
 
 def rung_name(search: Search, trial: Trial) -> str:
     """What a trial is called in tables at its next rung."""
-    steps = search.steps.rpartition(".")[2].replace("_", " ")
+    steps = axis_name(search.steps)
     return f"trial {trial.number:02d}, {steps} {shown(search.rungs[len(trial.scores)])}"
 
 

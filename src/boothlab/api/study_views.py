@@ -20,7 +20,7 @@ from boothlab.statistics.intervals import Interval
 from boothlab.statistics.variance import SEEDS_NEEDED
 from boothlab.studies.choose import Choice, familiar, front
 from boothlab.studies.compare import Effect, seeds_and_settings
-from boothlab.studies.expand import shown
+from boothlab.studies.expand import axis_name, shown
 from boothlab.studies.points import COLUMNS, LIKENESS, PROMPT, Column, Point
 
 MOST_EFFECTS = 24
@@ -217,10 +217,7 @@ def _forests(found: Sequence[Effect]) -> dict[str, tuple[Bar, ...]]:
     plots: dict[str, tuple[Bar, ...]] = {}
     for key in (LIKENESS, PROMPT):
         own = [effect for effect in found if effect.column.key == key][:MOST_EFFECTS]
-        bars = tuple(
-            Bar(f"{e.axis.rpartition('.')[2].replace('_', ' ')}: {e.b} − {e.a}", e.difference, e.low, e.high, e.shown)
-            for e in own
-        )
+        bars = tuple(Bar(f"{axis_name(e.axis)}: {e.b} − {e.a}", e.difference, e.low, e.high, e.shown) for e in own)
         if len(bars) > 1:
             plots[f"Main effects on {own[0].column.title}"] = bars
     return plots
@@ -277,7 +274,7 @@ def _maps(points: Sequence[Point], exposure: tuple[str, str] | None) -> tuple[He
                 line.append(float(np.mean([p.cells[key].value for p in here])) if here else None)
             cells.append(tuple(line))
         if sum(cell is not None for line in cells for cell in line) > 1:
-            names = steps.rpartition(".")[2].replace("_", " ")
+            names = axis_name(steps)
             found.append(
                 HeatMap(
                     title, names, "learning rate", tuple(map(shown, columns)), tuple(map(shown, rows)), tuple(cells)

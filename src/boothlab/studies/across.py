@@ -19,7 +19,7 @@ from boothlab.statistics.comparisons import LEVEL, holm
 from boothlab.statistics.intervals import CONFIDENCE, Interval, t_interval
 from boothlab.studies.carry import says_who, setting_of
 from boothlab.studies.compare import Neighbours, measured, neighbours, paired_t
-from boothlab.studies.expand import shown
+from boothlab.studies.expand import axis_name, shown
 from boothlab.studies.points import COLUMNS, Column, Point
 
 SUBJECTS_NEEDED = 3
@@ -80,10 +80,7 @@ class Difference:
         numbers += f", {self.n} subjects, Holm p = {self.adjusted:.2g}"
         if not self.shown:
             return f"{what}: no difference found ({numbers})."
-        word = "higher" if self.difference > 0 else "lower"
-        if self.column.better != "neither":
-            word = "better" if word == self.column.better else "worse"
-        return f"{what}: {word} ({numbers})."
+        return f"{what}: {self.column.word(self.difference)} ({numbers})."
 
 
 def over_subjects(points: Sequence[Point]) -> list[Row]:
@@ -166,13 +163,9 @@ def _mean_difference(beside: Neighbours, column: Column) -> float:
 def _paired(beside: Neighbours, column: Column, each: NDArray[np.float64], where: str) -> Difference:
     mean = t_interval(each)
     return Difference(
-        _axis(beside.axis), column, shown(beside.a), shown(beside.b), len(each), mean.value, mean.low, mean.high,
+        axis_name(beside.axis), column, shown(beside.a), shown(beside.b), len(each), mean.value, mean.low, mean.high,
         paired_t(each), where=where,
     )  # fmt: skip
-
-
-def _axis(path: str) -> str:
-    return path.rpartition(".")[2].replace("_", " ")
 
 
 def _between(points: Sequence[Point]) -> Iterator[Difference]:

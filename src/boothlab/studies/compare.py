@@ -15,7 +15,7 @@ from boothlab.seeds import derive
 from boothlab.statistics.comparisons import LEVEL, compare_paired, holm, minimum_detectable
 from boothlab.statistics.intervals import t_interval
 from boothlab.statistics.variance import SEEDS_NEEDED, Components, components
-from boothlab.studies.expand import shown
+from boothlab.studies.expand import axis_name, shown
 from boothlab.studies.points import COLUMNS, Column, Point
 
 Test = Literal["t", "sign flips", "swaps"]
@@ -61,7 +61,7 @@ class Effect:
     @property
     def sentence(self) -> str:
         """What may be said; never that two are equal."""
-        name = self.axis.rpartition(".")[2].replace("_", " ")
+        name = axis_name(self.axis)
         what = f"{self.column.title}: {name} {self.b} against {self.a}"
         if self.n < 2:
             return f"{what}: {self.difference:+.3g}; one pair can show nothing."
@@ -72,11 +72,8 @@ class Effect:
         if not self.shown:
             least = "" if self.detectable is None else f"; only ≥ {self.detectable:.2g} could have been seen"
             return f"{what}: no difference found ({numbers}){least}."
-        word = "higher" if self.difference > 0 else "lower"
-        if self.column.better != "neither":
-            word = "better" if word == self.column.better else "worse"
         about = "" if self.about == "settings" else " These checkpoints only: fewer than 3 training seeds."
-        return f"{what}: {word} ({numbers}).{about}"
+        return f"{what}: {self.column.word(self.difference)} ({numbers}).{about}"
 
 
 Pair = tuple[Point, Point]

@@ -87,6 +87,11 @@ def label(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {place}" for name, place in zip(short, places, strict=True))
 
 
+def axis_name(path: str) -> str:
+    """The last part of a setting's path in words: ``learning rate``."""
+    return path.rpartition(".")[2].replace("_", " ")
+
+
 def who(subjects: Any) -> str:
     """The subjects of a run in words, from what a study says of them: ``ada + bob``."""
     if not isinstance(subjects, Sequence) or isinstance(subjects, str):

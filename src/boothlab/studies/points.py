@@ -35,6 +35,13 @@ class Column:
     decides: bool = False
     familiar: bool = False
 
+    def word(self, difference: float) -> str:
+        """What a shown difference of this number, not 0, is called: better or worse where that is known."""
+        word = "higher" if difference > 0 else "lower"
+        if self.better == "neither":
+            return word
+        return "better" if word == self.better else "worse"
+
 
 LIKENESS = "likeness"
 PROMPT = "prompt"
