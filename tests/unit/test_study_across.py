@@ -85,6 +85,16 @@ def test_class_nouns_part_the_subjects_and_are_compared_between_them() -> None:
     assert one.low == pytest.approx(wanted.confidence_interval(0.95).low, rel=1e-9)
 
 
+def test_settings_are_compared_within_each_class_noun() -> None:
+    things = {name: {1e-6: 0.8, 2e-6: 0.6} for name in ("m1", "m2", "m3")}
+    points = made_study(PEOPLE, noun="person") + made_study(things, noun="monster")
+    found = [one for one in differences(points) if one.axis == "learning rate" and one.column.key == LIKENESS]
+    assert [(one.where, one.n) for one in found] == [("person", 4), ("monster", 3)]
+    assert found[0].difference > 0.1
+    assert found[1].difference < -0.1
+    assert "(person)" in found[0].sentence
+
+
 def test_a_noun_that_varies_within_a_subject_is_a_setting_and_parts_nobody() -> None:
     points = [
         replace(point, noun=noun, values={**point.values, "subjects.0.class_noun": noun})

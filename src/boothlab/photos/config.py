@@ -70,8 +70,8 @@ class Photos(Config):
     exclude: tuple[str, ...] = ()
     """Names or patterns of photos that are left out."""
     captions: Literal["use", "ignore"] = "use"
-    """Captions beside the photos (docs/how-to) say what in each is not the subject; or every photo is trained on with
-    the instance prompt alone."""
+    """Captions beside the photos (docs/photo-doctor.md) say what in each is not the subject; or every photo is
+    trained on with the instance prompt alone."""
     minimum: int = Field(1, ge=1)
     """Fewest usable photos per subject; fewer is an error."""
     references: Path | None = None
