@@ -22,6 +22,7 @@ from pretraining import (
     heads,
     identity,
     judge,
+    loop,
     package,
     phenomena,
     samples,
@@ -54,6 +55,9 @@ def arguments() -> argparse.ArgumentParser:
     )
     parser.add_argument("--count", type=int, default=8, help="how many `subjects`; of each kind for `phenomena`")
     parser.add_argument("--tables", default=",".join(phenomena.TABLES), help="which `phenomena`, with commas")
+    parser.add_argument(
+        "--rank", help="i/n: this process is number i of n that share one training (start all n, each on its core)"
+    )
     parser.add_argument("--threads", type=int, default=1, help="torch threads of this process")
     return parser
 
@@ -135,6 +139,8 @@ def main() -> None:
     options = arguments().parse_args()
     torch.set_num_threads(options.threads)
     size = SIZES[options.size]
+    if options.rank:
+        loop.join(*(int(part) for part in options.rank.split("/")))
     if options.continue_from:
         package.adopt(size, options.continue_from, options.work)
     known = stages(size, options)

@@ -182,15 +182,16 @@ def cache_latents(
     size: Size,
     work: Path,
     pictures: Pictures,
-    batch: int = 64,
+    batch: int = 16,
     worker: tuple[int, int] = (0, 1),
 ) -> None:
     """Posterior mean and standard deviation of every drawing, a float16 file per shard: (N, 8, h, w).
 
     The first shard also fixes ``scaling.txt``: 1 / standard deviation of its sampled latents.
-    ``worker`` = (number, count) splits the shards among processes.
+    ``worker`` = (number, count) splits the shards among processes. Small batches in the plain memory layout stay
+    in the processor's cache: 66 pictures/s on one core, 35 in batches of 64, channels last.
     """
-    model = load(size, work).to(memory_format=torch.channels_last)
+    model = load(size, work)
     folder = work / "latents"
     for shard in range(len(pictures) // pictures.length):
         path = folder / f"shard-{shard:04d}.npy"
@@ -199,7 +200,7 @@ def cache_latents(
         parts = []
         for start in range(shard * pictures.length, (shard + 1) * pictures.length, batch):
             stop = min(start + batch, (shard + 1) * pictures.length)
-            images = to_model(pictures.at(np.arange(start, stop))).contiguous(memory_format=torch.channels_last)
+            images = to_model(pictures.at(np.arange(start, stop))).contiguous()
             posterior = model.encode(images).latent_dist
             parts.append(torch.cat([posterior.mean, posterior.std], 1).half().numpy())
         packed = np.concatenate(parts)

@@ -2,6 +2,8 @@
 
 Separate from the stages so that resume and logging are written, and tested, once. A stage's batch is a
 function of (seed, step), so a resume goes on as if never stopped (bit-exact on one machine and thread count).
+Several processes may share a training: each takes one of the next steps' batches, and one update follows the
+mean of their gradients. Steps go on counting batches.
 """
 
 from __future__ import annotations
@@ -14,12 +16,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 from pretraining import atomic
 from pretraining.muon import Muon, groups
 
 Losses = dict[str, Tensor]
+PORT = 29_641
+"""Where processes that share a training meet, on loopback."""
+
+
+def join(rank: int, count: int) -> None:
+    """Share the training that follows with ``count - 1`` other processes of this machine; this one is ``rank``."""
+    meeting = f"tcp://127.0.0.1:{PORT}"
+    distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=count)
+
+
+def ranks() -> tuple[int, int]:
+    """(number of this process, how many share the training)."""
+    if distributed.is_available() and distributed.is_initialized():
+        return distributed.get_rank(), distributed.get_world_size()
+    return 0, 1
 
 
 @dataclass
@@ -127,45 +144,54 @@ class Training:
         sums: dict[str, float] = {}
         logged_step = self.step
         last = self.schedule.steps if until is None else min(until, self.schedule.steps)
+        rank, count = ranks()
         while self.step < last:
-            if self.sample and self.sample_every and self.step % self.sample_every == 0:
-                self.sample(self.step)
-            for name, value in self._one_step().items():
+            before = self.step
+            for name, value in self._update(rank, count).items():
                 sums[name] = sums.get(name, 0.0) + value
-            if self.step % self.log_every == 0:
+            if rank:
+                continue
+            if before // self.log_every < self.step // self.log_every:
                 now = time.monotonic()
-                count = self.step - logged_step
-                means = {name: round(value / count, 5) for name, value in sums.items()}
-                self._log(means, count * self.batch / (now - logged_at))
+                done = self.step - logged_step
+                means = {name: round(value * count / done, 5) for name, value in sums.items()}
+                self._log(means, done * self.batch / (now - logged_at))
                 sums, logged_at, logged_step = {}, now, self.step
             if time.monotonic() - saved_at > self.checkpoint_seconds:
                 self.save()
                 saved_at = time.monotonic()
+            if self.sample and self.sample_every and before // self.sample_every < self.step // self.sample_every:
+                self.sample(self.step)
+        if rank:
+            return
         self.save()
         if self.sample and self.sample_every:
             self.sample(self.step)
 
-    def _one_step(self) -> dict[str, float]:
-        rate = self.schedule.rate(self.step, self.warm_from)
+    def _update(self, rank: int, count: int) -> dict[str, float]:
+        """One update from the batches of ``count`` steps, of which this process takes number ``rank``."""
+        rate = self.schedule.rate(self.step, self.warm_from) * count**0.5
         for group in self.optimizer.param_groups:
             group["lr"] = rate * float(group.get("lr_factor", 1.0))
-        losses = self.loss_at(self.step)
+        losses = self.loss_at(self.step + rank)
         losses["loss"].backward()
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        if count > 1:
+            share_gradients(parameters, count)
         norm = torch.nn.utils.clip_grad_norm_(parameters, self.schedule.clip)
         if not torch.isfinite(norm):
             raise FloatingPointError(f"{self.folder.name}: gradient norm {norm} at step {self.step}")
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        self.step += 1
-        if self.ema_decay:
-            self._update_ema()
+        self.step += count
+        if self.ema_decay and not rank:
+            self._update_ema(count)
         return {name: float(value.detach()) for name, value in losses.items()}
 
     @torch.no_grad()
-    def _update_ema(self) -> None:
-        """Exponential mean whose memory grows with the run until it reaches ``ema_decay``."""
-        decay = min(self.ema_decay, (1 + self.step) / (10 + self.step))
+    def _update_ema(self, steps: int) -> None:
+        """Exponential mean whose memory grows with the run until it reaches ``ema_decay`` per step."""
+        decay = min(self.ema_decay, (1 + self.step) / (10 + self.step)) ** steps
         for name, value in self.weights().items():
             if value.is_floating_point():
                 self.ema[name].lerp_(value, 1 - decay)
@@ -181,6 +207,16 @@ class Training:
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "log.jsonl").open("a", encoding="utf-8") as handle:
             handle.write(json.dumps(line) + "\n")
+
+
+def share_gradients(parameters: list[Tensor], count: int) -> None:
+    """Every process's gradients become the mean of all ``count``; a batch without some attribute may lack one."""
+    gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    distributed.all_reduce(flat)
+    parts = (flat / count).split([gradient.numel() for gradient in gradients])
+    for parameter, part in zip(parameters, parts, strict=True):
+        parameter.grad = part.view(parameter.shape)
 
 
 def ema_weights(folder: Path, module: str) -> dict[str, Tensor]:
