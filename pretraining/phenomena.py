@@ -41,6 +41,15 @@ class Table:
     kinds: tuple[str, ...] = ("person",)
     number: int | None = TRAINED_ON
     seeds: tuple[int, ...] = SEEDS
+    rivals: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Name → settings that are no candidates, trained on every subject too."""
+
+
+SOURCE_STUDY: dict[str, dict[str, Any]] = {
+    "zl635_008": {"strategy.learning_rate": 1e-3, "training.steps_per_photo": 20, "photos.framing": "head"},
+    "CYR_003": {"strategy.learning_rate": 1e-2, "training.steps_per_photo": 4},
+}
+"""The source study's two best settings, scaled as in docs/studies (steps by 1/25, rate by 500), without captions."""
 
 
 TABLES = {
@@ -50,6 +59,14 @@ TABLES = {
         {"training.steps": [*TOON["training"]["snapshots"], TOON["training"]["steps"]]},
         number=None,
         seeds=(0,),
+    ),
+    "advice": Table(
+        "Whether what a small study recommends, one training and four snapshots, is worth its price beside the best "
+        "settings of the source study.",
+        {"training.steps": [120, 240, 360, 480]},
+        number=None,
+        seeds=(0,),
+        rivals={name: {**one, "photos.captions": "ignore"} for name, one in SOURCE_STUDY.items()},
     ),
     "prior": Table(
         "What prior preservation does: its weight, 0 for none.", {"objective.prior_weight": [0.0, 0.5, 1.0, 2.0]}
@@ -133,12 +150,17 @@ def tree(name: str, table: Table, people: list[tuple[Path, dict[str, str]]]) -> 
     axes: dict[str, Any] = {"subjects": nodes, **table.axes}
     if table.number is not None and "photos.number" not in axes:
         axes["photos.number"] = [table.number]
+    runs = [
+        {"name": rival, "each_subject": True, "rival": True, "settings": dict(settings)}
+        for rival, settings in table.rivals.items()
+    ]
     return {
         "name": f"phenomena-{name}",
         "seeds": list(table.seeds),
         "notes": [table.asks],
         "held_out": {place.name: f"{place.name}/more" for place, _ in people},
         "axes": axes,
+        **({"runs": runs} if runs else {}),
         "plan": plan(table, nodes[0]),
     }
 

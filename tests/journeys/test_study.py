@@ -17,8 +17,9 @@ from PIL import Image, ImageOps
 from boothlab import api
 from boothlab.api import study_looking
 from boothlab.api.study_costs import StudyCost, costs_of_study, fresh_seconds
+from boothlab.api.study_exports import TABLES
 from boothlab.api.study_reading import trunk_run
-from boothlab.api.study_reporting import TABLES, Reported
+from boothlab.api.study_reporting import Reported
 from boothlab.api.study_resolving import Study, resolve_study
 from boothlab.cli.study import lines_of_study
 from boothlab.errors import PlanError

@@ -25,14 +25,15 @@ def test_every_table_is_a_study_of_three_seeds_with_photos_to_train_on(
 ) -> None:
     assert studies.keys() == phenomena.TABLES.keys()
     for name, runs in studies.items():
-        assert {run.seed for run in runs} == ({0} if name == "demo" else {0, 1, 2})
+        alone = name in ("demo", "advice")
+        assert {run.seed for run in runs} == ({0} if alone else {0, 1, 2})
         for run in runs:
             (subject,) = run.plan.subjects
             photos = sorted(subject.photos.glob(run.plan.photos.include[0]))
             assert len(photos) == 13, name
             words = read_words([subject.photos / "captions.csv"], photos)
             assert len(words.captions) == 13, name
-            assert run.number == (None if name == "demo" else run.values["photos.number"])
+            assert run.number == (None if alone else run.values["photos.number"])
 
 
 def test_the_default_plan_is_the_demos_but_for_its_length(studies: dict[str, tuple[Planned, ...]]) -> None:
@@ -48,6 +49,17 @@ def test_the_table_of_the_demo_takes_the_demos_own_snapshots(studies: dict[str, 
     demo = TOON["training"]
     assert [run.plan.training.steps for run in studies["demo"]] == [*demo["snapshots"], demo["steps"]]
     assert {run.plan.photos.captions for run in studies["demo"]} == {"use"}
+
+
+def test_a_small_study_stands_beside_the_source_studys_best_settings(studies: dict[str, tuple[Planned, ...]]) -> None:
+    small = [run for run in studies["advice"] if not run.rival]
+    assert [run.plan.training.steps for run in small] == [120, 240, 360, 480]
+    first, second = (run for run in studies["advice"] if run.rival)
+    assert (first.name, second.name) == ("zl635_008, person-00", "CYR_003, person-00")
+    assert [run.plan.strategy.learning_rate for run in (first, second)] == [1e-3, 1e-2]
+    assert [run.plan.training.steps_per_photo for run in (first, second)] == [20, 4]
+    assert {run.plan.photos.captions for run in (first, second)} == {"ignore"}
+    assert {run.plan.subjects for run in (first, second)} == {small[0].plan.subjects}
 
 
 def test_people_monsters_and_plants_are_learned_in_one_study(studies: dict[str, tuple[Planned, ...]]) -> None:

@@ -14,8 +14,8 @@ from boothlab.reports.lacking import lacking
 from boothlab.reports.study import (
     AcrossView,
     AgainView,
-    CarryView,
     CellView,
+    ComparedView,
     GridView,
     Head,
     PhotoSetView,
@@ -101,7 +101,8 @@ def page(rows: int, pictures: list[Path], name: str = "many") -> str:
             AcrossView(
                 ("setting", "likeness"), (("rate 1", "0.4 [0.2, 0.6]; 0.1"),), (("It is better.", True),), "n."
             ),
-            CarryView("Two were carried.", ("chosen on",), (("ada",),), "How to read it."),
+            ComparedView("Two were carried.", ("chosen on",), (("ada",),), "How to read it."),
+            ComparedView("Ahead of every rival on 1.", ("rival",), (("CYR_003",),), "How rivals are read."),
             SearchView("Two trials.", ("rank",), ("steps 10",), trials, "How it was searched."),
             lacking(
                 [{"metric": "fid", "pictures": "context", "reference": "originals", "reason": "Fetch it."}], METRICS

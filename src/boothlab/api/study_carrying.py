@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from boothlab.reports.page import number
-from boothlab.reports.study import CarryView
+from boothlab.reports.study import ComparedView
 from boothlab.statistics.intervals import Interval
 from boothlab.studies.carry import AXES, Carried, summary
 
@@ -29,14 +29,16 @@ UNRULED = (
 )
 
 
-def carry_view(found: Sequence[Carried]) -> CarryView | None:
+def carry_view(found: Sequence[Carried]) -> ComparedView | None:
     """The section; None where a study has one subject."""
     if not found:
         return None
     head = ["chosen on", "applied to", "settings", "its own best"]
     head += [f"{title}: there, own best, difference" for title in AXES.values()] + ["found"]
     rows = tuple(_row(one) for one in found)
-    return CarryView(summary(found), tuple(head), rows, NOTE + ("" if all(o.by_verdict for o in found) else UNRULED))
+    return ComparedView(
+        summary(found), tuple(head), rows, NOTE + ("" if all(o.by_verdict for o in found) else UNRULED)
+    )
 
 
 def _row(one: Carried) -> tuple[str, ...]:

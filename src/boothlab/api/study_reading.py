@@ -61,6 +61,7 @@ def read_results(study: Study, failures: Mapping[str, str]) -> Results:
                 photos=len(resolved.sets[subject.name].train),
                 state="not yet",
                 noun=subject.class_noun,
+                rival=planned.rival,
             )
             table = tables.get(run.name, {}).get(subject.name)
             scored = table is not None and any(source == point.snapshot for source, *_ in table.cells)

@@ -127,8 +127,8 @@ class SubjectView:
 
 
 @dataclass(frozen=True, slots=True)
-class CarryView:
-    """Settings chosen on one subject, applied to another: a summary, a table of text, and how to read it."""
+class ComparedView:
+    """A comparison of choices: a summary, a table of text, and how to read it."""
 
     summary: str
     head: tuple[str, ...]
@@ -191,7 +191,8 @@ class StudyInfo:
     heads: tuple[Head, ...]
     subjects: tuple[SubjectView, ...]
     across: AcrossView | None
-    carry: CarryView | None
+    carry: ComparedView | None
+    rivals: ComparedView | None
     search: SearchView | None
     lacking: tuple[Lacking, ...]
     published: PublishedView | None

@@ -130,7 +130,7 @@ def _by_subject(points: Sequence[Point]) -> dict[str, dict[str, list[Point]]]:
     """Subject → setting → its finished and measured points, in order of seeds."""
     found: dict[str, dict[str, list[Point]]] = {}
     for point in sorted((p for p in points if p.state == "done"), key=lambda point: point.seed):
-        if LIKENESS in point.cells or PROMPT in point.cells:
+        if (LIKENESS in point.cells or PROMPT in point.cells) and not point.rival:
             found.setdefault(point.subject, {}).setdefault(setting_of(point), []).append(point)
     return {name: found[name] for name in dict.fromkeys(point.subject for point in points) if name in found}
 

@@ -41,10 +41,11 @@ class Familiar:
 def choose(points: Sequence[Point], subject: str) -> Choice:
     """The least trained of the best good checkpoints of ``subject``, over all runs.
 
-    Only snapshots that passed every gate are candidates. Those that another one dominates are left out (paired tests,
-    Holm); of the rest the one of fewest steps within one standard error of the highest likeness is taken.
+    Only snapshots that passed every gate are candidates, and no rivals. Those that another one dominates are left out
+    (paired tests, Holm); of the rest the one of fewest steps within one standard error of the highest likeness is
+    taken.
     """
-    done = [point for point in points if point.subject == subject and point.state == "done"]
+    done = [point for point in points if point.subject == subject and point.state == "done" and not point.rival]
     good = [point.measured() for point in done if point.may_be_chosen]
     if not good:
         return Choice(subject, None, _none(done), ())

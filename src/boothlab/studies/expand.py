@@ -11,7 +11,7 @@ from typing import Any
 from boothlab.config.load import apply_override, validate
 from boothlab.errors import PlanError
 from boothlab.plan import RunPlan, relative_to
-from boothlab.studies.plan import NUMBER, SEED, StudyPlan, axis_values, changes, deep
+from boothlab.studies.plan import NUMBER, SEED, Named, StudyPlan, axis_values, changes, deep
 
 MOST_PROBLEMS = 20
 """So many problems are listed; more of them say no more."""
@@ -22,7 +22,8 @@ class Planned:
     """One run of a study. ``setting`` names it without its seed, ``values`` are its places on the axes.
 
     ``values`` maps paths to what stands there; ``number`` is how many photos per subject it trains on, None for all.
-    ``named`` tells a run with a name of its own from a point of the grid.
+    ``named`` tells a run with a name of its own from a point of the grid; ``rival`` is the name of a run that is no
+    candidate, without its subject, else "".
     """
 
     name: str
@@ -32,6 +33,7 @@ class Planned:
     number: int | None
     named: bool
     plan: RunPlan
+    rival: str = ""
 
 
 def expand(study: StudyPlan, tree: dict[str, Any], folder: Path, source: str = "the study") -> tuple[Planned, ...]:
@@ -41,12 +43,14 @@ def expand(study: StudyPlan, tree: dict[str, Any], folder: Path, source: str = "
     """
     found: list[Planned] = []
     problems: dict[str, list[str]] = {}
-    for setting, values, named in _settings(study):
+    for setting, values, run in _settings(study):
         for seed in study.seeds:
             name = f"{setting} · seed {seed}" if len(study.seeds) > 1 else setting
             try:
                 plan, number = _plan(tree, values, seed, study.name)
-                found.append(Planned(name, setting, seed, values, number, named, relative_to(plan, folder)))
+                rival = run.name if run is not None and run.rival else ""
+                plan = relative_to(plan, folder)
+                found.append(Planned(name, setting, seed, values, number, run is not None, plan, rival))
             except PlanError as error:
                 for line in _lines(error):
                     problems.setdefault(line, []).append(name)
@@ -64,8 +68,8 @@ def expand(study: StudyPlan, tree: dict[str, Any], folder: Path, source: str = "
     return tuple(found)
 
 
-def _settings(study: StudyPlan) -> Iterator[tuple[str, dict[str, Any], bool]]:
-    """(name, path → value, whether it has a name of its own) of every setting."""
+def _settings(study: StudyPlan) -> Iterator[tuple[str, dict[str, Any], Named | None]]:
+    """(name, path → value, the named run that it is of) of every setting."""
     axes = axis_values(study.axes)
     points: list[dict[str, Any]] = [{}] if study.ridge is None else study.ridge.points()
     alone = not study.runs and study.search is None
@@ -73,9 +77,13 @@ def _settings(study: StudyPlan) -> Iterator[tuple[str, dict[str, Any], bool]]:
         for point in points:
             for values in itertools.product(*axes.values()):
                 chosen = {**dict(zip(axes, values, strict=True)), **point}
-                yield label(chosen) or study.name, chosen, False
+                yield label(chosen) or study.name, chosen, None
     for run in study.runs:
-        yield run.name, changes(run.settings), True
+        own = changes(run.settings)
+        if not run.each_subject:
+            yield run.name, own, run
+        for nodes in axes["subjects"] if run.each_subject else ():
+            yield f"{run.name}, {who(nodes)}", {**own, "subjects": nodes}, run
 
 
 def label(values: Mapping[str, Any]) -> str:

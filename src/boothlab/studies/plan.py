@@ -29,6 +29,16 @@ class Named(Config):
     settings: dict[str, Any] = {}
     """What differs from the base plan: tables as in a run plan, or dotted paths in quotes. A table with a ``kind``
     replaces the whole node; any other changes only what it names."""
+    each_subject: bool = False
+    """Once for every value of the axis ``subjects``, not for the subjects of the base plan."""
+    rival: bool = False
+    """What others would take without looking: never chosen, but what is chosen is compared with it."""
+
+    @model_validator(mode="after")
+    def _whom(self) -> Named:
+        if self.each_subject and any(path.split(".")[0] == "subjects" for path in changes(self.settings)):
+            raise ValueError(f"run {self.name!r}: each_subject takes the subjects of the axis; settings name others")
+        return self
 
 
 class Claim(Config):
@@ -139,6 +149,9 @@ class StudyPlan(Config):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"runs must have different names: {', '.join(twice)}")
+        alone = next((run.name for run in self.runs if run.each_subject and "subjects" not in self.axes), None)
+        if alone is not None:
+            raise ValueError(f"run {alone!r}: each_subject = true needs the subjects as an axis: axes.subjects")
         if len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
             raise ValueError(f"seeds must be different and not negative: {list(self.seeds)}")
         return self

@@ -89,7 +89,8 @@ class Point:
     ``reason`` why. ``cells`` holds means with the 95 % intervals of the run's own table, ``kinds`` what these are,
     ``pictures`` the values behind them, in the order of the evaluation plan, NaN where a picture has none;
     ``prompts`` says which of the plan's prompts each is of, counted from 0, whatever the identifier in it. ``word``,
-    ``findings`` and ``failed_gates`` are the verdict; ``noun`` is the class noun that the run was trained with.
+    ``findings`` and ``failed_gates`` are the verdict; ``noun`` is the class noun that the run was trained with;
+    ``rival`` names a setting that is no candidate, "" for all others.
     """
 
     run: str
@@ -111,11 +112,12 @@ class Point:
     kinds: Mapping[str, Kind] = field(default_factory=dict)
     prompts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     noun: str = ""
+    rival: str = ""
 
     @property
     def may_be_chosen(self) -> bool:
-        """Good, and no gate failed."""
-        return self.word == "good" and not self.failed_gates
+        """Good, no gate failed, and no rival."""
+        return self.word == "good" and not self.failed_gates and not self.rival
 
     def measured(self) -> Measured:
         """The point as the rules of choice want it."""

@@ -1,0 +1,111 @@
+"""What a study recommends against settings that others would take without looking. (Torch-free.)
+
+A study costs more than one training with settings from somewhere. Whether it is worth that is seen where its
+recommendation stands beside such settings, subject by subject. The recommendation is read off fresh pictures: those
+that chose it flatter it, and the rivals were not chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from boothlab.statistics.comparisons import paired_differences
+from boothlab.statistics.intervals import Interval, cluster_interval
+from boothlab.studies.choose import Choice
+from boothlab.studies.points import LIKENESS, PROMPT, Point
+
+State = Literal["better", "no worse", "worse", "follows prompts worse", "nothing recommended", "not measured"]
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What is recommended for a subject, beside one rival at the same training seed or the first that it has.
+
+    ``values`` maps a column to (recommended on fresh pictures, rival), ``differences`` to recommended − rival over
+    the same prompts, with its 95 % interval and standard error. ``copies`` are the shares of copied pictures
+    (recommended, rival), None where not measured. ``state`` counts in standard errors: "better" is more than one
+    above in likeness, "worse" more than one below, and "follows prompts worse" more than one below in that alone.
+    """
+
+    subject: str
+    rival: str
+    recommended: str
+    state: State
+    values: Mapping[str, tuple[float, float]]
+    differences: Mapping[str, Interval]
+    copies: tuple[float | None, float | None]
+
+
+def beside_rivals(
+    points: Sequence[Point], chosen: Mapping[str, Choice], fresh: Mapping[str, Point | None]
+) -> list[Beside]:
+    """Every subject beside every rival that was trained on it. ``fresh`` holds the choices on fresh pictures."""
+    found = []
+    for subject, choice in chosen.items():
+        own = [point for point in points if point.subject == subject and point.state == "done"]
+        best = next((point for point in own if point.run == choice.run), None)
+        for name in dict.fromkeys(point.rival for point in own if point.rival):
+            seeds = {point.seed: point for point in reversed(own) if point.rival == name}
+            rival = seeds.get(best.seed if best else -1) or next(reversed(seeds.values()))
+            found.append(_beside(subject, name, best, fresh.get(subject), rival))
+    return found
+
+
+def _beside(subject: str, name: str, best: Point | None, fresh: Point | None, rival: Point) -> Beside:
+    if best is None:
+        return Beside(subject, name, "", "nothing recommended", {}, {}, (None, _copies(rival)))
+    values, differences = {}, {}
+    for key in (LIKENESS, PROMPT):
+        difference = None if fresh is None else _difference(fresh, rival, key)
+        if fresh is not None and difference is not None:
+            values[key] = fresh.cells[key].value, rival.cells[key].value
+            differences[key] = difference
+    return Beside(subject, name, best.run, _state(differences), values, differences, (_copies(best), _copies(rival)))
+
+
+def _difference(fresh: Point, rival: Point, key: str) -> Interval | None:
+    """Recommended − rival, prompt by prompt: their pictures differ in the initial noise."""
+    a, b = rival.pictures.get(key), fresh.pictures.get(key)
+    prompts = rival.prompts.get(key, ())
+    if a is None or b is None or len(a) != len(b) or prompts != fresh.prompts.get(key, ()):
+        return None
+    difference, clusters = paired_differences(a, b, prompts)
+    return cluster_interval(difference, clusters) if np.isfinite(difference).any() else None
+
+
+def _state(differences: Mapping[str, Interval]) -> State:
+    likeness, prompt = differences.get(LIKENESS), differences.get(PROMPT)
+    if likeness is None or prompt is None:
+        return "not measured"
+    if likeness.value < -(likeness.error or 0.0):
+        return "worse"
+    if prompt.value < -(prompt.error or 0.0):
+        return "follows prompts worse"
+    return "better" if likeness.value > (likeness.error or 0.0) else "no worse"
+
+
+def _copies(point: Point) -> float | None:
+    cell = point.cells.get("copied")
+    return None if cell is None else cell.value
+
+
+def rivals_summary(found: Sequence[Beside]) -> str:
+    """One sentence per rival and one over all of them; "" where there are none."""
+    if not found:
+        return ""
+    said = []
+    for name in dict.fromkeys(one.rival for one in found):
+        states = [one.state for one in found if one.rival == name]
+        counts = ", ".join(f"{state} on {states.count(state)}" for state in dict.fromkeys(states))
+        said.append(f"Against {name}: {counts}.")
+    subjects = dict.fromkeys(one.subject for one in found)
+    each = [[one.state for one in found if one.subject == subject] for subject in subjects]
+    unbeaten = sum(all(state in ("better", "no worse") for state in states) for states in each)
+    ahead = sum(all(state == "better" for state in states) for states in each)
+    of = f"{len(subjects)} subject" + ("" if len(subjects) == 1 else "s")
+    said.append(f"Of {of}, what is recommended is behind no rival on {unbeaten} and ahead of every rival on {ahead}.")
+    return " ".join(said)

@@ -1,0 +1,181 @@
+"""Settings that others would take: never chosen, trained on every subject, and a choice's worth beside them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from boothlab.api.study_rivals import RIVALS_HEAD, rivals_head, rivals_row, rivals_text, rivals_view
+from boothlab.errors import PlanError
+from boothlab.statistics.intervals import Interval, t_interval
+from boothlab.studies.carry import carried
+from boothlab.studies.choose import choose
+from boothlab.studies.expand import expand
+from boothlab.studies.plan import load_study
+from boothlab.studies.points import LIKENESS, PROMPT, Point
+from boothlab.studies.rivals import Beside, beside_rivals, rivals_summary
+from study_made import RATE, base_plan, made_point, write_study
+
+SPREAD = np.linspace(-0.1, 0.1, 20)
+ERROR = float(SPREAD.std(ddof=1) / np.sqrt(20))
+
+
+def point(run: str, likeness: float, prompt: float = 0.8, subject: str = "ada", **more: Any) -> Point:
+    """Twenty pictures around these means; likeness and prompt following go up and down against each other."""
+    found = made_point(
+        run, {RATE: run}, likeness=likeness + SPREAD, prompt=prompt - SPREAD[::-1], subject=subject, **more
+    )
+    return replace(found, prompts=dict.fromkeys((LIKENESS, PROMPT), tuple(range(20))))
+
+
+def beside(likeness: float, prompt: float = 0.8, **rival: Any) -> Beside:
+    """What is recommended, 0.7 and 0.8 on fresh pictures without any spread, beside a rival with these means."""
+    best = point("best", 0.75)
+    points = [best, point("taken", likeness, prompt, rival="taken", **rival)]
+    fresh = point("best", 0.7, 0.8)
+    fresh = replace(fresh, pictures={LIKENESS: np.full(20, 0.7), PROMPT: np.full(20, 0.8)})
+    fresh = replace(fresh, cells={key: t_interval(values) for key, values in fresh.pictures.items()})
+    (found,) = beside_rivals(points, {"ada": choose(points, "ada")}, {"ada": fresh})
+    return found
+
+
+def test_a_rival_is_never_chosen_nor_carried_over_however_good_it_is() -> None:
+    points = [point("best", 0.6), point("taken", 0.9, rival="taken")]
+    assert choose(points, "ada").run == "best"
+    assert choose(points[1:], "ada").run is None
+    assert "No run is finished" in choose(points[1:], "ada").reason
+    both = [replace(one, subject=name, values={**one.values, "subjects": name}) for one in points for name in "ab"]
+    assert carried(both) == []
+
+
+@pytest.mark.parametrize(
+    ("likeness", "prompt", "state"),
+    [
+        (0.7 - 1.01 * ERROR, 0.8, "better"),
+        (0.7 - 0.99 * ERROR, 0.8, "no worse"),
+        (0.7 + 0.99 * ERROR, 0.8, "no worse"),
+        (0.7 + 1.01 * ERROR, 0.8, "worse"),
+        (0.5, 0.8 + 0.99 * ERROR, "better"),
+        (0.5, 0.8 + 1.01 * ERROR, "follows prompts worse"),
+        (0.9, 0.2, "worse"),
+    ],
+)
+def test_states_count_in_standard_errors_of_the_paired_difference(likeness: float, prompt: float, state: str) -> None:
+    found = beside(likeness, prompt)
+    assert found.state == state
+    assert found.differences[LIKENESS].error == pytest.approx(ERROR)
+    assert found.differences[LIKENESS].value == pytest.approx(0.7 - likeness)
+    assert found.differences[PROMPT].value == pytest.approx(0.8 - prompt)
+    assert found.values[LIKENESS] == pytest.approx((0.7, likeness))
+
+
+def test_fresh_pictures_count_not_those_that_chose() -> None:
+    """By the pictures that chose it, 0.75, it would be ahead of 0.73 by more than a standard error."""
+    assert beside(0.73).state == "worse"
+
+
+def test_prompts_are_the_units_where_they_have_several_pictures() -> None:
+    taken = replace(point("taken", 0.5), rival="taken", prompts={LIKENESS: (0, 1) * 10, PROMPT: (0, 1) * 10})
+    fresh = replace(taken, run="best", rival="", pictures={k: v + 0.1 for k, v in taken.pictures.items()})
+    best = replace(fresh, cells=dict(taken.cells))
+    (found,) = beside_rivals([best, taken], {"ada": choose([best, taken], "ada")}, {"ada": fresh})
+    assert found.differences[LIKENESS].n == 2
+
+
+def test_without_a_recommendation_or_without_fresh_pictures_nothing_is_claimed() -> None:
+    taken = point("taken", 0.6, rival="taken")
+    bad = point("bad", 0.9, word="copying")
+    (found,) = beside_rivals([bad, taken], {"ada": choose([bad, taken], "ada")}, {})
+    assert (found.state, found.recommended, found.values) == ("nothing recommended", "", {})
+    good = point("good", 0.9)
+    (found,) = beside_rivals([good, taken], {"ada": choose([good, taken], "ada")}, {"ada": None})
+    assert (found.state, found.recommended, found.values) == ("not measured", "good", {})
+    (found,) = beside_rivals([good, replace(taken, state="failed")], {"ada": choose([good], "ada")}, {}) or (None,)
+    assert found is None
+
+
+def test_the_rival_of_the_same_training_seed_is_taken() -> None:
+    best = point("best", 0.75, seed=1)
+    rivals = [point(f"taken {seed}", 0.5 + seed / 10, seed=seed, rival="taken") for seed in (0, 1)]
+    (found,) = beside_rivals([best, *rivals], {"ada": choose([best], "ada")}, {"ada": best})
+    assert found.values[LIKENESS][1] == pytest.approx(0.6)
+    (found,) = beside_rivals([best, rivals[0]], {"ada": choose([best], "ada")}, {"ada": best})
+    assert found.values[LIKENESS][1] == pytest.approx(0.5)
+
+
+def test_copies_of_both_stand_in_the_table() -> None:
+    best, taken = point("best", 0.75), point("taken", 0.5, rival="taken")
+    best = replace(best, cells={**best.cells, "copied": Interval(0.05, 0.0, 0.2, 20)})
+    (found,) = beside_rivals([best, taken], {"ada": choose([best], "ada")}, {"ada": best})
+    assert found.copies == (0.05, None)
+    assert dict(zip(rivals_head(), rivals_text(found), strict=True))["copies: recommended, rival"] == "0.05, –"
+    row = dict(zip(RIVALS_HEAD, rivals_row(found), strict=True))
+    assert (row["rival"], row["recommended"], row["copies"], row["likeness_n"]) == ("taken", "best", 0.05, 20)
+    assert row["likeness_difference"] == pytest.approx(0.25)
+
+
+def test_the_summary_counts_subjects_against_every_rival() -> None:
+    def made(subject: str, rival: str, state: Any) -> Beside:
+        return Beside(subject, rival, "best", state, {}, {}, (None, None))
+
+    found = [
+        made("ada", "A", "better"),
+        made("ada", "B", "better"),
+        made("bob", "A", "better"),
+        made("bob", "B", "no worse"),
+        made("cy", "A", "worse"),
+        made("cy", "B", "better"),
+    ]
+    assert rivals_summary(found) == (
+        "Against A: better on 2, worse on 1. Against B: better on 2, no worse on 1. Of 3 subjects, what is "
+        "recommended is behind no rival on 2 and ahead of every rival on 1."
+    )
+    view = rivals_view(found)
+    assert view is not None
+    assert view.summary == rivals_summary(found)
+    assert rivals_view([]) is None
+
+
+def test_a_run_for_each_subject_is_trained_on_every_value_of_the_axis(tmp_path: Path) -> None:
+    people = [[{"name": name, "photos": "photos"}] for name in ("ada", "bob")]
+    runs = [
+        {"name": "taken", "each_subject": True, "rival": True, "settings": {RATE: 1e-2}},
+        {"name": "alone", "settings": {RATE: 1e-4}},
+    ]
+    file = write_study(tmp_path, Path("toon"), axes={"subjects": people}, runs=runs, seeds=[0, 1])
+    found = expand(*load_study(file), tmp_path)
+    rivals = [one for one in found if one.rival]
+    assert [one.name for one in rivals] == [
+        "taken, ada · seed 0",
+        "taken, ada · seed 1",
+        "taken, bob · seed 0",
+        "taken, bob · seed 1",
+    ]
+    assert {one.rival for one in rivals} == {"taken"}
+    assert {one.plan.strategy.learning_rate for one in rivals} == {1e-2}
+    assert [one.plan.subjects[0].name for one in rivals] == ["ada", "ada", "bob", "bob"]
+    (alone,) = {one.setting for one in found if one.named and not one.rival}
+    assert alone == "alone"
+
+
+@pytest.mark.parametrize(
+    ("study", "said"),
+    [
+        ({"runs": [{"name": "taken", "each_subject": True}]}, "needs the subjects as an axis"),
+        (
+            {
+                "axes": {"subjects": [[{"name": "ada", "photos": "photos"}]]},
+                "runs": [{"name": "taken", "each_subject": True, "settings": {"subjects.0.identifier": "sks"}}],
+            },
+            "each_subject takes the subjects of the axis",
+        ),
+    ],
+)
+def test_each_subject_that_cannot_be_is_said(tmp_path: Path, study: dict[str, Any], said: str) -> None:
+    file = write_study(tmp_path, Path("toon"), plan=base_plan("toon", "photos"), **study)
+    with pytest.raises(PlanError, match=said):
+        load_study(file)
