@@ -26,9 +26,9 @@ PORT = 29_641
 """Where processes that share a training meet, on loopback."""
 
 
-def join(rank: int, count: int) -> None:
+def join(rank: int, count: int, port: int = PORT) -> None:
     """Share the training that follows with ``count - 1`` other processes of this machine; this one is ``rank``."""
-    meeting = f"tcp://127.0.0.1:{PORT}"
+    meeting = f"tcp://127.0.0.1:{port}"
     distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=count)
 
 
