@@ -25,15 +25,15 @@ def test_every_table_is_a_study_of_three_seeds_with_photos_to_train_on(
 ) -> None:
     assert studies.keys() == phenomena.TABLES.keys()
     for name, runs in studies.items():
-        alone = name in ("demo", "advice")
-        assert {run.seed for run in runs} == ({0} if alone else {0, 1, 2})
+        every = name in ("demo", "advice")
+        assert {run.seed for run in runs} == ({0} if every or name == "nothing" else {0, 1, 2})
         for run in runs:
             (subject,) = run.plan.subjects
             photos = sorted(subject.photos.glob(run.plan.photos.include[0]))
             assert len(photos) == 13, name
             words = read_words([subject.photos / "captions.csv"], photos)
             assert len(words.captions) == 13, name
-            assert run.number == (None if alone else run.values["photos.number"])
+            assert run.number == (None if every else run.values["photos.number"])
 
 
 def test_the_default_plan_is_the_demos_but_for_its_length(studies: dict[str, tuple[Planned, ...]]) -> None:
