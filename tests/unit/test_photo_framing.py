@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from boothlab.photos.photo import Photo, Rejected, moved_seen
-from boothlab.photos.steps import Head, Letterbox, Resize, Smart, Step
+from boothlab.photos.steps import Head, Letterbox, Resize, Smart, Spotlight, Step
 
 SHAPES = {"3:4": (600, 800), "9:16": (450, 800), "16:9": (800, 450), "1:1": (500, 500)}
 
@@ -121,3 +123,33 @@ def test_letterbox_borders_do_not_count() -> None:
     assert (result.mask[:50] == 0).all()
     assert (result.mask[50:250] == 255).all()
     assert result.seen["faces"][0]["head"][1] == 100.0
+
+
+def test_a_spotlight_counts_the_head_fully_and_the_rest_by_its_part() -> None:
+    given = photo((200, 160), face(90, 80, 60))
+    result = framed(Spotlight(outside=0.2, margin=0.1), given)
+    assert result.mask is not None
+    assert np.array_equal(result.pixels, given.pixels)
+    left, top, right, bottom = result.trail[-1].numbers["box"]
+    assert (left, top, right, bottom) == (90 - 23 - 6, 80 - 30 - 6, 90 + 23 + 6, 80 + 30 + 6)
+    assert (result.mask[top:bottom, left:right] == 255).all()
+    assert sorted(np.unique(result.mask).tolist()) == [51, 255]
+    assert int((result.mask == 255).sum()) == (right - left) * (bottom - top)
+
+
+def test_a_spotlight_keeps_out_what_was_out_and_counts_all_of_a_photo_without_a_face() -> None:
+    given = photo((100, 100), face(50, 50, 40))
+    out = np.full((100, 100), 255, np.uint8)
+    out[:, :50] = 0
+    result = framed(Spotlight(outside=0.5), replace(given, mask=out))
+    assert result.mask is not None
+    assert (result.mask[:, :50] == 0).all()
+    assert sorted(np.unique(result.mask[:, 50:]).tolist()) == [128, 255]
+    assert framed(Spotlight(), photo((100, 100))).mask is None
+
+
+def test_a_spotlight_at_the_edge_stays_inside_the_photo() -> None:
+    result = framed(Spotlight(outside=0.0, margin=0.5), photo((100, 80), face(5, 5, 60)))
+    assert result.mask is not None
+    assert result.trail[-1].numbers["box"][:2] == [0, 0]
+    assert 0 < int((result.mask == 255).sum()) < 100 * 80

@@ -7,8 +7,9 @@ from boothlab.photos.steps.letterbox import Letterbox
 from boothlab.photos.steps.resize import Resize
 from boothlab.photos.steps.script import Script
 from boothlab.photos.steps.smart import Smart
+from boothlab.photos.steps.spotlight import Spotlight
 from boothlab.photos.steps.step import Step
 
 STEPS: tuple[type[Step], ...] = members(globals(), Step)
 
-__all__ = ["STEPS", "Center", "Head", "Letterbox", "Resize", "Script", "Smart", "Step"]
+__all__ = ["STEPS", "Center", "Head", "Letterbox", "Resize", "Script", "Smart", "Spotlight", "Step"]
