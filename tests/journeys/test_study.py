@@ -342,12 +342,12 @@ def test_the_recommended_checkpoint_is_scored_again_on_fresh_pictures(
 def test_without_pyarrow_the_page_says_what_to_install(
     journey: Journey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from boothlab.api import study_reporting
+    from boothlab.api import study_exports, study_reporting
     from boothlab.api.studying import Studied
 
     shutil.copytree(journey.place, tmp_path / "studies" / "rates")
     study = resolve_study(journey.file, tmp_path / "studies")
-    monkeypatch.setattr(study_reporting, "has_parquet", lambda: False)
+    monkeypatch.setattr(study_exports, "has_parquet", lambda: False)
     study_reporting.report_study(Studied(study, ()))
     page = (study.place / "report.html").read_text()
     assert "pyarrow is not installed (pip install &#39;boothlab[parquet]&#39;)" in page

@@ -39,7 +39,7 @@ from boothlab.metrics import METRICS
 from boothlab.progress import Progress, silent
 from boothlab.reports.lacking import lacking
 from boothlab.reports.study import Head, StudyInfo, render_study
-from boothlab.reports.study_tables import NO_PARQUET, has_parquet
+from boothlab.reports.study_tables import NO_PARQUET
 from boothlab.runs.provenance import provenance
 from boothlab.studies.across import Difference, Row, differences, over_subjects
 from boothlab.studies.carry import Carried, carried
@@ -138,7 +138,7 @@ def report_study(studied: Studied, progress: Progress = silent) -> tuple[Point, 
         published=published_view(study.plan, points),
         notes=study.plan.notes,
         files=files,
-        no_parquet="" if has_parquet() else NO_PARQUET,
+        no_parquet="" if any(name.endswith(".parquet") for name in files) else NO_PARQUET,
         plan_toml=plan_text(study),
         provenance=provenance(study.resolved[0].inputs, study.resolved[0].plan.base.device),
     )
