@@ -29,6 +29,7 @@ from boothlab.reports.study_tables import has_parquet
 from boothlab.runs.events import Extended, Stepped
 from boothlab.runs.run import step_name
 from boothlab.studies.points import COLUMNS
+from photos_made import photo_folder
 from study_made import base_plan, write_study
 
 DECAY = {"rate": {"kind": "stable_decay", "decay": 2}}
@@ -373,6 +374,30 @@ def test_one_other_photo_is_another_table(tiny_sd: Path, tmp_path: Path) -> None
     assert one == same
     assert one[0]["run"] == other[0]["run"]
     assert one[0]["lpips"] != other[0]["lpips"]
+
+
+def test_rivals_are_trained_on_every_subject_and_stand_beside_the_choice(tiny_sd: Path, tmp_path: Path) -> None:
+    """Nobody's face is known to the tiny model's drawings, so nothing is recommended, and that is what is said."""
+    people = []
+    for first, name in ((0, "ada"), (20, "bob")):
+        photo_folder(tmp_path / "photos" / name, 4, size=(72, 64), first=first)
+        people.append([{"name": name, "photos": f"photos/{name}", "identifier": "rinn"}])
+    taken = {"strategy.learning_rate": 1e-2, "training.steps": 1}
+    runs = [{"name": "taken", "each_subject": True, "rival": True, "settings": taken}]
+    axes = {"subjects": people, "training.steps": [1, 2]}
+    file = write_study(tmp_path, tiny_sd, plan=base_plan(tiny_sd, "photos/ada"), axes=axes, runs=runs)
+    reported = api.study(file, tmp_path / "studies")
+    assert [(p.run, p.subject) for p in reported.points if p.rival] == [("taken, ada", "ada"), ("taken, bob", "bob")]
+    assert all(point.state == "done" for point in reported.points)
+    place = reported.report.parent
+    with (place / "rivals.csv").open(newline="") as table:
+        rows = [(row["subject"], row["rival"], row["state"]) for row in csv.DictReader(table)]
+    assert rows == [("ada", "taken", "nothing recommended"), ("bob", "taken", "nothing recommended")]
+    page = reported.report.read_text()
+    assert "beside settings taken without looking" in page
+    assert "Against taken: nothing recommended on 2." in page
+    assert 'href="rivals.csv"' in page
+    assert (place / "rivals.md").is_file()
 
 
 def test_the_report_alone_tells_what_is_done_and_trains_nothing(journey: Journey, tmp_path: Path) -> None:
