@@ -16,6 +16,7 @@ Purpose = Literal[
     "posterior",  # the draw from the autoencoder's posterior
     "offset",  # offset noise
     "caption",  # caption dropout
+    "instance-prompt",  # the instance prompt in a caption's place
     "augment",
     "adapter",  # initial adapter weights
     "class-images",

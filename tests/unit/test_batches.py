@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import torch
 
 from boothlab.diffusion.config import Objective
-from boothlab.training.batches import Pool, deal, draw, noised, pick, prompts
+from boothlab.training.batches import Dealt, Pool, deal, draw, noised, pick, prompts, seeded_draws
+from boothlab.training.config import Training
 from jobs_made import example, pool
 
 SHAPE = (4, 2, 2)
@@ -106,3 +108,31 @@ def test_captions_are_dropped_as_often_as_asked() -> None:
     dropped = [draw(batch[0], 0, step, Objective(caption_dropout=0.3), 10).without_prompt for step in range(3000)]
     assert sum(dropped) / 3000 == pytest.approx(0.3, abs=0.03)
     assert prompts(batch[:1], [draw(batch[0], 0, dropped.index(True), Objective(caption_dropout=0.3), 10)]) == [""]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_a_captioned_photo_is_trained_under_the_instance_prompt_as_often_as_asked(share: float) -> None:
+    told = replace(example("photo-0", SHAPE, 0, "a photo of rinn owl at sea"), bare_prompt="a photo of rinn owl")
+    objective = Objective(instance_prompt_share=share)
+    drawn = [draw(Dealt(told, "instance", 0), 0, step, objective, 10) for step in range(3000)]
+    said = Counter(prompts([Dealt(told, "instance", 0)], [one])[0] for one in drawn)
+    assert said["a photo of rinn owl"] / 3000 == pytest.approx(share, abs=0.03)
+    assert said.keys() <= {told.prompt, told.bare_prompt}
+
+
+def test_a_photo_without_a_caption_has_one_prompt_and_a_dropped_one_has_none() -> None:
+    plain = example("photo-0", SHAPE, 0, "a photo of rinn owl")
+    drawn = draw(Dealt(plain, "instance", 0), 0, 0, Objective(instance_prompt_share=1.0), 10)
+    assert not drawn.without_caption
+    assert prompts([Dealt(plain, "instance", 0)], [drawn]) == ["a photo of rinn owl"]
+    told = replace(plain, prompt="a photo of rinn owl at sea", bare_prompt="a photo of rinn owl")
+    both = replace(drawn, without_caption=True, without_prompt=True)
+    assert prompts([Dealt(told, "instance", 0)], [both]) == [""]
+
+
+def test_as_the_script_does_it_captions_are_never_left_out() -> None:
+    told = replace(example("photo-0", SHAPE, 0, "a photo of rinn owl at sea"), bare_prompt="a photo of rinn owl")
+    draws = seeded_draws(
+        Pool((told,), {}), Objective(instance_prompt_share=1.0), Training(steps=9, compat="diffusers"), 10
+    )
+    assert not any(draws.draw(step, Dealt(told, "instance", 0)).without_caption for step in range(20))

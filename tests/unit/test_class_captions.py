@@ -62,4 +62,22 @@ def test_a_photo_stands_in_for_its_class_under_its_own_caption(fresh: Callable[[
         "a photo of rinn owl at sea", "a photo of rinn owl", "rinn owl, asleep", "a photo of rinn owl at sea"
     ]  # fmt: skip
     expected = [PROMPTS[0], PROMPTS[1], PROMPTS[2], PROMPTS[0]] if follow else [PROMPTS[1]] * 4
-    assert [example.prompt for example in photos_as_class(pool.instances)["owl"]] == expected
+    assert [example.prompt for example in photos_as_class(pool.instances, "a CLASS")["owl"]] == expected
+
+
+def test_captioned_photos_and_what_stands_in_for_their_class_also_have_prompts_without_captions(
+    fresh: Callable[[], Model],
+) -> None:
+    """Else the identifier, and the class noun, would mean something beside the captions' words only."""
+    model = fresh()
+    subject = Subject(name="ada", photos=Path("."), class_noun="owl", identifier="rinn")
+    wanted = Objective(prior_from="prediction")
+    pool = build_pool(model, wanted, [TrainingSet(subject, photos(model.size))], {})
+    assert [example.bare_prompt for example in pool.instances] == [
+        "a photo of rinn owl",
+        "",
+        *["a photo of rinn owl"] * 2,
+    ]
+    assert [example.bare_prompt for example in pool.classes["owl"]] == [PROMPTS[1], "", PROMPTS[1], PROMPTS[1]]
+    assert pool.instances[0].prompts == ("a photo of rinn owl at sea", "a photo of rinn owl")
+    assert pool.instances[1].prompts == ("a photo of rinn owl",)

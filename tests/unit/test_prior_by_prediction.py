@@ -31,7 +31,7 @@ def job_with_prior(model: Model, steps: int = 1, text_encoder: bool = False, wei
         DreamBooth(learning_rate=1e-2, text_encoder=text_encoder),
         training=Training(steps=steps, threads=1),
         objective=wanted,
-        examples=Pool(photos, photos_as_class(photos)),
+        examples=Pool(photos, photos_as_class(photos, "a photo of a CLASS")),
     )
 
 

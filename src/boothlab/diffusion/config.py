@@ -15,6 +15,9 @@ class Objective(Config):
 
     instance_prompt: str = "a photo of {it}"
     """Prompt of a photo that has no caption of its own; {it} stands for "identifier class"."""
+    instance_prompt_share: float = Field(0.0, ge=0, le=1)
+    """Share of the samples of photos with captions that are trained under ``instance_prompt`` alone. Where all
+    captions have words in common ("on a … background"), the identifier else means the subject only beside these."""
     class_prompt: str = "a photo of a CLASS"
     """Prompt of the class images; CLASS stands for the class noun."""
     class_captions: bool = True

@@ -67,7 +67,7 @@ def build_pool(
             instances.append(_instance(model, objective, training_set.subject, photo, kept))
             tick()
     if objective.prior_preservation and objective.prior_from == "prediction":
-        return Pool(tuple(instances), photos_as_class(instances))
+        return Pool(tuple(instances), photos_as_class(instances, objective.class_prompt))
     encoded: dict[str, tuple[Example, ...]] = {}
     for noun, found in classes.items():
         examples = []
@@ -87,11 +87,16 @@ def build_pool(
     return Pool(tuple(instances), encoded)
 
 
-def photos_as_class(instances: Sequence[Example]) -> dict[str, tuple[Example, ...]]:
-    """The photos once more, under their class prompts: what a frozen model predicts for them is their target."""
+def photos_as_class(instances: Sequence[Example], class_prompt: str) -> dict[str, tuple[Example, ...]]:
+    """The photos once more, under their class prompts: what a frozen model predicts for them is their target.
+
+    ``class_prompt`` is the template of those without captions, which takes turns with a caption's.
+    """
     classes: dict[str, tuple[Example, ...]] = {}
     for photo in instances:
-        again = replace(photo, id=f"{photo.id} as {photo.class_noun}", prompt=photo.class_prompt, weight=1.0)
+        named = f"{photo.id} as {photo.class_noun}"
+        bare = fill(class_prompt, None, photo.class_noun) if photo.bare_prompt else ""
+        again = replace(photo, id=named, prompt=photo.class_prompt, bare_prompt=bare, weight=1.0)
         classes[photo.class_noun] = (*classes.get(photo.class_noun, ()), again)
     return classes
 
@@ -104,7 +109,8 @@ def encode_held_out(
 
 
 def _instance(model: Model, objective: Objective, subject: Subject, photo: Photo, kept: Kept | None) -> Example:
-    prompt = fill(photo.caption or objective.instance_prompt, subject.identifier, subject.class_noun)
+    bare = fill(objective.instance_prompt, subject.identifier, subject.class_noun)
+    prompt = fill(photo.caption, subject.identifier, subject.class_noun) if photo.caption else bare
     mask = None if photo.mask is None else latent_mask(photo.mask, model.latent_shape[1:])
     return Example(
         id=f"{subject.name}/{photo.name}",
@@ -114,6 +120,7 @@ def _instance(model: Model, objective: Objective, subject: Subject, photo: Photo
         class_prompt=fill(objective.class_template(photo.caption), None, subject.class_noun),
         weight=subject.weight,
         mask_11HW=mask,
+        bare_prompt=bare if prompt != bare else "",
     )
 
 

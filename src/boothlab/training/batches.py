@@ -33,7 +33,7 @@ class Example:
     """A picture ready for training: ``posterior`` (1, C, H, W), ``mask_11HW`` of the latents or None.
 
     ``id`` names it in messages and tests; ``class_noun`` says which class images go with a photo, ``class_prompt``
-    what is said of a photo without its identifier.
+    what is said of a photo without its identifier, ``bare_prompt`` of one without its caption.
     """
 
     id: str
@@ -43,6 +43,12 @@ class Example:
     weight: float = 1.0
     mask_11HW: Tensor | None = None
     class_prompt: str = ""
+    bare_prompt: str = ""
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """Every prompt that it can be trained under."""
+        return (self.prompt, self.bare_prompt) if self.bare_prompt else (self.prompt,)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,7 +128,7 @@ def deal_by_epoch(pool: Pool, seed: int, step: int, batch_size: int, accumulate:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Draw:
-    """What is random about one slot of one step: two (C, H, W) standard normals, a timestep, caption dropout.
+    """What is random about one slot of one step: two (C, H, W) standard normals, a timestep, what is said.
 
     ``noise_CHW`` carries its offset already, if the objective asks for one.
     """
@@ -131,6 +137,7 @@ class Draw:
     noise_CHW: Tensor
     timestep: int
     without_prompt: bool = False
+    without_caption: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,6 +154,8 @@ class Draws:
 def seeded_draws(pool: Pool, objective: Objective, settings: Training, timesteps: int) -> Draws:
     """The draws of a training: pure functions of (seed, step, slot, purpose), for ``timesteps`` timesteps."""
     dealer = deal_by_epoch if settings.compat == "diffusers" else deal
+    if settings.compat == "diffusers":  # the script knows captions or one prompt, not both
+        objective = objective.model_copy(update={"instance_prompt_share": 0.0})
     return Draws(
         deal=lambda step: dealer(pool, settings.seed, step, settings.batch_size, settings.accumulate),
         draw=lambda step, dealt: draw(dealt, settings.seed, step, objective, timesteps),
@@ -165,11 +174,13 @@ def draw(dealt: Dealt, seed: int, step: int, objective: Objective, timesteps: in
         offset = torch.randn((shape[0], 1, 1), generator=_generator(seed, "offset", step, dealt))
         noise = noise + objective.offset_noise * offset
     dropout = objective.caption_dropout
+    share = objective.instance_prompt_share if dealt.example.bare_prompt else 0.0
     return Draw(
         posterior_CHW=torch.randn(shape, generator=_generator(seed, "posterior", step, dealt)),
         noise_CHW=noise,
         timestep=draw_timestep(objective.timesteps, timesteps, _generator(seed, "timestep", step, dealt)),
         without_prompt=dropout > 0 and _uniform(seed, "caption", step, dealt) < dropout,
+        without_caption=share > 0 and _uniform(seed, "instance-prompt", step, dealt) < share,
     )
 
 
@@ -211,5 +222,11 @@ def _masks(batch: Sequence[Dealt], device: torch.device) -> Tensor | None:
 
 
 def prompts(batch: Sequence[Dealt], draws: Sequence[Draw]) -> list[str]:
-    """The prompt of each slot; the empty one where it was dropped."""
-    return ["" if drawn.without_prompt else dealt.example.prompt for dealt, drawn in zip(batch, draws, strict=True)]
+    """The prompt of each slot: its own, that without its caption, or the empty one where it was dropped."""
+    return [_prompt(dealt.example, drawn) for dealt, drawn in zip(batch, draws, strict=True)]
+
+
+def _prompt(example: Example, drawn: Draw) -> str:
+    if drawn.without_prompt:
+        return ""
+    return example.bare_prompt if drawn.without_caption and example.bare_prompt else example.prompt

@@ -139,7 +139,7 @@ class Job:
         if self.attached.moves_text:
             return
         examples = [*self.pool.instances, *self.held_out, *(e for group in self.pool.classes.values() for e in group)]
-        self.condition(sorted({"", *(example.prompt for example in examples)}))
+        self.condition(sorted({"", *(text for example in examples for text in example.prompts)}))
         for role in [] if drawing else self.model.text_encoders():
             self.model.release(role)
 
