@@ -146,12 +146,13 @@ class Training:
         last = self.schedule.steps if until is None else min(until, self.schedule.steps)
         rank, count = ranks()
         while self.step < last:
-            before = self.step
+            if not rank and self.sample and self.sample_every and self.step % self.sample_every < count:
+                self.sample(self.step)
             for name, value in self._update(rank, count).items():
                 sums[name] = sums.get(name, 0.0) + value
             if rank:
                 continue
-            if before // self.log_every < self.step // self.log_every:
+            if self.step % self.log_every < count:
                 now = time.monotonic()
                 done = self.step - logged_step
                 means = {name: round(value * count / done, 5) for name, value in sums.items()}
@@ -160,8 +161,6 @@ class Training:
             if time.monotonic() - saved_at > self.checkpoint_seconds:
                 self.save()
                 saved_at = time.monotonic()
-            if self.sample and self.sample_every and before // self.sample_every < self.step // self.sample_every:
-                self.sample(self.step)
         if rank:
             return
         self.save()

@@ -71,7 +71,7 @@ def test_captioned_photos_and_what_stands_in_for_their_class_also_have_prompts_w
     """Else the identifier, and the class noun, would mean something beside the captions' words only."""
     model = fresh()
     subject = Subject(name="ada", photos=Path("."), class_noun="owl", identifier="rinn")
-    wanted = Objective(prior_from="prediction")
+    wanted = Objective(prior_from="prediction", instance_prompt_share=0.5)
     pool = build_pool(model, wanted, [TrainingSet(subject, photos(model.size))], {})
     assert [example.bare_prompt for example in pool.instances] == [
         "a photo of rinn owl",

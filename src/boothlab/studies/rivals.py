@@ -49,8 +49,8 @@ def beside_rivals(
         own = [point for point in points if point.subject == subject and point.state == "done"]
         best = next((point for point in own if point.run == choice.run), None)
         for name in dict.fromkeys(point.rival for point in own if point.rival):
-            seeds = {point.seed: point for point in reversed(own) if point.rival == name}
-            rival = seeds.get(best.seed if best else -1) or next(reversed(seeds.values()))
+            trained = [point for point in own if point.rival == name]
+            rival = next((point for point in trained if best and point.seed == best.seed), trained[0])
             found.append(_beside(subject, name, best, fresh.get(subject), rival))
     return found
 

@@ -120,7 +120,7 @@ def _instance(model: Model, objective: Objective, subject: Subject, photo: Photo
         class_prompt=fill(objective.class_template(photo.caption), None, subject.class_noun),
         weight=subject.weight,
         mask_11HW=mask,
-        bare_prompt=bare if prompt != bare else "",
+        bare_prompt=bare if objective.instance_prompt_share > 0 and prompt != bare else "",
     )
 
 

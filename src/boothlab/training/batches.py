@@ -33,7 +33,7 @@ class Example:
     """A picture ready for training: ``posterior`` (1, C, H, W), ``mask_11HW`` of the latents or None.
 
     ``id`` names it in messages and tests; ``class_noun`` says which class images go with a photo, ``class_prompt``
-    what is said of a photo without its identifier, ``bare_prompt`` of one without its caption.
+    what is said of a photo without its identifier, ``bare_prompt`` of one without its caption ("": never).
     """
 
     id: str
@@ -153,8 +153,9 @@ class Draws:
 
 def seeded_draws(pool: Pool, objective: Objective, settings: Training, timesteps: int) -> Draws:
     """The draws of a training: pure functions of (seed, step, slot, purpose), for ``timesteps`` timesteps."""
-    dealer = deal_by_epoch if settings.compat == "diffusers" else deal
-    if settings.compat == "diffusers":  # the script knows captions or one prompt, not both
+    dealer = deal
+    if settings.compat == "diffusers":  # the script knows epochs, and captions or one prompt, not both
+        dealer = deal_by_epoch
         objective = objective.model_copy(update={"instance_prompt_share": 0.0})
     return Draws(
         deal=lambda step: dealer(pool, settings.seed, step, settings.batch_size, settings.accumulate),
@@ -229,4 +230,4 @@ def prompts(batch: Sequence[Dealt], draws: Sequence[Draw]) -> list[str]:
 def _prompt(example: Example, drawn: Draw) -> str:
     if drawn.without_prompt:
         return ""
-    return example.bare_prompt if drawn.without_caption and example.bare_prompt else example.prompt
+    return example.bare_prompt if drawn.without_caption else example.prompt
