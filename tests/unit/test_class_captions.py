@@ -15,8 +15,10 @@ from boothlab.models.model import Model
 from boothlab.photos.photo import Photo
 from boothlab.photos.photoset import PhotoSet
 from boothlab.plan import RunPlan, plan_from
+from boothlab.strategies.dreambooth.config import DreamBooth
 from boothlab.subjects import Subject
 from boothlab.training.assemble import TrainingSet, build_pool, photos_as_class
+from jobs_made import make_job, run
 
 CAPTIONS = ("a photo of {it} at sea", None, "{it}, asleep", "a photo of {it} at sea")
 PROMPTS = ("a photo of an owl at sea", "a photo of an owl", "An owl, asleep")
@@ -81,3 +83,23 @@ def test_captioned_photos_and_what_stands_in_for_their_class_also_have_prompts_w
     assert [example.bare_prompt for example in pool.classes["owl"]] == [PROMPTS[1], "", PROMPTS[1], PROMPTS[1]]
     assert pool.instances[0].prompts == ("a photo of rinn owl at sea", "a photo of rinn owl")
     assert pool.instances[1].prompts == ("a photo of rinn owl",)
+
+
+def test_without_a_share_there_is_no_second_prompt_to_encode(fresh: Callable[[], Model]) -> None:
+    model = fresh()
+    subject = Subject(name="ada", photos=Path("."), class_noun="owl", identifier="rinn")
+    pool = build_pool(model, Objective(), [TrainingSet(subject, photos(model.size))], {})
+    assert {example.bare_prompt for example in pool.instances} == {""}
+
+
+def test_a_frozen_text_encoder_has_encoded_both_prompts_before_it_is_given_back(fresh: Callable[[], Model]) -> None:
+    """Every sample here asks for the instance prompt, which no caption is."""
+    model = fresh()
+    objective = Objective(prior_preservation=False, instance_prompt_share=1.0)
+    subject = Subject(name="ada", photos=Path("."), class_noun="owl", identifier="rinn")
+    pool = build_pool(model, objective, [TrainingSet(subject, tuple(p for p in photos(model.size) if p.caption))], {})
+    job = make_job(model, DreamBooth(learning_rate=1e-3), objective=objective, examples=pool)
+    job.settle()
+    assert job.text_cache.keys() == {"", "a photo of rinn owl at sea", "a photo of rinn owl", "rinn owl, asleep"}
+    run(job)
+    assert job.step == 3
