@@ -106,6 +106,31 @@ def test_findings_beside_the_word() -> None:
     assert alone(likeness=around(0.45), alike=around(0.55)).findings == ()
 
 
+def test_copies_are_not_ruled_out_by_bare_pictures_of_somebody_else() -> None:
+    strange = alone(likeness_bare=around(0.08))
+    assert (state(strange, "copies"), state(strange, "memorisation")) == ("not testable", "not testable")
+    assert (strange.word, strange.findings) == ("good", ("not in bare pictures",))
+    assert strange.may_be_chosen
+    assert any("not of the subject (likeness 0.08" in reason for reason in strange.reasons)
+    half = alone(likeness_bare=around(limit.BARE_LIKENESS_LEAST))
+    assert (state(half, "copies"), state(half, "memorisation"), half.findings) == ("passed", "passed", ())
+    # What was found is found, and who is not learned at all is called that and nothing more.
+    copied = alone(likeness_bare=around(0.08), copies=Count(3, 20), memorisation=permuted(0.01))
+    assert (copied.word, state(copied, "copies"), state(copied, "memorisation")) == ("copying", "failed", "failed")
+    assert alone(likeness=around(0.1), alike=None, likeness_bare=around(0.0)).findings == ()
+
+
+def test_a_snapshot_whose_copies_could_be_looked_for_goes_first() -> None:
+    tested = replace(GOOD, name="a", step=200, likeness=around(0.7), likeness_bare=around(0.6))
+    untested = replace(GOOD, name="b", step=400, likeness=around(0.95), likeness_bare=around(0.1))
+    verdict = judge([tested, untested])
+    assert verdict.recommended == "a"
+    assert "No snapshot whose gates could be tested has a higher likeness; b has, with open gates." in verdict.reason
+    verdict = judge([untested])
+    assert verdict.recommended == "b"
+    assert "bare pictures are not of the subject" in verdict.reason
+
+
 def test_a_background_that_stuck_does_not_explain_photos_learned_by_heart() -> None:
     glued = alone(glued=Count(18, 20), memorisation=permuted(0.01))
     assert (glued.word, glued.called) == ("overfitted", "overfitted")

@@ -81,6 +81,7 @@ class Measurer:
             step=step,
             likeness=likeness,
             likeness_train=None if scale is None else self._likeness(scale, name, "train"),
+            likeness_bare=None if scale is None else self._likeness(scale, name, "held_out", "bare"),
             alike=None if scale is None else self._alike(scale, name),
             prompt=self._mean(name, "context", "prompt_following", "prompt"),
             prompt_base=self._mean(BASE, "context", "prompt_following", "prompt"),
@@ -109,9 +110,9 @@ class Measurer:
             return np.zeros((0, 1))
         return present(Embedder(feature, self.features).look(lot.pixels, lot.hashes))
 
-    def _likeness(self, scale: Scale, name: str, part: str) -> Interval | None:
-        """Mean over context pictures × photos, normalised, with the very interval of the tables."""
-        found = self.table.pairs.get((name, "context", IDENTITY, part))
+    def _likeness(self, scale: Scale, name: str, part: str, role: str = "context") -> Interval | None:
+        """Mean over pictures × photos, normalised, with the very interval of the tables."""
+        found = self.table.pairs.get((name, role, IDENTITY, part))
         if found is None or int((~np.isnan(found.matrix).all(axis=1)).sum()) < FEWEST:
             return None
         return over_pairs(scale(found.matrix), self.table.cells[found.cell])

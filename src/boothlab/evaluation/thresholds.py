@@ -15,6 +15,13 @@ LIKENESS_LEAST = 0.5
 
 Half-way between "some person" and "two photos of this person". By definition of the scale, not by measurement."""
 
+BARE_LIKENESS_LEAST = 0.25
+"""Likeness of bare pictures to held-out photos below which these are not of the subject.
+
+Copies and memorisation are looked for in bare pictures; in pictures of somebody else there are none to find. Half of
+``LIKENESS_LEAST``; set beforehand. On two development subjects of toon whose captions all spoke of a background the
+bare pictures had −0.03 and 0.08, with another training 0.41 to 0.82 (docs/decisions/035)."""
+
 PROMPT_DROP_MOST = 0.10
 """How far prompt following may fall below the base model's; a larger fall counts where the pairs show one.
 
@@ -108,5 +115,5 @@ DOMINANCE_MARGIN = 0.05
 DOMINANCE_LEVEL = 0.05
 """Level of "better on one", after Holm over all pairs of candidates and both axes."""
 
-THRESHOLDS_VERSION = 3
+THRESHOLDS_VERSION = 4
 """Counted up whenever a number above changes; stands beside every verdict."""

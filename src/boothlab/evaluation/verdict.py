@@ -35,7 +35,7 @@ def judge(snapshots: Sequence[Measured], prefer: Axis = "likeness", seed: int = 
     judged = judgements(snapshots)
     by_name = {found.name: found for found in snapshots}
     allowed = [each for each in judged if each.may_be_chosen]
-    # A fall of prompt following that too few pairs could show bars nobody; but who shows none goes first.
+    # What could not be tested bars nobody; but who was tested goes first.
     firm = [each for each in allowed if not _doubtful(each)] or allowed
     candidates = [by_name[each.name] for each in firm]
     if not candidates:
@@ -53,12 +53,14 @@ def judge(snapshots: Sequence[Measured], prefer: Axis = "likeness", seed: int = 
         front=tuple(found.name for found in front),
         dominated=beaten,
         recommended=chosen.name,
-        reason=reason(chosen, best, own, prefer),
+        reason=reason(chosen, best, own, prefer, [by_name[each.name] for each in allowed if each not in firm]),
         caution=OPTIMISM,
         thresholds=THRESHOLDS_VERSION,
     )
 
 
 def _doubtful(found: Judgement) -> bool:
-    """Whether prompt following fell by more than it may, though the pairs are too few to show it."""
-    return any(gate.name == "prompt following" and gate.state == "not testable" for gate in found.gates)
+    """Whether prompt following fell by more than it may, though the pairs are too few to show it, or copies were
+    looked for in pictures of somebody else."""
+    fell = any(gate.name == "prompt following" and gate.state == "not testable" for gate in found.gates)
+    return fell or "not in bare pictures" in found.findings

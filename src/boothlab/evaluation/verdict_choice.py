@@ -101,8 +101,13 @@ def least_trained(front: Sequence[Measured], prefer: Axis) -> tuple[Measured, Me
     return min((found for found in front if place(found) >= least), key=lambda found: found.step), best
 
 
-def reason(chosen: Measured, best: Measured, judged: Judgement, prefer: Axis) -> str:
-    """Two or three plain sentences: its scores, why not the best, what was not tested."""
+def reason(
+    chosen: Measured, best: Measured, judged: Judgement, prefer: Axis, doubtful: Sequence[Measured] = ()
+) -> str:
+    """A few plain sentences: its scores, why not the best, what was not tested.
+
+    ``doubtful`` are snapshots that were passed over because a gate could not be tested that the chosen one passed.
+    """
     scores = [f"{axis} {shown(interval)}" for axis in AXES if (interval := value(axis, chosen)) is not None]
     said = f"Take {chosen.name}: {', '.join(scores)}."
     top, own = value(prefer, best), value(prefer, chosen)
@@ -111,12 +116,23 @@ def reason(chosen: Measured, best: Measured, judged: Judgement, prefer: Axis) ->
             f" {best.name} has the highest {prefer}, {top.value:.2f}, but that is within one standard error "
             f"({standard_error(top):.2f}), and {chosen.name} took fewer steps."
         )
+    elif higher := [found.name for found in doubtful if _above(value(prefer, found), own)]:
+        said += (
+            f" No snapshot whose gates could be tested has a higher {prefer}; "
+            f"{' and '.join(higher)} has, with open gates."
+        )
     else:
         said += f" No snapshot that may be chosen has a higher {prefer}."
+    if "not in bare pictures" in judged.findings:
+        said += " Its bare pictures are not of the subject: the identifier works only beside the captions' own words."
     open_gates = [gate for gate in judged.gates if gate.state in ("not testable", "not measured")]
     if open_gates:
         said += f" Not known: {', '.join(f'{gate.name} ({gate.state})' for gate in open_gates)}."
     return said
+
+
+def _above(theirs: Interval | None, own: Interval | None) -> bool:
+    return theirs is not None and own is not None and theirs.value > own.value
 
 
 def none_of_them(judged: Sequence[Judgement]) -> str:

@@ -52,9 +52,10 @@ class PerPicture:
 class Measured:
     """Everything known about one snapshot; None = not measured. Scales: see evaluation/thresholds.py.
 
-    ``likeness`` and ``likeness_train`` are normalised identity to held-out and to training photos, ``alike`` that of
-    the snapshot's own faces to one another. ``faceless`` counts pictures in which no face was found, ``copies`` those
-    flagged by :func:`boothlab.statistics.memorisation.copies` with ``COPY_FACTOR`` (None where it had no limit).
+    ``likeness`` and ``likeness_train`` are normalised identity to held-out and to training photos, ``likeness_bare``
+    that of pictures of the bare prompt to held-out ones, ``alike`` that of the snapshot's own faces to one another.
+    ``faceless`` counts pictures in which no face was found, ``copies`` those flagged by
+    :func:`boothlab.statistics.memorisation.copies` with ``COPY_FACTOR`` (None where it had no limit).
     ``diversity_base`` and ``diversity_photos`` are mean distances between pictures over those of the base model's
     pictures and of the training photos. ``glued`` and ``glued_base`` count bare pictures with the training photos'
     most common background. ``leak`` is the likeness that class-prompt pictures gained over the base model's.
@@ -65,6 +66,7 @@ class Measured:
     step: int
     likeness: Interval | None = None
     likeness_train: Interval | None = None
+    likeness_bare: Interval | None = None
     alike: Interval | None = None
     prompt: Interval | None = None
     prompt_base: Interval | None = None
@@ -107,7 +109,8 @@ class Gate:
 class Judgement:
     """One snapshot: a word, what else was found, the gates, and the reasons for the word.
 
-    ``findings`` are of "background glued", "another subject", "leaks into the class word", "single copies".
+    ``findings`` are of "background glued", "another subject", "leaks into the class word", "single copies", "not in
+    bare pictures".
     ``called`` is the one name that says most: a finding that explains the word, or the word.
     """
 

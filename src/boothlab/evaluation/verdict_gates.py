@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +20,8 @@ def gates(found: Measured) -> tuple[Gate, ...]:
     return (
         _likeness(found.likeness),
         _faces(found.faceless),
-        _copies(found.copies),
-        _memorisation(found.memorisation),
+        _of_the_subject(_copies(found.copies), found.likeness_bare),
+        _of_the_subject(_memorisation(found.memorisation), found.likeness_bare),
         _prompt(found),
         _diversity(found.diversity_photos, found.diversity_base),
         _background(found.glued, found.glued_base),
@@ -33,6 +34,19 @@ def shown(interval: Interval) -> str:
     if interval.low is None or interval.high is None:
         return f"{interval.value:.2f}"
     return f"{interval.value:.2f} (95 % CI {interval.low:.2f} to {interval.high:.2f})"
+
+
+def absent(bare: Interval | None) -> bool:
+    """Whether the bare prompt is known not to show the subject."""
+    return bare is not None and bare.value < limit.BARE_LIKENESS_LEAST
+
+
+def _of_the_subject(gate: Gate, bare: Interval | None) -> Gate:
+    """What was not found in pictures of somebody else may still be there: then it was not tested."""
+    if bare is None or gate.state != "passed" or not absent(bare):
+        return gate
+    reason = f"{gate.reason}; but the bare pictures are not of the subject (likeness {shown(bare)}"
+    return replace(gate, state="not testable", reason=f"{reason}; the least is {limit.BARE_LIKENESS_LEAST:.2f})")
 
 
 def _likeness(likeness: Interval | None) -> Gate:

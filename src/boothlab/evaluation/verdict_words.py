@@ -8,7 +8,7 @@ import numpy as np
 
 from boothlab.evaluation import thresholds as limit
 from boothlab.evaluation.verdict_data import Gate, Judgement, Measured, Word
-from boothlab.evaluation.verdict_gates import gates
+from boothlab.evaluation.verdict_gates import absent, gates
 from boothlab.statistics.comparisons import paired_differences
 from boothlab.statistics.intervals import cluster_interval, wilson
 
@@ -157,6 +157,8 @@ def _findings(found: Measured, gate: dict[str, Gate]) -> tuple[str, ...]:
         findings.append("leaks into the class word")
     if found.copies is not None and 0 < found.copies.share <= limit.COPY_SHARE_MOST:
         findings.append("single copies")
+    if gate["likeness"].state == "passed" and absent(found.likeness_bare):
+        findings.append("not in bare pictures")
     return tuple(findings)
 
 
