@@ -53,6 +53,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--stream", default="develop", choices=("develop", "test", "demo"), help="`subjects`, `phenomena`"
     )
+    parser.add_argument("--first", type=int, default=0, help="number of the first of them")
     parser.add_argument("--count", type=int, default=8, help="how many `subjects`; of each kind for `phenomena`")
     parser.add_argument("--tables", default=",".join(phenomena.TABLES), help="which `phenomena`, with commas")
     parser.add_argument(
@@ -116,10 +117,15 @@ def stages(size: Size, options: argparse.Namespace) -> dict[str, Callable[[], No
         "package": make_package,
         "gates": measure,
         "subjects": lambda: print(
-            *subjects.write(options.out or work, options.kind, options.stream, range(options.count)), sep="\n"
+            *subjects.write(
+                options.out or work, options.kind, options.stream, range(options.first, options.first + options.count)
+            ),
+            sep="\n",
         ),
         "phenomena": lambda: print(
-            *phenomena.write(options.out or work, options.stream, options.count, tuple(options.tables.split(","))),
+            *phenomena.write(
+                options.out or work, options.stream, options.count, tuple(options.tables.split(",")), options.first
+            ),
             sep="\n",
         ),
         "samples": lambda: print(*samples.write(options.out or work / "samples"), sep="\n"),

@@ -46,24 +46,18 @@ class Table:
 
 
 SOURCE_STUDY: dict[str, dict[str, Any]] = {
-    "zl635_008": {"strategy.learning_rate": 1e-3, "training.steps_per_photo": 20, "photos.framing": "head"},
-    "CYR_003": {"strategy.learning_rate": 1e-2, "training.steps_per_photo": 4},
+    "zl635_008": {"strategy.learning_rate": 5e-4, "training.steps_per_photo": 20, "photos.framing": "head"},
+    "CYR_003": {"strategy.learning_rate": 5e-3, "training.steps_per_photo": 4},
 }
-"""The source study's two best settings, scaled as in docs/studies (steps by 1/25, rate by 500), without captions."""
+"""The source study's two best settings, scaled as in docs/studies (steps by 1/25, rate by 250), without captions."""
 
 
 TABLES = {
     "default": Table("What the default plan reaches on people that nobody looked at."),
     "demo": Table(
-        "What the demo reaches, snapshot by snapshot, with one training each.",
+        "What the demo reaches, one training with its snapshots, and whether what it recommends is worth its price "
+        "beside the best settings of the source study.",
         {"training.steps": [*TOON["training"]["snapshots"], TOON["training"]["steps"]]},
-        number=None,
-        seeds=(0,),
-    ),
-    "advice": Table(
-        "Whether what a small study recommends, one training and four snapshots, is worth its price beside the best "
-        "settings of the source study.",
-        {"training.steps": [120, 240, 360, 480]},
         number=None,
         seeds=(0,),
         rivals={name: {**one, "photos.captions": "ignore"} for name, one in SOURCE_STUDY.items()},
@@ -74,7 +68,7 @@ TABLES = {
     "class-images": Table("What the number of class images does.", {"objective.class_images": [8, 32, 128]}),
     "rate-steps": Table(
         "Learning rate and steps: where the best lies, and what LPIPS and Fréchet distances would have taken.",
-        {"strategy.learning_rate": [2.5e-4, 5e-4, 1e-3, 2e-3], "training.steps": [60, 120, 240, 360, 480]},
+        {"strategy.learning_rate": [1.25e-4, 2.5e-4, 5e-4, 1e-3], "training.steps": [60, 120, 240, 360, 480]},
     ),
     "photos": Table("What the number of photos does at equal steps.", {"photos.number": [3, 5, 8, 13]}),
     "framing": Table(
@@ -116,24 +110,35 @@ TABLES = {
         "LoRA against full fine-tuning, each over learning rates.",
         {
             "strategy": [
-                *({**TOON["strategy"], "learning_rate": rate} for rate in (5e-4, 1e-3)),
-                *({"kind": "lora", "rank": 8, "learning_rate": rate} for rate in (1e-3, 4e-3)),
+                *({**TOON["strategy"], "learning_rate": rate} for rate in (2.5e-4, 5e-4)),
+                *({**TOON["strategy"], "kind": "lora", "rank": 8, "learning_rate": rate} for rate in (1e-3, 4e-3)),
             ]
         },
     ),
 }
 
 
-def write(out: Path, stream: str, count: int, names: tuple[str, ...] = tuple(TABLES)) -> list[Path]:
-    """Draw ``count`` subjects of each kind that is needed, and write ``<out>/<table>.toml``; returns these."""
+def write(out: Path, stream: str, count: int, names: tuple[str, ...] = tuple(TABLES), first: int = 0) -> list[Path]:
+    """Draw ``count`` subjects of each kind that is needed, and write ``<out>/<table>.toml``; returns these.
+
+    Subjects are numbered from ``first``, so that a later table can be about people whom nobody has looked at."""
     kinds = dict.fromkeys(kind for name in names for kind in TABLES[name].kinds)
-    places = {kind: [_one_folder(out, kind, stream, number) for number in range(count)] for kind in kinds}
+    places = {
+        kind: [_one_folder(out, kind, stream, number) for number in range(first, first + count)] for kind in kinds
+    }
     made = []
     for name in names:
         table = TABLES[name]
         folders = [place for kind in table.kinds for place in places[kind]]
-        text = f"# {table.asks}\n# {count} subjects of the stream `{stream}` per kind.\n\n" + to_toml(
-            tree(name, table, [(place, json.loads((place / "subject.json").read_text("utf-8"))) for place in folders])
+        text = (
+            f"# {table.asks}\n# {count} subjects of the stream `{stream}`, from {first} on, per kind.\n\n"
+            + to_toml(
+                tree(
+                    name,
+                    table,
+                    [(place, json.loads((place / "subject.json").read_text("utf-8"))) for place in folders],
+                )
+            )
         )
         atomic.write(out / f"{name}.toml", lambda path, text=text: path.write_text(text, "utf-8"))
         made.append(out / f"{name}.toml")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from boothlab.api.demonstration import TOON, demo_plan
@@ -25,7 +27,7 @@ def test_every_table_is_a_study_of_three_seeds_with_photos_to_train_on(
 ) -> None:
     assert studies.keys() == phenomena.TABLES.keys()
     for name, runs in studies.items():
-        every = name in ("demo", "advice")
+        every = name == "demo"
         assert {run.seed for run in runs} == ({0} if every or name == "nothing" else {0, 1, 2})
         for run in runs:
             (subject,) = run.plan.subjects
@@ -45,21 +47,26 @@ def test_the_default_plan_is_the_demos_but_for_its_length(studies: dict[str, tup
     assert (plan.training.steps, studies["default"][0].number) == (phenomena.STEPS, phenomena.TRAINED_ON)
 
 
-def test_the_table_of_the_demo_takes_the_demos_own_snapshots(studies: dict[str, tuple[Planned, ...]]) -> None:
+def test_the_table_of_the_demo_has_its_snapshots_and_the_source_studys_best_settings_beside_them(
+    studies: dict[str, tuple[Planned, ...]],
+) -> None:
     demo = TOON["training"]
-    assert [run.plan.training.steps for run in studies["demo"]] == [*demo["snapshots"], demo["steps"]]
-    assert {run.plan.photos.captions for run in studies["demo"]} == {"use"}
-
-
-def test_a_small_study_stands_beside_the_source_studys_best_settings(studies: dict[str, tuple[Planned, ...]]) -> None:
-    small = [run for run in studies["advice"] if not run.rival]
-    assert [run.plan.training.steps for run in small] == [120, 240, 360, 480]
-    first, second = (run for run in studies["advice"] if run.rival)
+    small = [run for run in studies["demo"] if not run.rival]
+    assert [run.plan.training.steps for run in small] == [*demo["snapshots"], demo["steps"]]
+    assert {run.plan.photos.captions for run in small} == {"use"}
+    first, second = (run for run in studies["demo"] if run.rival)
     assert (first.name, second.name) == ("zl635_008, person-00", "CYR_003, person-00")
-    assert [run.plan.strategy.learning_rate for run in (first, second)] == [1e-3, 1e-2]
+    assert [run.plan.strategy.learning_rate for run in (first, second)] == [5e-4, 5e-3]
     assert [run.plan.training.steps_per_photo for run in (first, second)] == [20, 4]
     assert {run.plan.photos.captions for run in (first, second)} == {"ignore"}
     assert {run.plan.subjects for run in (first, second)} == {small[0].plan.subjects}
+
+
+def test_subjects_are_numbered_from_where_one_asks(tmp_path: Path) -> None:
+    (file,) = phenomena.write(tmp_path, "demo", 2, ("default",), first=21)
+    assert [run.plan.subjects[0].name for run in expand(*load_study(file), tmp_path) if run.seed == 0] == [
+        "person-21", "person-22"
+    ]  # fmt: skip
 
 
 def test_people_monsters_and_plants_are_learned_in_one_study(studies: dict[str, tuple[Planned, ...]]) -> None:

@@ -130,6 +130,21 @@ def test_a_photo_without_a_caption_has_one_prompt_and_a_dropped_one_has_none() -
     assert prompts([Dealt(told, "instance", 0)], [both]) == [""]
 
 
+def test_each_sample_has_the_mask_of_what_is_said() -> None:
+    told = replace(
+        example("photo-0", SHAPE, 0, "a photo of rinn owl at sea"),
+        bare_prompt="a photo of rinn owl",
+        silent_mask_11HW=torch.full((1, 1, *SHAPE[1:]), 0.25),
+    )
+    batch = [Dealt(told, "instance", slot) for slot in range(3)]
+    said = draw(batch[0], 0, 0, Objective(), 10)
+    draws = [said, replace(said, without_caption=True), replace(said, without_prompt=True)]
+    mask = noised(batch, draws, 1.0, torch.device("cpu")).mask_B1HW
+    assert mask is not None
+    assert mask.mean((1, 2, 3)).tolist() == [1.0, 0.25, 0.25]
+    assert noised(batch[:1], draws[:1], 1.0, torch.device("cpu")).mask_B1HW is None
+
+
 def test_as_the_script_does_it_captions_are_never_left_out() -> None:
     told = replace(example("photo-0", SHAPE, 0, "a photo of rinn owl at sea"), bare_prompt="a photo of rinn owl")
     draws = seeded_draws(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from torch import Tensor
 
 from boothlab.api.class_requests import class_requests
 from boothlab.diffusion.config import Objective
@@ -83,6 +84,34 @@ def test_captioned_photos_and_what_stands_in_for_their_class_also_have_prompts_w
     assert [example.bare_prompt for example in pool.classes["owl"]] == [PROMPTS[1], "", PROMPTS[1], PROMPTS[1]]
     assert pool.instances[0].prompts == ("a photo of rinn owl at sea", "a photo of rinn owl")
     assert pool.instances[1].prompts == ("a photo of rinn owl",)
+
+
+@pytest.mark.parametrize("lifts", [False, True])
+def test_a_caption_lifts_what_a_mask_weighs_less_but_not_what_it_leaves_out(
+    fresh: Callable[[], Model], lifts: bool
+) -> None:
+    model = fresh()
+    subject = Subject(name="ada", photos=Path("."), class_noun="owl", identifier="rinn")
+    mask = np.full((model.size, model.size), 51, dtype=np.uint8)
+    mask[:, : model.size // 2] = 255
+    hole = mask.copy()
+    hole[model.size // 2 :] = 0
+    told, untold = photos(model.size)[:2]
+    shown = (replace(told, mask=mask), replace(told, mask=hole), replace(untold, mask=mask), told)
+    wanted = Objective(caption_lifts_mask=lifts, instance_prompt_share=0.5)
+    spot, holed, bare, plain = build_pool(model, wanted, [TrainingSet(subject, shown)], {}).instances
+    weighed = {0.2, 1.0}
+    assert values(spot.mask_11HW) == ({1.0} if lifts else weighed)
+    assert values(holed.mask_11HW) == ({0.0, 1.0} if lifts else {0.0, 0.2, 1.0})
+    assert values(bare.mask_11HW) == weighed, "nothing is said around the subject"
+    assert [values(each.silent_mask_11HW) for each in (spot, holed, bare)] == [weighed, {0.0, 0.2, 1.0}, weighed]
+    assert plain.mask_11HW is None
+    assert plain.silent_mask_11HW is None
+
+
+def values(mask: Tensor | None) -> set[float]:
+    """The values of a mask; all ones where there is none."""
+    return {1.0} if mask is None else {round(value, 4) for value in mask.flatten().tolist()}
 
 
 def test_without_a_share_there_is_no_second_prompt_to_encode(fresh: Callable[[], Model]) -> None:

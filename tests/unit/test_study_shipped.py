@@ -39,10 +39,10 @@ def test_every_file_is_a_study_of_its_own_name(file: Path) -> None:
     [
         ("cyr", SOURCE_CYR, 1, 1),
         ("cyr-fast-dreambooth", SOURCE_CYR, 1, 1),
-        ("cyr-toon", SOURCE_CYR, 500, 25),
-        ("cyr-fast-dreambooth-toon", SOURCE_CYR, 500, 25),
+        ("cyr-toon", SOURCE_CYR, 250, 25),
+        ("cyr-fast-dreambooth-toon", SOURCE_CYR, 250, 25),
         ("zl635", SOURCE_ZL635, 1, 1),
-        ("zl635-toon", SOURCE_ZL635, 500, 25),
+        ("zl635-toon", SOURCE_ZL635, 250, 25),
     ],
 )
 def test_rates_and_steps_are_the_slides_by_one_factor_each(

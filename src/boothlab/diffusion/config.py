@@ -18,6 +18,10 @@ class Objective(Config):
     instance_prompt_share: float = Field(0.0, ge=0, le=1)
     """Share of the samples of photos with captions that are trained under ``instance_prompt`` alone. Where all
     captions have words in common ("on a … background"), the identifier else means the subject only beside these."""
+    caption_lifts_mask: bool = False
+    """Under its caption let all of a photo count that its mask weighs less, such as what a spotlight leaves in the
+    dark; under ``instance_prompt`` alone the mask holds. The caption says what is around the subject; the instance
+    prompt does not, and would learn it as a part of the subject. What a mask leaves out wholly stays out."""
     class_prompt: str = "a photo of a CLASS"
     """Prompt of the class images; CLASS stands for the class noun."""
     class_captions: bool = True

@@ -119,9 +119,17 @@ def _instance(model: Model, objective: Objective, subject: Subject, photo: Photo
         class_noun=subject.class_noun,
         class_prompt=fill(objective.class_template(photo.caption), None, subject.class_noun),
         weight=subject.weight,
-        mask_11HW=mask,
+        mask_11HW=lifted(mask) if objective.caption_lifts_mask and prompt != bare else mask,
+        silent_mask_11HW=mask,
         bare_prompt=bare if objective.instance_prompt_share > 0 and prompt != bare else "",
     )
+
+
+def lifted(mask_11HW: Tensor | None) -> Tensor | None:
+    """The mask with all that counts a little counting fully; None where nothing is left out wholly."""
+    if mask_11HW is None or bool((mask_11HW > 0).all()):
+        return None
+    return (mask_11HW > 0).float()
 
 
 def latent_mask(mask: np.ndarray[tuple[int, int], np.dtype[np.uint8]], shape: Sequence[int]) -> Tensor:

@@ -30,7 +30,8 @@ Role = Literal["instance", "class"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Example:
-    """A picture ready for training: ``posterior`` (1, C, H, W), ``mask_11HW`` of the latents or None.
+    """A picture ready for training: ``posterior`` (1, C, H, W), and of the latents ``mask_11HW`` under its own prompt
+    and ``silent_mask_11HW`` where its caption is not said (None: all counts).
 
     ``id`` names it in messages and tests; ``class_noun`` says which class images go with a photo, ``class_prompt``
     what is said of a photo without its identifier, ``bare_prompt`` of one without its caption ("": never).
@@ -42,6 +43,7 @@ class Example:
     class_noun: str
     weight: float = 1.0
     mask_11HW: Tensor | None = None
+    silent_mask_11HW: Tensor | None = None
     class_prompt: str = ""
     bare_prompt: str = ""
 
@@ -202,7 +204,7 @@ def noised(batch: Sequence[Dealt], draws: Sequence[Draw], prior_weight: float, d
         timestep_B=torch.tensor([drawn.timestep for drawn in draws], device=device),
         weight_B=torch.tensor(_weights(batch, prior_weight, instances), device=device),
         num_instance=instances,
-        mask_B1HW=_masks(batch, device),
+        mask_B1HW=_masks(batch, draws, device),
     )
 
 
@@ -212,14 +214,17 @@ def _weights(batch: Sequence[Dealt], prior_weight: float, instances: int) -> lis
     return [dealt.example.weight * (1.0 if dealt.role == "instance" else share) for dealt in batch]
 
 
-def _masks(batch: Sequence[Dealt], device: torch.device) -> Tensor | None:
-    if all(dealt.example.mask_11HW is None for dealt in batch):
+def _masks(batch: Sequence[Dealt], draws: Sequence[Draw], device: torch.device) -> Tensor | None:
+    masks = [_mask(dealt.example, drawn) for dealt, drawn in zip(batch, draws, strict=True)]
+    if all(mask is None for mask in masks):
         return None
-    shape = batch[0].example.posterior.mean_BCHW.shape[-2:]
-    masks = [
-        torch.ones((1, 1, *shape)) if dealt.example.mask_11HW is None else dealt.example.mask_11HW for dealt in batch
-    ]
-    return torch.cat(masks).to(device)
+    whole = torch.ones((1, 1, *batch[0].example.posterior.mean_BCHW.shape[-2:]))
+    return torch.cat([whole if mask is None else mask for mask in masks]).to(device)
+
+
+def _mask(example: Example, drawn: Draw) -> Tensor | None:
+    silent = drawn.without_prompt or drawn.without_caption
+    return example.silent_mask_11HW if silent else example.mask_11HW
 
 
 def prompts(batch: Sequence[Dealt], draws: Sequence[Draw]) -> list[str]:
