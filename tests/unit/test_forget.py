@@ -7,21 +7,39 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from filelock import FileLock
+from numpy.typing import NDArray
 
 from boothlab import api
+from boothlab.api.export_places import remember
 from boothlab.errors import Cancelled, PlanError, RunBusy
 from boothlab.files import sha256_file
 from boothlab.home import cache, home
+from boothlab.photos.config import Photos
 from boothlab.plan import plan_from
+from boothlab.reports.rating import write_rating
 from boothlab.runs.run import Run
 from photos_made import made_photo, photo_folder
 
 CANARY = "Xanthippe"
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A picture in memory, of one colour."""
+
+    shade: int
+    prompt: str = "a photo"
+    seed: int = 0
+
+    def pixels(self) -> NDArray[np.uint8]:
+        return np.full((8, 8, 3), self.shade, np.uint8)
 
 
 def trained(base: Path, place: Path, *subjects: str, **training: Any) -> Run:
@@ -166,6 +184,42 @@ def test_an_export_place_that_holds_something_else_by_now_is_left_alone(run: Run
     (tmp_path / "out" / "export.json").write_text(json.dumps({"run": "another-00000000"}))
     api.forget(CANARY, tmp_path / "runs")
     assert (tmp_path / "out").exists()
+
+
+def test_a_prepared_set_that_a_plan_named_goes_and_its_photos_stay(tiny_sd: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "photos" / f"of-{CANARY}"
+    photo_folder(photos, 0)
+    for k in range(3):
+        made_photo(900 + k).save(photos / f"{k}.png")
+    prepared = tmp_path / "sets" / "hers"
+    api.prepare(photos, prepared, Photos(size=64))
+    tree = {
+        "name": "one",
+        "subjects": [{"name": CANARY, "photos": str(prepared), "identifier": "nlwx"}],
+        "base": {"model": str(tiny_sd), "device": "cpu"},
+        "objective": {"prior_preservation": False},
+        "training": {"steps": 1, "threads": 1},
+    }
+    api.train(plan_from(tree, "test"), tmp_path / "runs")
+    before = everything(photos)
+    assert api.forget(CANARY, tmp_path / "runs").remaining == ()
+    assert not prepared.exists()
+    assert everything(photos) == before
+    assert traces(CANARY, photos, tmp_path / "runs", home()) == []
+
+
+def test_a_rating_page_goes_and_what_lies_beside_it_stays(run: Run, tiny_sd: Path, tmp_path: Path) -> None:
+    page, key = tmp_path / "rating" / "rating.html", tmp_path / "rating" / "rating-key.json"
+    pictures = {f"step-00000{k}": [Drawn(k)] for k in (1, 2)}
+    write_rating(page.parent, pictures, [np.zeros((8, 8, 3), np.uint8)], 0, CANARY, run=run.name)
+    remember(run, page.parent)
+    (page.parent / "answers.json").write_text("{}")
+    other = tmp_path / "others"
+    write_rating(other, pictures, [np.zeros((8, 8, 3), np.uint8)], 0, "Bob", run="bob-00000000")
+    remember(run, other)
+    api.forget(CANARY, tmp_path / "runs")
+    assert (page.exists(), key.exists(), (page.parent / "answers.json").exists()) == (False, False, True)
+    assert (other / "rating.html").exists(), "by now it is another run's"
 
 
 @pytest.mark.parametrize(("answer", "code", "gone"), [("n\n", 130, False), ("y\n", 0, True)])

@@ -1,4 +1,4 @@
-"""Where exports of a run went: `export` notes it, `forget` reads it. (Torch-free.)"""
+"""Where exports and rating pages of a run went: `export` and `rate` note it, `forget` reads it. (Torch-free.)"""
 
 from __future__ import annotations
 
@@ -12,25 +12,37 @@ MARK = "export.json"
 """Says that a folder was made by `export`, so that it may be replaced by another export."""
 
 PLACES = "exports.json"
-"""File of a run folder: where exports went."""
+"""File of a run folder: where exports and rating pages went."""
+
+RATING = ("rating.html", "rating-key.json")
+"""What `rate` writes into a folder that may hold other things too; the second names the run."""
 
 
 def remember(run: Run, to: Path) -> None:
-    """Note in the run folder where an export of it went."""
+    """Note in the run folder where an export or a rating page of it went."""
     places = exports_of(run)
     if to.resolve() not in places:
         write_json(run.path / PLACES, {"format": 1, "places": [str(path) for path in (*places, to.resolve())]})
 
 
 def exports_of(run: Run) -> list[Path]:
-    """Where exports of this run went, whether they are still there or not."""
+    """Where exports and rating pages of this run went, whether they are still there or not."""
     path = run.path / PLACES
     return [Path(place) for place in read_json(path)["places"]] if path.is_file() else []
 
 
 def is_export_of(path: Path, run: Run) -> bool:
     """Whether ``path`` holds an export of ``run`` and not something else by now."""
+    return _names(path / MARK, run)
+
+
+def is_rating_of(path: Path, run: Run) -> bool:
+    """Whether ``path`` holds a rating page of ``run`` and not another's by now."""
+    return _names(path / RATING[1], run)
+
+
+def _names(file: Path, run: Run) -> bool:
     try:
-        return bool(read_json(path / MARK)["run"] == run.name)
+        return bool(read_json(file)["run"] == run.name)
     except (BoothlabError, KeyError, TypeError):
         return False

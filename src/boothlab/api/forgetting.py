@@ -16,7 +16,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from boothlab.api.export_places import exports_of, is_export_of
+from boothlab.api.export_places import RATING, exports_of, is_export_of, is_rating_of
 from boothlab.errors import BoothlabError, Cancelled, PlanError, RunBusy, disk_errors
 from boothlab.files import read_json, sha256_file
 from boothlab.home import cache, home
@@ -36,13 +36,16 @@ WEIGHTS = frozenset({".safetensors"})
 class Found:
     """What there is of a subject. ``also`` = run folder → who else is in it; ``own`` = folders left alone.
 
-    ``studies`` = folders of studies with such a run: their pages, tables and photos go, the runs of others stay.
+    ``sets`` = photo sets in the cache, and prepared ones that plans name as their photos; ``ratings`` = folders with a
+    page of `rate`, of which nothing else goes. ``studies`` = folders of studies with such a run: their pages, tables
+    and photos go, the runs of others stay.
     """
 
     subject: str
     runs: tuple[Path, ...]
     sets: tuple[Path, ...]
     exports: tuple[Path, ...]
+    ratings: tuple[Path, ...]
     studies: tuple[Path, ...]
     also: dict[str, tuple[str, ...]]
     own: tuple[Path, ...]
@@ -51,7 +54,7 @@ class Found:
     @property
     def folders(self) -> tuple[Path, ...]:
         """Everything that is to be removed."""
-        return (*self.runs, *self.sets, *self.exports, *self.studies)
+        return (*self.runs, *self.sets, *self.exports, *self.ratings, *self.studies)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,7 @@ def forget_subject(
         if not confirm(found):
             raise Cancelled("Nothing was removed.")
         removed = tuple(remove(path) for path in (*found.runs, *found.sets, *found.exports))
+        removed += tuple(remove(path, beside_rating(path)) for path in found.ratings)
         removed += tuple(remove(path, others_below(path)) for path in found.studies)
     finally:
         for lock in locks:
@@ -112,6 +116,11 @@ def look(subject: str, root: Path, photos: Path | None = None) -> Found:
     for path in named:
         hashes |= hashes_of(path / "photos" / subject / MANIFEST)
         own |= {Path(node["photos"]).absolute() for node in nodes_of(path) if node.get("name") == subject}
+    # What `prepare` made is a copy, wherever a plan took it from.
+    prepared = {path for path in own if (photos is None or path != photos.absolute()) and (path / MANIFEST).is_file()}
+    own -= prepared
+    for path in prepared:
+        hashes |= hashes_of(path / MANIFEST)
     hashes |= {sha256_file(file) for folder in own if folder.is_dir() for file in find_photos(folder)[0]}
     # The same photos under another name, or in another selection, are the same person.
     sets = [path for path in folders_of_sets(cache("photo-sets")) if hashes & sources_of(path / MANIFEST)]
@@ -126,11 +135,13 @@ def look(subject: str, root: Path, photos: Path | None = None) -> Found:
     also = {str(path): tuple(n for n in everyone[path] if n != subject) for path in runs}
     exports = {place for path in runs for place in places_of(path) if is_export_of(place, Run(path))}
     inside = {place for place in exports if any(place.is_relative_to(path.resolve()) for path in runs)}
+    ratings = {place for path in runs for place in places_of(path) if is_rating_of(place, Run(path))}
     return Found(
         subject,
         runs,
-        tuple(sets),
+        tuple(dict.fromkeys([*sets, *sorted(prepared)])),
         tuple(sorted(exports - inside)),
+        tuple(sorted(ratings)),
         tuple(path for path in study_folders(root) if any(run.is_relative_to(path) for run in runs)),
         {path: names for path, names in also.items() if names},
         tuple(sorted(own)),
@@ -146,6 +157,11 @@ def study_folders(root: Path) -> list[Path]:
 def others_below(study: Path) -> frozenset[str]:
     """What of a study's folder stays: its runs, where some are left."""
     return frozenset({"runs"} if run_folders(study) else ())
+
+
+def beside_rating(folder: Path) -> frozenset[str]:
+    """What of a folder with a rating page stays: all else."""
+    return frozenset(path.name for path in folder.iterdir()) - set(RATING)
 
 
 def run_folders(root: Path) -> list[Path]:

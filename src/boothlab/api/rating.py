@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from boothlab.api.export_places import remember
 from boothlab.api.pictures import evaluation_pictures, plan_of
 from boothlab.api.resolving import photo_sets_of
 from boothlab.errors import NoWeights, PlanError, disk_errors
@@ -26,6 +27,7 @@ KEPT = (".json", ".safetensors", ".txt")
 def rate_run(run: Run, out: Path, seed: int, progress: Progress = silent) -> Path:
     """Write the blind page for the snapshots of a run on its context pictures; returns its path.
 
+    The page holds photos of the person, so the run remembers the place and `forget` finds it.
     Raises PlanError with fewer than two snapshots.
     """
     plan = plan_of(run)
@@ -42,7 +44,9 @@ def rate_run(run: Run, out: Path, seed: int, progress: Progress = silent) -> Pat
             "Train with training.snapshots = [100, 200, …].",
         )
     photos = [photo.pixels for photo in photo_sets_of(run, plan)[subject.name].photos]
-    return write_rating(out, sets, photos, seed, subject.name)[0]
+    page, _ = write_rating(out, sets, photos, seed, subject.name, run=run.name)
+    remember(run, out)
+    return page
 
 
 def read_ratings(answers: Sequence[Path], folder: Path) -> list[Preference]:

@@ -23,7 +23,9 @@ def forget(
 ) -> None:
     """Remove everything of a person: prepared photos, weights, pictures, scores, reports; and prove it.
 
-    Your own folder of photos is never touched. A run with several subjects is removed as a whole.
+    Looks through --runs, the shared cache, and wherever plans took prepared photos from and exports and rating pages
+    went. Your own folder of photos is never touched. A run with several subjects is removed as a whole. A set of
+    `prepare --out` that no plan names, and copies that you made, are yours to delete.
 
     Example: boothlab forget ada
     """

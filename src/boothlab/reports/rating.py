@@ -80,12 +80,13 @@ def write_rating(
     seed: int,
     subject: str = "the person",
     most: int = 60,
+    run: str = "",
 ) -> tuple[Path, Path]:
     """``rating.html`` for the raters and ``rating-key.json`` for you, in ``folder``; returns both paths.
 
     ``sets`` maps a name (run, snapshot) to its pictures, all in the same order of prompts and seeds. Every pair of
     sets is compared on every row, ``most`` comparisons in all, spread evenly over pairs and then chosen by ``seed``;
-    so are the order and the sides. Raises PlanError when the sets cannot be compared.
+    so are the order and the sides. The key names the ``run``. Raises PlanError when the sets cannot be compared.
     """
     prompts = _prompts(sets)
     random = np.random.default_rng(derive(seed, "statistics", "rating"))
@@ -99,7 +100,8 @@ def write_rating(
         sources[index] = name
         pictures[index] = data_uri(sets[name][row].pixels())
     page = sha256_json({"trials": trials, "sources": sources, "seed": seed})[:16]
-    key = {"format": FORMAT, "kind": "boothlab-rating-key", "page": page, "sources": sources, "trials": trials}
+    key = {"format": FORMAT, "kind": "boothlab-rating-key", "page": page, "run": run, "sources": sources}
+    key["trials"] = trials
     html = (
         _environment()
         .get_template("rating.html")
