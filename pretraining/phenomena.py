@@ -103,7 +103,13 @@ TABLES = {
     "nothing": Table(
         "Whether differences are found where there are none: the base model as it is, at other initial noises.",
         {"evaluation.seed": [0, 1]},
-        {"strategy.learning_rate": 1e-12, "training.steps": 1, "training.rate": {}, "objective.prior_weight": 0.0},
+        {
+            "strategy.learning_rate": 1e-12,
+            "strategy.text_encoder": False,
+            "training.steps": 1,
+            "training.rate": {},
+            "objective.prior_weight": 0.0,
+        },
         seeds=(0,),
     ),
     "strategy": Table(
@@ -135,6 +141,7 @@ def write(out: Path, stream: str, count: int, names: tuple[str, ...] = tuple(TAB
             + to_toml(
                 tree(
                     name,
+                    f"{stream}-{first}",
                     table,
                     [(place, json.loads((place / "subject.json").read_text("utf-8"))) for place in folders],
                 )
@@ -145,8 +152,8 @@ def write(out: Path, stream: str, count: int, names: tuple[str, ...] = tuple(TAB
     return made
 
 
-def tree(name: str, table: Table, people: list[tuple[Path, dict[str, str]]]) -> dict[str, Any]:
-    """The study as a tree; paths are relative to the folder that holds it and the subjects."""
+def tree(name: str, called: str, table: Table, people: list[tuple[Path, dict[str, str]]]) -> dict[str, Any]:
+    """The study as a tree, ``called`` by its subjects; paths are relative to the folder that holds it and them."""
     nodes = [
         [
             {
@@ -166,7 +173,7 @@ def tree(name: str, table: Table, people: list[tuple[Path, dict[str, str]]]) -> 
         for rival, settings in table.rivals.items()
     ]
     return {
-        "name": f"phenomena-{name}",
+        "name": f"phenomena-{name}-{called}",
         "seeds": list(table.seeds),
         "notes": [table.asks],
         "held_out": {place.name: f"{place.name}/more" for place, _ in people},

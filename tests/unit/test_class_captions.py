@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from torch import Tensor
 
 from boothlab.api.class_requests import class_requests
@@ -107,6 +108,23 @@ def test_a_caption_lifts_what_a_mask_weighs_less_but_not_what_it_leaves_out(
     assert [values(each.silent_mask_11HW) for each in (spot, holed, bare)] == [weighed, {0.0, 0.2, 1.0}, weighed]
     assert plain.mask_11HW is None
     assert plain.silent_mask_11HW is None
+
+
+def test_bars_that_end_within_a_latent_are_as_much_left_out_as_without_lifting(fresh: Callable[[], Model]) -> None:
+    """Lifted latents instead of pixels would train on bars of half a latent as if they were photo."""
+    model = fresh()
+    subject = Subject(name="ada", photos=Path("."), class_noun="owl", identifier="rinn")
+    cell = model.size // model.latent_shape[-1]
+    mask = np.full((model.size, model.size), 255, dtype=np.uint8)
+    mask[:, : cell // 2] = 0
+    told = replace(photos(model.size)[0], mask=mask)
+    for lifts in (False, True):
+        wanted = Objective(caption_lifts_mask=lifts)
+        (example,) = build_pool(model, wanted, [TrainingSet(subject, (told,))], {}).instances
+        assert example.mask_11HW is not None
+        torch.testing.assert_close(
+            example.mask_11HW[0, 0, :, 0], torch.full((model.latent_shape[1],), 0.5), atol=0.01, rtol=0
+        )
 
 
 def values(mask: Tensor | None) -> set[float]:

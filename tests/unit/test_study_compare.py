@@ -18,10 +18,10 @@ from boothlab.statistics.comparisons import minimum_detectable
 from boothlab.statistics.intervals import Interval
 from boothlab.studies.choose import choose, familiar, front
 from boothlab.studies.claims import claims_tested
-from boothlab.studies.compare import corrected, effects, paired_t, seeds_and_settings
+from boothlab.studies.compare import corrected, effects, neighbours, paired_t, seeds_and_settings
 from boothlab.studies.plan import Claim
 from boothlab.studies.points import LIKENESS, PROMPT, Point, fill, lines_of_subject, study_scale
-from study_made import made_point
+from study_made import made_point, made_study
 
 RATE = "strategy.learning_rate"
 
@@ -85,6 +85,15 @@ def test_neighbours_on_an_axis_are_compared_in_order_of_size() -> None:
     points = [made_point(str(s), {"training.steps": s}, likeness=[0.1 * s, 0.2, 0.3 * s]) for s in (30, 10, 20)]
     found = [(effect.a, effect.b) for effect in effects(points) if effect.column.key == LIKENESS]
     assert found == [("10", "20"), ("20", "30")]
+
+
+def test_rivals_stand_on_no_axis_and_none_is_no_value() -> None:
+    flat = np.linspace(-0.1, 0.1, 20)
+    steps = "training.steps"
+    found = [made_point(f"{n}", {steps: n}, likeness=0.5 + flat, prompt=0.5 + flat) for n in (120, 300)]
+    found.append(made_point("r", {steps: 210}, likeness=0.5 + flat, prompt=0.5 + flat, rival="r"))
+    found.append(made_point("per photo", {steps: None}, likeness=0.5 + flat, prompt=0.5 + flat))
+    assert [(one.a, one.b, len(one.pairs)) for one in neighbours(found)] == [(120, 300, 1)]
 
 
 def test_failed_runs_are_not_compared() -> None:
@@ -199,7 +208,7 @@ def points_to_choose() -> list[Point]:
 def test_the_least_trained_good_run_within_one_standard_error_is_taken() -> None:
     choice = choose(points_to_choose(), "ada")
     assert choice.run == "short"
-    assert "long has the highest likeness, 0.81" in choice.reason
+    assert "long has likeness 0.81, but that is within one standard error" in choice.reason
     assert "2 of 4 checkpoints are good" in choice.reason
 
 
@@ -208,6 +217,33 @@ def test_a_failed_gate_bars_a_good_run() -> None:
         replace(point, failed_gates=("leak",)) if point.run == "short" else point for point in points_to_choose()
     ]
     assert choose(points, "ada").run == "long"
+
+
+def test_what_could_not_be_tested_goes_last_and_is_named() -> None:
+    """As in the verdict on one run: copies were looked for in pictures of somebody else."""
+    found = [
+        replace(point, findings=("not in bare pictures",), untested_gates=("copies", "memorisation"))
+        if point.run == "long"
+        else point
+        for point in points_to_choose()
+    ]
+    choice = choose(found, "ada")
+    assert choice.run == "short"
+    assert choice.reason.endswith("Higher, but with gates that could not be tested: long.")
+    alone = choose([point for point in found if point.run != "short"], "ada")
+    assert alone.run == "long"
+    assert "Not tested: copies, memorisation." in alone.reason
+
+
+def test_what_another_dominates_is_named_where_it_has_more_likeness() -> None:
+    flat = np.linspace(-0.02, 0.02, 20)
+    found = [
+        made_point("faithful", {}, likeness=0.70 + flat, prompt=0.95 + flat, step=300),
+        made_point("vain", {}, likeness=0.73 + flat, prompt=0.60 + flat, step=300),
+    ]
+    choice = choose(found, "ada")
+    assert choice.run == "faithful"
+    assert choice.reason.endswith("Higher, but outdone when both axes count: vain.")
 
 
 def test_none_is_recommended_where_none_is_good_and_the_reason_counts() -> None:
@@ -290,6 +326,16 @@ def test_claims_hold_fail_or_stay_undecided() -> None:
     assert "4 seeds, Holm p = " in found[0].numbers
     assert found[0].numbers.startswith("likeness +0.")
     assert "no two finished runs differ in this alone" in found[4].numbers
+
+
+def test_a_claim_compares_each_subject_with_itself() -> None:
+    """Two people of one training have the same places on all axes."""
+    points = made_study({"ada": {1e-4: 0.3, 1e-3: 0.4}, "bob": {1e-4: 0.6, 1e-3: 0.7}})
+    points = [replace(point, values={RATE: point.values[RATE]}) for point in points]
+    claim = Claim(say="higher", axis=RATE, at=1e-3, than=1e-4)
+    (found,) = claims_tested(points, [claim])
+    assert found.state == "holds"
+    assert "likeness +0.1" in found.numbers
 
 
 def test_a_claim_is_undecided_with_two_seeds_however_large_the_difference() -> None:

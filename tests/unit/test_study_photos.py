@@ -123,6 +123,22 @@ def test_named_pools_serve_runs_of_one_and_of_two_subjects(tiny_sd: Path, tmp_pa
     assert coordinates(study) == {"a": {"subjects": "ada"}, "mix": {"subjects": "ada + bob"}}
 
 
+def test_a_pool_of_one_takes_no_held_out_photos_from_who_is_trained_with_it(tiny_sd: Path, tmp_path: Path) -> None:
+    photo_folder(tmp_path / "photos", 9, size=(72, 64))
+    photo_folder(tmp_path / "bob", 9, size=(90, 64))
+    photo_folder(tmp_path / "more-ada", 3, size=(64, 72))
+    bob = {"name": "bob", "photos": str(tmp_path / "bob"), "identifier": "kilt"}
+    both = [base_plan(tiny_sd, tmp_path / "photos")["subjects"][0], bob]
+    runs = [{"name": "mix", "settings": {"subjects": both}}, {"name": "bob", "settings": {"subjects": [bob]}}]
+    study = resolved(tmp_path, tiny_sd, 9, runs=runs, held_out={"ada": "more-ada"})
+    mix, alone = study.resolved
+    counts = {name: (len(found.train), len(found.held_out)) for name, found in mix.sets.items()}
+    assert counts["ada"] == (9, 3)
+    assert counts["bob"][1] >= 3
+    assert sum(counts["bob"]) == 9
+    assert {p.source_hash for p in alone.sets["bob"].held_out} == {p.source_hash for p in mix.sets["bob"].held_out}
+
+
 @pytest.mark.parametrize(
     ("pools", "said"),
     [({"bob": "photos"}, "held_out.bob: there is no such subject"), ({"ada": "empty"}, "holds no photos")],

@@ -94,8 +94,36 @@ def test_without_a_recommendation_or_without_fresh_pictures_nothing_is_claimed()
     good = point("good", 0.9)
     (found,) = beside_rivals([good, taken], {"ada": choose([good, taken], "ada")}, {"ada": None})
     assert (found.state, found.recommended, found.values) == ("not measured", "good", {})
-    (found,) = beside_rivals([good, replace(taken, state="failed")], {"ada": choose([good], "ada")}, {}) or (None,)
-    assert found is None
+
+
+def test_a_rival_that_failed_is_not_beaten() -> None:
+    best, taken, lost = point("best", 0.75), point("taken", 0.5, rival="taken"), point("lost", 0.5, rival="lost")
+    lost = replace(lost, state="failed", cells={}, pictures={}, prompts={})
+    found = beside_rivals([best, taken, lost], {"ada": choose([best], "ada")}, {"ada": best})
+    assert [(one.rival, one.state) for one in found] == [("taken", "better"), ("lost", "not measured")]
+    assert "ahead of every rival on 0" in rivals_summary(found)
+
+
+def test_pictures_without_a_face_count_against_who_drew_them() -> None:
+    """One face in twenty, and that a good one."""
+    best, taken = point("best", 0.7), point("taken", 0.7, rival="taken")
+    one = np.full(20, np.nan)
+    one[0] = 0.99
+    taken = replace(taken, pictures={**taken.pictures, LIKENESS: one})
+    (found,) = beside_rivals([best, taken], {"ada": choose([best], "ada")}, {"ada": best})
+    assert found.state == "better"
+    assert found.values[LIKENESS] == pytest.approx((0.7, 0.99 / 20))
+
+
+def test_without_a_standard_error_nothing_is_decided() -> None:
+    best, taken = point("best", 0.9), point("taken", 0.2, rival="taken")
+    first = {key: (values[:1], (0,)) for key, values in best.pictures.items()}
+    single = [
+        replace(one, pictures={k: v for k, (v, _) in first.items()}, prompts={k: p for k, (_, p) in first.items()})
+        for one in (best, taken)
+    ]
+    (found,) = beside_rivals(single, {"ada": choose([best], "ada")}, {"ada": single[0]})
+    assert found.state == "not measured"
 
 
 def test_the_rival_of_the_same_training_seed_is_taken() -> None:

@@ -125,7 +125,8 @@ def test_a_snapshot_whose_copies_could_be_looked_for_goes_first() -> None:
     untested = replace(GOOD, name="b", step=400, likeness=around(0.95), likeness_bare=around(0.1))
     verdict = judge([tested, untested])
     assert verdict.recommended == "a"
-    assert "No snapshot whose gates could be tested has a higher likeness; b has, with open gates." in verdict.reason
+    assert "Higher, but with gates that could not be tested: b." in verdict.reason
+    assert "No snapshot" not in verdict.reason
     verdict = judge([untested])
     assert verdict.recommended == "b"
     assert "bare pictures are not of the subject" in verdict.reason
@@ -325,7 +326,7 @@ def test_fewest_steps_within_one_standard_error() -> None:
     assert verdict.recommended == "step 200"
     assert verdict.front == ("step 100", "step 200", "step 300")
     assert "Take step 200: likeness 0.83 (95 % CI 0.77 to 0.89)" in verdict.reason
-    assert "step 300 has the highest likeness, 0.85, but that is within one standard error (0.03)" in verdict.reason
+    assert "step 300 has likeness 0.85, but that is within one standard error (0.03)" in verdict.reason
     assert "fresh seeds" in verdict.caution
     assert verdict.thresholds == limit.THRESHOLDS_VERSION
     assert judge(made[:1]).recommended == "step 100"

@@ -223,7 +223,10 @@ def stage_seconds(plan: RunPlan, counts: Counts, costs: Costs, rates: Speed, per
     """Seconds of each stage of `train` and `evaluate`."""
     batch = plan.generation.batch_size
     validation = plan.training.validation
-    looks = 0 if validation.every is None else 1 + math.ceil(counts.steps / validation.every)
+    looks = 0
+    if validation.every is not None:
+        regular = range(0, counts.steps + 1, validation.every)
+        looks = len({*regular, *plan.training.snapshot_steps(counts.steps)})
     encoded = counts.photos - counts.encoded + counts.classes + counts.given
     previews, sets = previews_of(plan, counts), len(validation.preview.steps(counts.steps))
     return {

@@ -68,7 +68,7 @@ def _belongs(event: Event, snapshots: list[int], every: int | None, previews: se
     if isinstance(event, SnapshotSaved):
         return event.step in snapshots
     if isinstance(event, Validated):
-        return every is not None and event.step % every == 0
+        return every is not None and (event.step % every == 0 or event.step in snapshots)
     if isinstance(event, Previewed):
         return event.step in previews
     return isinstance(event, Started | Stepped | Warned)

@@ -36,9 +36,9 @@ WEIGHTS = frozenset({".safetensors"})
 class Found:
     """What there is of a subject. ``also`` = run folder → who else is in it; ``own`` = folders left alone.
 
-    ``sets`` = photo sets in the cache, and prepared ones that plans name as their photos; ``ratings`` = folders with a
-    page of `rate`, of which nothing else goes. ``studies`` = folders of studies with such a run: their pages, tables
-    and photos go, the runs of others stay.
+    ``sets`` = photo sets in the cache, and prepared ones that plans name as their photos; ``ratings`` = folders with
+    a page of `rate`, of which nothing else goes. ``studies`` = folders of studies with such a run: their pages,
+    tables and photos go, the runs of others stay.
     """
 
     subject: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -18,16 +18,17 @@ from boothlab.evaluation.lots import Judged, Photos, judged
 from boothlab.evaluation.nulls import NullRow, nulls
 from boothlab.evaluation.scores import Score, read_scores, write_scores
 from boothlab.evaluation.summaries import Pairs, Summary, summarise
+from boothlab.evaluation.thresholds import THRESHOLDS_VERSION
 from boothlab.features.faces import Domain
 from boothlab.files import read_json, sha256_json, write_json
 from boothlab.metrics import METRICS
-from boothlab.metrics.metric import feature_of
+from boothlab.metrics.metric import AnyMetric, feature_of
 from boothlab.photos.config import HELD_OUT_FROM
 from boothlab.photos.photoset import PhotoSet
 from boothlab.progress import Progress, silent
 from boothlab.runs.run import Run
 
-SCORING = 7
+SCORING = 8
 """Version of the scoring code: part of what stored scores are known by, so that new code never finds old ones."""
 
 NEEDED = {"summaries", "unavailable", "rulings", "nulls", "crossings", "remarks"}
@@ -114,26 +115,37 @@ def shares() -> frozenset[str]:
 
 def _key(seen: dict[str, Judged], domain: Domain) -> str:
     """What the scores depend on: pictures, photos, and what every metric is computed with here."""
-    features = {}
-    for metric in METRICS:
-        feature = feature_of(metric, domain)
-        features[metric.name] = [feature.name, feature.version, feature.missing()]
     lots = {
         name: [[lot.source, lot.role, lot.hashes, lot.texts] for lot in looked.lots]
         + [[part, lot.hashes] for part, lot in looked.references.items()]
         for name, looked in seen.items()
     }
-    return sha256_json({"version": SCORING, "domain": domain, "features": features, "lots": lots})
+    features = computed_with(METRICS, domain)
+    return sha256_json(
+        {"version": SCORING, "thresholds": THRESHOLDS_VERSION, "domain": domain, "features": features, "lots": lots}
+    )
+
+
+def computed_with(metrics: Sequence[AnyMetric], domain: Domain) -> dict[str, list[str | None]]:
+    """Metric → name and version of the feature it is computed from here, and why that is missing."""
+    features = {metric.name: feature_of(metric, domain) for metric in metrics}
+    return {name: [feature.name, feature.version, feature.missing()] for name, feature in features.items()}
 
 
 def summary_of(run: Run) -> dict[str, Any]:
     """What ``summary.json`` of a scored run holds. Raises PlanError for one that an older boothlab scored."""
     tree: Any = read_json(run.path / "summary.json")
-    if not isinstance(tree, dict) or tree.get("scoring") != SCORING or not tree.keys() >= NEEDED:
+    if not isinstance(tree, dict) or not tree.keys() >= NEEDED or not _is_of_today(tree):
         raise PlanError(
             f"{run.path} was scored by an older boothlab.", f"Run `boothlab evaluate {run.path}` again; it is quick."
         )
     return tree
+
+
+def _is_of_today(tree: Mapping[str, Any]) -> bool:
+    """Whether the code that scores and the thresholds that judge are still the same."""
+    judged = {ruling["verdict"]["thresholds"] for ruling in tree["rulings"]}
+    return tree.get("scoring") == SCORING and judged <= {THRESHOLDS_VERSION}
 
 
 def summaries_of(tree: Mapping[str, Any]) -> list[Summary]:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from boothlab.api.judging import RESCORED
 from boothlab.api.pictures import fresh_pictures, plan_of
 from boothlab.api.resolving import domain_of, photo_sets_of
-from boothlab.api.scoring import SCORING, photos_of, shares, summaries_of
+from boothlab.api.scoring import SCORING, computed_with, photos_of, shares, summaries_of
 from boothlab.api.study_resolving import Study
 from boothlab.errors import BoothlabError, Cancelled, NoSpace
 from boothlab.evaluation.derived import Scale, Table
@@ -74,7 +74,8 @@ def _scored(run: Run, point: Point, progress: Progress) -> tuple[list[Score], li
 
 
 def _key(seen: Judged, domain: Domain) -> str:
-    """Names what the scores depend on: pictures, prompts, photos, and the code that scores."""
+    """Names what the scores depend on: pictures, prompts, photos, features, and the code that scores."""
     lots = [[lot.source, lot.role, lot.hashes, lot.texts] for lot in seen.lots]
     photos = [[part, lot.hashes] for part, lot in seen.references.items()]
-    return sha256_json([SCORING, domain, lots, photos])[:16]
+    features = computed_with([metric for metric in METRICS if metric.name in RESCORED], domain)
+    return sha256_json([SCORING, domain, features, lots, photos])[:16]

@@ -36,7 +36,7 @@ def settle_photos(runs: Sequence[Planned], place: Path, given: Mapping[str, Path
     given = given or {}
     _all_known(runs, given)
     pools = {name: _given_pool(folder, place / HELD_OUT / name) for name, folder in given.items()}
-    pools |= {name: _pool(name, runs, place) for name in _varied(runs) if name not in given}
+    pools |= {name: _pool(name, runs, place) for name in _to_be_pooled(runs, given)}
     pools = {name: hashes for name, hashes in pools.items() if hashes}
     found: dict[str, RunPlan] = {}
     settled = []
@@ -69,6 +69,32 @@ def _given_pool(folder: Path, target: Path) -> frozenset[str]:
     return frozenset(sha256_file(path) for path in files)
 
 
+def _to_be_pooled(runs: Sequence[Planned], given: Mapping[str, Path]) -> list[str]:
+    """Subjects that need a pool besides those that have a ``given`` one.
+
+    A plan has one place for held-out photos. So where one of its subjects has a pool, the others need theirs too, or
+    they would have no held-out photos at all.
+    """
+    found = [name for name in _varied(runs) if name not in given]
+    grown = True
+    while grown:
+        grown = False
+        for planned in runs:
+            names = [subject.name for subject in planned.plan.subjects]
+            if not any(name in given or name in found for name in names):
+                continue
+            more = [s.name for s in planned.plan.subjects if _holds_out(planned.plan, s)]
+            more = [name for name in more if name not in given and name not in found]
+            found += more
+            grown = grown or bool(more)
+    return found
+
+
+def _holds_out(plan: RunPlan, subject: Subject) -> bool:
+    """Whether the plan would hold out some of the subject's own photos."""
+    return plan.photos.references is None and plan.photos.held_out > 0 and not is_photo_set(subject.photos)
+
+
 def _varied(runs: Sequence[Planned]) -> list[str]:
     """Subjects whose photos are not the same in all runs, and whose held-out photos nobody has named.
 
@@ -78,7 +104,7 @@ def _varied(runs: Sequence[Planned]) -> list[str]:
     for planned in runs:
         plan = planned.plan
         for subject in plan.subjects:
-            if plan.photos.references is None and plan.photos.held_out > 0 and not is_photo_set(subject.photos):
+            if _holds_out(plan, subject):
                 settings = plan.photos.model_dump(mode="json")
                 key = sha256_json([str(subject.photos), settings, planned.number])
                 seen.setdefault(subject.name, set()).update([key] if planned.number is None else [key, ""])

@@ -135,18 +135,19 @@ def _scales(study: Study, tables: Mapping[str, Mapping[str, Table]]) -> dict[str
 def coordinates(study: Study) -> dict[str, dict[str, Any]]:
     """Run → its place on everything that the study varies, whether the run itself sets it or leaves it as it is."""
     paths = list(dict.fromkeys(path for planned in study.runs for path in planned.values))
-    return {planned.name: _place(planned, paths, study.tree) for planned in study.runs}
+    return {planned.name: _place(planned, paths) for planned in study.runs}
 
 
-def _place(planned: Planned, paths: Sequence[str], tree: Mapping[str, Any]) -> dict[str, Any]:
+def _place(planned: Planned, paths: Sequence[str]) -> dict[str, Any]:
     dump = planned.plan.model_dump(mode="json")
-    return {path: _value(planned, path, dump, tree) for path in paths}
+    return {path: _value(planned, path, dump) for path in paths}
 
 
-def _value(planned: Planned, path: str, dump: Mapping[str, Any], tree: Mapping[str, Any]) -> Any:
+def _value(planned: Planned, path: str, dump: Mapping[str, Any]) -> Any:
+    """What the run's own plan has there: as the file says it, else the default; None where it has no such setting."""
     if path == NUMBER:
         return "all" if planned.number is None else planned.number
-    value = planned.values[path] if path in planned.values else look_up(tree, path)
+    value = planned.values[path] if path in planned.values else look_up(planned.tree, path)
     value = look_up(dump, path) if value is None else value
     if path == "subjects":
         return who(value)

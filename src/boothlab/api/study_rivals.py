@@ -21,7 +21,8 @@ NOTE = (
     "Rivals are settings that somebody would take without looking; they are no candidates. The recommended "
     "checkpoint is read off fresh pictures, which had no part in choosing it. Difference: recommended minus rival, "
     "prompt by prompt, ± its standard error. Better, worse: by more than one standard error of likeness, at prompts "
-    "followed no worse by more than one."
+    "followed no worse by more than one. A picture without a face has a likeness of 0 here. Copies are those among "
+    "the pictures that chose it."
 )
 
 

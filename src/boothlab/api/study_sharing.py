@@ -44,7 +44,7 @@ def _belongs(event: Event, snapshots: list[int], every: int | None) -> bool:
     if isinstance(event, SnapshotSaved):
         return event.step in snapshots
     if isinstance(event, Validated):
-        return every is not None and event.step % every == 0
+        return every is not None and (event.step % every == 0 or event.step in snapshots)
     return isinstance(event, Started | Stepped | Warned)
 
 

@@ -53,13 +53,15 @@ def subject_view(
     beside = [point for point in points if point.subject == name and point.state == "baseline"]
     gallery = Gallery(study)
     chosen = next((point for point in own if point.run == choice.run), None)
-    exposure = _exposure_axes(own)
+    # Rivals stand where they happen to be, not on the axes.
+    placed = [point for point in own if not point.rival]
+    exposure = _exposure_axes(placed)
     return SubjectView(
         name=name,
         chosen=choice.run,
         reason=choice.reason,
         caution=_caution(study),
-        again=_again(chosen, ruled.again, len([p for p in own if p.state == "done"])),
+        again=_again(chosen, ruled.again, len([p for p in own if p.state == "done" and not p.rival])),
         strip=() if chosen is None else tuple(gallery.pictures(chosen, 8)),
         rows=_rows(study, own, choice, columns, gallery),
         baselines=tuple((source_title(p.run, []), _cells(p, columns, [""] * len(columns))) for p in beside),
@@ -70,8 +72,8 @@ def subject_view(
         spread=tuple(f"{column.title}: {c.sentence}" for column, c in seeds_and_settings(own, name)),
         familiar=_familiar(own, name, choice),
         forests=_forests([effect for effect in found if effect.subject == name]),
-        curves=_curves(own, None) + (_curves(own, exposure) if exposure else ()),
-        maps=_maps(own, exposure),
+        curves=_curves(placed, None) + (_curves(placed, exposure) if exposure else ()),
+        maps=_maps(placed, exposure),
         grid=gallery.grid(own, choice),
         finals=gallery.finals(own, choice),
         photo_sets=photo_set_views(study, own),

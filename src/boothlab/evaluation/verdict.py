@@ -12,7 +12,7 @@ import numpy as np
 
 from boothlab.evaluation.thresholds import THRESHOLDS_VERSION
 from boothlab.evaluation.verdict_choice import dominated, least_trained, none_of_them, reason, value
-from boothlab.evaluation.verdict_data import Axis, Judgement, Measured, Verdict, known
+from boothlab.evaluation.verdict_data import Axis, Measured, Verdict, known
 from boothlab.evaluation.verdict_words import judgements
 from boothlab.seeds import derive
 
@@ -36,7 +36,7 @@ def judge(snapshots: Sequence[Measured], prefer: Axis = "likeness", seed: int = 
     by_name = {found.name: found for found in snapshots}
     allowed = [each for each in judged if each.may_be_chosen]
     # What could not be tested bars nobody; but who was tested goes first.
-    firm = [each for each in allowed if not _doubtful(each)] or allowed
+    firm = [each for each in allowed if not each.doubtful] or allowed
     candidates = [by_name[each.name] for each in firm]
     if not candidates:
         return Verdict(judged, (), (), None, none_of_them(judged), "", THRESHOLDS_VERSION)
@@ -48,19 +48,15 @@ def judge(snapshots: Sequence[Measured], prefer: Axis = "likeness", seed: int = 
         prefer = "likeness"
     chosen, best = least_trained(front, prefer)
     own = next(each for each in judged if each.name == chosen.name)
+    outdone = [found for found in candidates if found.name not in {kept.name for kept in front}]
+    tested = {each.name for each in firm}
+    untested = [by_name[each.name] for each in allowed if each.name not in tested]
     return Verdict(
         judgements=judged,
         front=tuple(found.name for found in front),
         dominated=beaten,
         recommended=chosen.name,
-        reason=reason(chosen, best, own, prefer, [by_name[each.name] for each in allowed if each not in firm]),
+        reason=reason(chosen, best, own, prefer, outdone, untested),
         caution=OPTIMISM,
         thresholds=THRESHOLDS_VERSION,
     )
-
-
-def _doubtful(found: Judgement) -> bool:
-    """Whether prompt following fell by more than it may, though the pairs are too few to show it, or copies were
-    looked for in pictures of somebody else."""
-    fell = any(gate.name == "prompt following" and gate.state == "not testable" for gate in found.gates)
-    return fell or "not in bare pictures" in found.findings

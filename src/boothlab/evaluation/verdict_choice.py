@@ -102,33 +102,44 @@ def least_trained(front: Sequence[Measured], prefer: Axis) -> tuple[Measured, Me
 
 
 def reason(
-    chosen: Measured, best: Measured, judged: Judgement, prefer: Axis, doubtful: Sequence[Measured] = ()
+    chosen: Measured,
+    best: Measured,
+    judged: Judgement,
+    prefer: Axis,
+    outdone: Sequence[Measured] = (),
+    untested: Sequence[Measured] = (),
 ) -> str:
-    """A few plain sentences: its scores, why not the best, what was not tested.
-
-    ``doubtful`` are snapshots that were passed over because a gate could not be tested that the chosen one passed.
-    """
+    """A few plain sentences: its scores, why not the best, what was not tested. See :func:`passed_over`."""
     scores = [f"{axis} {shown(interval)}" for axis in AXES if (interval := value(axis, chosen)) is not None]
-    said = f"Take {chosen.name}: {', '.join(scores)}."
-    top, own = value(prefer, best), value(prefer, chosen)
-    if best.name != chosen.name and top is not None and own is not None:
-        said += (
-            f" {best.name} has the highest {prefer}, {top.value:.2f}, but that is within one standard error "
-            f"({standard_error(top):.2f}), and {chosen.name} took fewer steps."
-        )
-    elif higher := [found.name for found in doubtful if _above(value(prefer, found), own)]:
-        said += (
-            f" No snapshot whose gates could be tested has a higher {prefer}; "
-            f"{' and '.join(higher)} has, with open gates."
-        )
-    else:
-        said += f" No snapshot that may be chosen has a higher {prefer}."
+    said = f"Take {chosen.name}: {', '.join(scores)}. {passed_over(chosen, best, prefer, outdone, untested)}"
     if "not in bare pictures" in judged.findings:
         said += " Its bare pictures are not of the subject: the identifier works only beside the captions' own words."
     open_gates = [gate for gate in judged.gates if gate.state in ("not testable", "not measured")]
     if open_gates:
         said += f" Not known: {', '.join(f'{gate.name} ({gate.state})' for gate in open_gates)}."
     return said
+
+
+def passed_over(
+    chosen: Measured, best: Measured, prefer: Axis, outdone: Sequence[Measured], untested: Sequence[Measured]
+) -> str:
+    """Why nothing with more of what is preferred was taken, in sentences.
+
+    ``best`` is the best on the front, ``outdone`` those that others dominate, ``untested`` those that go last because
+    a gate could not be tested.
+    """
+    top, own = value(prefer, best), value(prefer, chosen)
+    said = []
+    if best.name != chosen.name and top is not None and own is not None:
+        said.append(
+            f"{best.name} has {prefer} {top.value:.2f}, but that is within one standard error "
+            f"({standard_error(top):.2f}), and {chosen.name} took fewer steps."
+        )
+    for others, why in ((outdone, "outdone when both axes count"), (untested, "with gates that could not be tested")):
+        higher = [found.name for found in others if _above(value(prefer, found), own)]
+        if higher:
+            said.append(f"Higher, but {why}: {', '.join(higher)}.")
+    return " ".join(said) or f"No snapshot that may be chosen has a higher {prefer}."
 
 
 def _above(theirs: Interval | None, own: Interval | None) -> bool:

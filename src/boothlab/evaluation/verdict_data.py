@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
@@ -123,9 +123,23 @@ class Judgement:
     called: str
 
     @property
+    def doubtful(self) -> bool:
+        """See :func:`doubtful`."""
+        return doubtful([gate.name for gate in self.gates if gate.state == "not testable"], self.findings)
+
+    @property
     def may_be_chosen(self) -> bool:
         """Good, and no gate failed. Gates that could not be tested do not bar it, but are said."""
         return self.word == "good" and all(gate.state != "failed" for gate in self.gates)
+
+
+def doubtful(untested: Collection[str], findings: Collection[str]) -> bool:
+    """Whether a snapshot goes last among those that may be chosen: prompt following fell by more than it may, though
+    the pairs are too few to show it, or copies were looked for in pictures of somebody else.
+
+    ``untested`` names the gates that were not testable.
+    """
+    return "prompt following" in untested or "not in bare pictures" in findings
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from boothlab.evaluation.thresholds import DOMINANCE_MARGIN
-from boothlab.evaluation.verdict_choice import dominated, least_trained, standard_error
+from boothlab.evaluation.verdict_choice import dominated, least_trained, passed_over
 from boothlab.evaluation.verdict_data import Measured
 from boothlab.seeds import derive
 from boothlab.studies.points import COLUMNS, FRECHET, LIKENESS, PROMPT, Column, Point
@@ -41,21 +41,34 @@ class Familiar:
 def choose(points: Sequence[Point], subject: str) -> Choice:
     """The least trained of the best good checkpoints of ``subject``, over all runs.
 
-    Only snapshots that passed every gate are candidates, and no rivals. Those that another one dominates are left out
-    (paired tests, Holm); of the rest the one of fewest steps within one standard error of the highest likeness is
-    taken.
+    Only good snapshots that failed no gate are candidates, and no rivals; as in the verdict on one run those that are
+    doubtful, because a gate could not be tested, go last. Those that another one dominates are left out (paired
+    tests, Holm); of the rest the one of fewest steps within one standard error of the highest likeness is taken.
     """
     done = [point for point in points if point.subject == subject and point.state == "done" and not point.rival]
-    good = [point.measured() for point in done if point.may_be_chosen]
-    if not good:
+    allowed = [point for point in done if point.may_be_chosen]
+    if not allowed:
         return Choice(subject, None, _none(done), ())
+    firm = [point for point in allowed if not point.doubtful] or allowed
+    good = [point.measured() for point in firm]
     contestants = _contestants(good)
     random = np.random.default_rng(derive(0, "statistics", "study", subject))
     beaten = {worse for _, worse in dominated(contestants, random)}
     front = [found for found in contestants if found.name not in beaten] or contestants
     prefer = "likeness" if any(found.likeness for found in front) else "prompt following"
     chosen, best = least_trained(front, "likeness" if prefer == "likeness" else "prompt following")
-    return Choice(subject, chosen.name, _reason(chosen, best, len(good), len(done)), tuple(f.name for f in front))
+    names = tuple(found.name for found in front)
+    outdone = [found for found in good if found.name not in names]
+    tested = {point.run for point in firm}
+    untested = [point.measured() for point in allowed if point.run not in tested]
+    reason = f"{len(allowed)} of {len(done)} checkpoints are good. {_scores(chosen)}"
+    if chosen.likeness is not None:
+        reason += f" {passed_over(chosen, best, 'likeness', outdone, untested)}"
+    own = next(point for point in firm if point.run == chosen.name)
+    if own.doubtful:
+        open_gates = ", ".join(own.untested_gates)
+        reason += f" Not tested: {open_gates}." if open_gates else ""
+    return Choice(subject, chosen.name, reason, names)
 
 
 def _contestants(good: Sequence[Measured]) -> list[Measured]:
@@ -72,19 +85,11 @@ def _clearly(other: Measured, found: Measured) -> bool:
     return len(known) == 2 and all(a - b > DOMINANCE_MARGIN for a, b in known)
 
 
-def _reason(chosen: Measured, best: Measured, good: int, done: int) -> str:
-    said = f"{good} of {done} checkpoints are good."
-    if chosen.likeness is not None and best.likeness is not None:
-        said += f" {chosen.name} has likeness {chosen.likeness.value:.2f}"
-        if chosen.prompt is not None:
-            said += f" and prompt following {chosen.prompt.value:.2f}"
-        if best.name == chosen.name:
-            return said + "; none that may be chosen has a higher likeness."
-        return said + (
-            f". {best.name} has the highest likeness, {best.likeness.value:.2f}, which is within one standard error "
-            f"({standard_error(best.likeness):.2f}), and {chosen.name} took fewer steps."
-        )
-    return said + f" Likeness is not measured; {chosen.name} follows the prompts best with the fewest steps."
+def _scores(chosen: Measured) -> str:
+    if chosen.likeness is None:
+        return f"Likeness is not measured; {chosen.name} follows the prompts best with the fewest steps."
+    prompt = "" if chosen.prompt is None else f" and prompt following {chosen.prompt.value:.2f}"
+    return f"{chosen.name} has likeness {chosen.likeness.value:.2f}{prompt}."
 
 
 def _none(done: Sequence[Point]) -> str:

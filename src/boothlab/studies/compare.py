@@ -92,10 +92,11 @@ class Neighbours:
 
 
 def neighbours(points: Sequence[Point]) -> list[Neighbours]:
-    """Every pair of neighbouring values on every axis, by subject; finished points only."""
+    """Every pair of neighbouring values on every axis, by subject; finished points only, and no rivals: these stand
+    on no axis but where they happen to be."""
     found = []
     for subject in dict.fromkeys(point.subject for point in points):
-        own = [point for point in points if point.subject == subject and point.state == "done"]
+        own = [point for point in points if point.subject == subject and point.state == "done" and not point.rival]
         for axis in dict.fromkeys(path for point in own for path in point.values):
             for a, b in pairwise(_ordered(own, axis)):
                 found.append(Neighbours(subject, axis, a, b, tuple(differing(own, axis, a, b))))
@@ -115,21 +116,21 @@ def effects(points: Sequence[Point]) -> list[Effect]:
 
 
 def _ordered(points: Sequence[Point], axis: str) -> list[Any]:
-    """The values on an axis: numbers by size, all others as they come."""
+    """The values on an axis: numbers by size, all others as they come; None is no value."""
     values: list[Any] = []
     for point in points:
-        if axis in point.values and point.values[axis] not in values:
+        if point.values.get(axis) is not None and point.values[axis] not in values:
             values.append(point.values[axis])
     numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
     return sorted(values) if numbers else values
 
 
 def differing(points: Sequence[Point], axis: str, a: Any, b: Any) -> list[tuple[Point, Point]]:
-    """Points that differ on this axis and nowhere else, seed by seed."""
+    """Points of one subject that differ on this axis and nowhere else, seed by seed."""
 
     def place(point: Point) -> str:
         others = {path: value for path, value in point.values.items() if path != axis}
-        return f"{point.seed} {sorted((path, repr(value)) for path, value in others.items())}"
+        return f"{point.subject} {point.seed} {sorted((path, repr(value)) for path, value in others.items())}"
 
     second = {place(point): point for point in points if axis in point.values and point.values[axis] == b}
     first = [point for point in points if axis in point.values and point.values[axis] == a]

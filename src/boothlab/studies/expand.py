@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ class Planned:
 
     ``values`` maps paths to what stands there; ``number`` is how many photos per subject it trains on, None for all.
     ``named`` tells a run with a name of its own from a point of the grid; ``rival`` is the name of a run that is no
-    candidate, without its subject, else "".
+    candidate, without its subject, else "". ``tree`` is the base plan with these values in it, as the file has them,
+    without defaults.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Planned:
     named: bool
     plan: RunPlan
     rival: str = ""
+    tree: Mapping[str, Any] = field(default_factory=dict)
 
 
 def expand(study: StudyPlan, tree: dict[str, Any], folder: Path, source: str = "the study") -> tuple[Planned, ...]:
@@ -47,10 +49,10 @@ def expand(study: StudyPlan, tree: dict[str, Any], folder: Path, source: str = "
         for seed in study.seeds:
             name = f"{setting} · seed {seed}" if len(study.seeds) > 1 else setting
             try:
-                plan, number = _plan(tree, values, seed, study.name)
+                plan, number, own = _plan(tree, values, seed, study.name)
                 rival = run.name if run is not None and run.rival else ""
                 plan = relative_to(plan, folder)
-                found.append(Planned(name, setting, seed, values, number, run is not None, plan, rival))
+                found.append(Planned(name, setting, seed, values, number, run is not None, plan, rival, own))
             except PlanError as error:
                 for line in _lines(error):
                     problems.setdefault(line, []).append(name)
@@ -108,7 +110,9 @@ def who(subjects: Any) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value of an axis, short enough for a table head."""
+    """A value of an axis, short enough for a table head; – where there is none."""
+    if value is None:
+        return "–"
     if isinstance(value, Mapping):
         kind = str(value.get("kind", ""))
         others = [f"{key} {shown(part)}" for key, part in value.items() if key != "kind"]
@@ -120,8 +124,10 @@ def shown(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _plan(tree: dict[str, Any], values: Mapping[str, Any], seed: int, name: str) -> tuple[RunPlan, int | None]:
-    """The plan with ``values`` in it, and the number of photos, which no run plan knows."""
+def _plan(
+    tree: dict[str, Any], values: Mapping[str, Any], seed: int, name: str
+) -> tuple[RunPlan, int | None, dict[str, Any]]:
+    """The plan with ``values`` in it, the number of photos, which no run plan knows, and the plan as a tree."""
     own = deep(tree)
     # Steps are given in one of two ways: the varied one takes the place of the other.
     for one, other in (("steps", "steps_per_photo"), ("steps_per_photo", "steps")):
@@ -138,7 +144,7 @@ def _plan(tree: dict[str, Any], values: Mapping[str, Any], seed: int, name: str)
     if number is not None and (not isinstance(number, int) or isinstance(number, bool) or number < 1):
         raise PlanError(f"\n  - {NUMBER}: must be a whole number of photos, 1 or more (given: {number!r})")
     own["name"] = name
-    return validate(RunPlan, own, "the plan"), number
+    return validate(RunPlan, own, "the plan"), number, own
 
 
 def _lines(error: PlanError) -> list[str]:

@@ -13,7 +13,7 @@ from boothlab.evaluation.derived import IDENTITY, Scale, Table, identity_scale
 from boothlab.evaluation.lots import BASE, COPIES, DESCRIBED, PHOTOS
 from boothlab.evaluation.scores import Score
 from boothlab.evaluation.summaries import Cell, Kind, Summary
-from boothlab.evaluation.verdict_data import Measured, PerPicture
+from boothlab.evaluation.verdict_data import Measured, PerPicture, doubtful
 from boothlab.metrics.metric import Better
 from boothlab.statistics.intervals import Interval
 
@@ -89,8 +89,8 @@ class Point:
     ``reason`` why. ``cells`` holds means with the 95 % intervals of the run's own table, ``kinds`` what these are,
     ``pictures`` the values behind them, in the order of the evaluation plan, NaN where a picture has none;
     ``prompts`` says which of the plan's prompts each is of, counted from 0, whatever the identifier in it. ``word``,
-    ``findings`` and ``failed_gates`` are the verdict; ``noun`` is the class noun that the run was trained with;
-    ``rival`` names a setting that is no candidate, "" for all others.
+    ``findings``, ``failed_gates`` and ``untested_gates`` are the verdict; ``noun`` is the class noun that the run was
+    trained with; ``rival`` names a setting that is no candidate, "" for all others.
     """
 
     run: str
@@ -107,6 +107,7 @@ class Point:
     word: str = ""
     findings: tuple[str, ...] = ()
     failed_gates: tuple[str, ...] = ()
+    untested_gates: tuple[str, ...] = ()
     cells: Mapping[str, Interval] = field(default_factory=dict)
     pictures: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     kinds: Mapping[str, Kind] = field(default_factory=dict)
@@ -118,6 +119,11 @@ class Point:
     def may_be_chosen(self) -> bool:
         """Good, no gate failed, and no rival."""
         return self.word == "good" and not self.failed_gates and not self.rival
+
+    @property
+    def doubtful(self) -> bool:
+        """See :func:`boothlab.evaluation.verdict_data.doubtful`."""
+        return doubtful(self.untested_gates, self.findings)
 
     def measured(self) -> Measured:
         """The point as the rules of choice want it."""
@@ -215,7 +221,7 @@ def baselines(point: Point, table: Table, lines: Mapping[Cell, Summary], scale: 
     for source in BASELINES:
         empty = replace(
             point, run=source, setting="", values=dict.fromkeys(point.values, "–"), snapshot=source, step=0,
-            state="baseline", word="", findings=(), failed_gates=(),
+            state="baseline", word="", findings=(), failed_gates=(), untested_gates=(),
         )  # fmt: skip
         filled = fill(empty, table, lines, scale)
         if filled.cells:
@@ -240,6 +246,15 @@ def judged(point: Point, rulings: Sequence[Mapping[str, Any]]) -> Point:
     for ruling in rulings:
         for found in ruling["verdict"]["judgements"] if ruling["subject"] == point.subject else []:
             if found["name"] == point.snapshot:
-                failed = tuple(gate["name"] for gate in found["gates"] if gate["state"] == "failed")
-                return replace(point, word=found["word"], findings=tuple(found["findings"]), failed_gates=failed)
+                failed, untested = (
+                    tuple(gate["name"] for gate in found["gates"] if gate["state"] == state)
+                    for state in ("failed", "not testable")
+                )
+                return replace(
+                    point,
+                    word=found["word"],
+                    findings=tuple(found["findings"]),
+                    failed_gates=failed,
+                    untested_gates=untested,
+                )
     return point

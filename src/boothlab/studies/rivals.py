@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from boothlab.statistics.comparisons import paired_differences
 from boothlab.statistics.intervals import Interval, cluster_interval
@@ -26,9 +27,11 @@ class Beside:
     """What is recommended for a subject, beside one rival at the same training seed or the first that it has.
 
     ``values`` maps a column to (recommended on fresh pictures, rival), ``differences`` to recommended − rival over
-    the same prompts, with its 95 % interval and standard error. ``copies`` are the shares of copied pictures
-    (recommended, rival), None where not measured. ``state`` counts in standard errors: "better" is more than one
-    above in likeness, "worse" more than one below, and "follows prompts worse" more than one below in that alone.
+    the same prompts, with its 95 % interval and standard error; a picture without a face has a likeness of 0 there,
+    or who draws no faces would be judged by the few it has. ``copies`` are the shares of copied pictures
+    (recommended, rival) among those that chose it, None where not measured. ``state`` counts in standard errors:
+    "better" is more than one above in likeness, "worse" more than one below, and "follows prompts worse" more than
+    one below in that alone.
     """
 
     subject: str
@@ -46,7 +49,7 @@ def beside_rivals(
     """Every subject beside every rival that was trained on it. ``fresh`` holds the choices on fresh pictures."""
     found = []
     for subject, choice in chosen.items():
-        own = [point for point in points if point.subject == subject and point.state == "done"]
+        own = [point for point in points if point.subject == subject and point.state != "baseline"]
         best = next((point for point in own if point.run == choice.run), None)
         for name in dict.fromkeys(point.rival for point in own if point.rival):
             trained = [point for point in own if point.rival == name]
@@ -60,32 +63,34 @@ def _beside(subject: str, name: str, best: Point | None, fresh: Point | None, ri
         return Beside(subject, name, "", "nothing recommended", {}, {}, (None, _copies(rival)))
     values, differences = {}, {}
     for key in (LIKENESS, PROMPT):
-        difference = None if fresh is None else _difference(fresh, rival, key)
-        if fresh is not None and difference is not None:
-            values[key] = fresh.cells[key].value, rival.cells[key].value
-            differences[key] = difference
+        ours, theirs = (None if point is None else _pictures(point, key) for point in (fresh, rival))
+        if ours is None or theirs is None or len(ours) != len(theirs):
+            continue
+        prompts = rival.prompts.get(key, ())
+        if fresh is None or prompts != fresh.prompts.get(key, ()):
+            continue
+        difference, clusters = paired_differences(theirs, ours, prompts)
+        if np.isfinite(difference).any():
+            values[key] = float(np.nanmean(ours)), float(np.nanmean(theirs))
+            differences[key] = cluster_interval(difference, clusters)
     return Beside(subject, name, best.run, _state(differences), values, differences, (_copies(best), _copies(rival)))
 
 
-def _difference(fresh: Point, rival: Point, key: str) -> Interval | None:
-    """Recommended − rival, prompt by prompt: their pictures differ in the initial noise."""
-    a, b = rival.pictures.get(key), fresh.pictures.get(key)
-    prompts = rival.prompts.get(key, ())
-    if a is None or b is None or len(a) != len(b) or prompts != fresh.prompts.get(key, ()):
-        return None
-    difference, clusters = paired_differences(a, b, prompts)
-    return cluster_interval(difference, clusters) if np.isfinite(difference).any() else None
+def _pictures(point: Point, key: str) -> NDArray[np.float64] | None:
+    """The values picture by picture; None where the column was not measured."""
+    found = point.pictures.get(key)
+    return None if found is None else np.nan_to_num(found, nan=0.0) if key == LIKENESS else found
 
 
 def _state(differences: Mapping[str, Interval]) -> State:
     likeness, prompt = differences.get(LIKENESS), differences.get(PROMPT)
-    if likeness is None or prompt is None:
+    if likeness is None or prompt is None or likeness.error is None or prompt.error is None:
         return "not measured"
-    if likeness.value < -(likeness.error or 0.0):
+    if likeness.value < -likeness.error:
         return "worse"
-    if prompt.value < -(prompt.error or 0.0):
+    if prompt.value < -prompt.error:
         return "follows prompts worse"
-    return "better" if likeness.value > (likeness.error or 0.0) else "no worse"
+    return "better" if likeness.value > likeness.error else "no worse"
 
 
 def _copies(point: Point) -> float | None:

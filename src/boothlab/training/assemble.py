@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -28,6 +29,9 @@ from boothlab.training.optim import Optimizer
 from boothlab.training.prior import FrozenPrior
 
 Progress = Callable[[int, int], None]
+
+Mask = NDArray[np.uint8]
+"""(H, W) of pixels: 255 where the loss counts fully, 0 where not at all."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,7 +115,9 @@ def encode_held_out(
 def _instance(model: Model, objective: Objective, subject: Subject, photo: Photo, kept: Kept | None) -> Example:
     bare = fill(objective.instance_prompt, subject.identifier, subject.class_noun)
     prompt = fill(photo.caption, subject.identifier, subject.class_noun) if photo.caption else bare
-    mask = None if photo.mask is None else latent_mask(photo.mask, model.latent_shape[1:])
+    shape = model.latent_shape[1:]
+    mask = None if photo.mask is None else latent_mask(photo.mask, shape)
+    lifts = objective.caption_lifts_mask and prompt != bare
     return Example(
         id=f"{subject.name}/{photo.name}",
         posterior=encode_kept(model, kept, photo.pixels),
@@ -119,20 +125,18 @@ def _instance(model: Model, objective: Objective, subject: Subject, photo: Photo
         class_noun=subject.class_noun,
         class_prompt=fill(objective.class_template(photo.caption), None, subject.class_noun),
         weight=subject.weight,
-        mask_11HW=lifted(mask) if objective.caption_lifts_mask and prompt != bare else mask,
+        mask_11HW=latent_mask(lifted(photo.mask), shape) if lifts and photo.mask is not None else mask,
         silent_mask_11HW=mask,
         bare_prompt=bare if objective.instance_prompt_share > 0 and prompt != bare else "",
     )
 
 
-def lifted(mask_11HW: Tensor | None) -> Tensor | None:
-    """The mask with all that counts a little counting fully; None where nothing is left out wholly."""
-    if mask_11HW is None or bool((mask_11HW > 0).all()):
-        return None
-    return (mask_11HW > 0).float()
+def lifted(mask: Mask) -> Mask:
+    """The pixel mask with all that counts a little counting fully, 255; what is left out wholly stays out, 0."""
+    return np.where(mask > 0, np.uint8(255), np.uint8(0))
 
 
-def latent_mask(mask: np.ndarray[tuple[int, int], np.dtype[np.uint8]], shape: Sequence[int]) -> Tensor:
+def latent_mask(mask: Mask, shape: Sequence[int]) -> Tensor:
     """(1, 1, H, W) share of each latent's area that counts, 0…1, from a pixel mask of 0…255.
 
     Raises PhotoError when nothing is left to learn from.

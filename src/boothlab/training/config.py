@@ -77,11 +77,11 @@ class Validation(Config):
     """Looking at a training: the loss at fixed noise and timesteps, on photos trained on and held out; previews."""
 
     every: int | None = Field(None, ge=1)
-    """Steps between two looks (and one at the start and the end); left out, none."""
+    """Steps between two looks (and one at the start, the end and every snapshot); left out, none."""
     timesteps: int = Field(4, ge=1, le=100)
     """At so many timesteps, equally spaced, each photo is looked at."""
     patience: int | None = Field(None, ge=1)
-    """Stop after so many looks without a lower loss on held-out photos; left out, never."""
+    """Stop after so many regular looks without a lower loss on held-out photos; left out, never."""
     preview: Preview = Preview()
     """Pictures drawn while the training goes on."""
 

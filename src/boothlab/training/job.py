@@ -82,11 +82,13 @@ class Job:
     def due(self) -> Iterator[Event]:
         """What is due at the current step: a look at the validation loss, the snapshot, the checkpoint."""
         every = self.settings.validation.every
-        if every is not None and (self.step % every == 0 or self.step == self.steps):
+        snapshot = self.step in self.settings.snapshot_steps(self.steps)
+        # A snapshot is judged by its look too, as it would be had the training ended there.
+        if every is not None and (self.step % every == 0 or snapshot):
             yield self.look()
         if self.folder is None:
             return
-        if self.step in self.settings.snapshot_steps(self.steps):
+        if snapshot:
             yield self.save_snapshot(self.folder)
         if self.step > 0 and (self.step % self.settings.checkpoint_every == 0 or self.step == self.steps):
             yield self.save_checkpoint(self.folder)
@@ -108,9 +110,12 @@ class Job:
 
     def exhausted(self) -> bool:
         """Whether the held-out loss has stopped falling for as many looks as the plan is patient."""
-        patience = self.settings.validation.patience
-        losses = [seen.held_out_loss for seen in self.looks if seen.held_out_loss is not None]
-        return patience is not None and worsened_for(losses) >= patience
+        looking = self.settings.validation
+        if looking.patience is None or looking.every is None:
+            return False
+        regular = [seen for seen in self.looks if seen.step % looking.every == 0]
+        losses = [seen.held_out_loss for seen in regular if seen.held_out_loss is not None]
+        return worsened_for(losses) >= looking.patience
 
     def condition(self, texts: Sequence[str]) -> Conditioning:
         """The prompts encoded: live where text encoders move, once per prompt where they do not."""

@@ -25,6 +25,11 @@ VERSION = 1
 FILE = "text.safetensors"
 
 
+def maker(base: str, model: Model) -> str:
+    """The base model with fingerprint ``base``, and everything else but the content that the last bits depend on."""
+    return f"{base} {model.device.type} {torch.get_num_threads()}"
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     """A folder of encodings by the base model with fingerprint ``base``; an entry is known by its address."""
@@ -39,7 +44,7 @@ class Kept:
 
     def maker(self, model: Model) -> str:
         """Everything but the content that an encoding's last bits depend on."""
-        return f"{self.base} {model.device.type} {torch.get_num_threads()}"
+        return maker(self.base, model)
 
     def text(self, model: Model, prompt: str) -> Conditioning:
         """The conditioning of one prompt by text encoders as the base model has them."""

@@ -2,7 +2,8 @@
 
 Class images are shared by all runs on the machine: on a CPU a hundred of them take minutes at 512 px. Photos of
 people are shared by the trainings of one study only, in its own folder: nothing personal should lie outside photo
-sets, run folders and studies. Addressed by the pixels and the base model, so a changed picture is another entry.
+sets, run folders and studies. Addressed by the pixels, the base model, the kind of device and the number of threads,
+so that a lookup gives the very bits that encoding would have given.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from boothlab.files import sha256_bytes
 from boothlab.home import cache
 from boothlab.models.model import Model, Posterior
 from boothlab.models.sampling import from_uint8
-from boothlab.training.kept import Kept, kept_image
+from boothlab.training.kept import Kept, kept_image, maker
 
 VERSION = 1
 """Changes whenever the same pixels would give other latents."""
@@ -31,7 +32,7 @@ def encode(model: Model, pixels: NDArray[np.uint8]) -> Posterior:
 
 def encode_shared(model: Model, base_fingerprint: str, pixels: NDArray[np.uint8]) -> Posterior:
     """As :func:`encode`, looked up in the shared cache first and kept there; a damaged entry is made again."""
-    return _looked_up(model, base_fingerprint, pixels, cache("class-latents"))
+    return _looked_up(model, maker(base_fingerprint, model), pixels, cache("class-latents"))
 
 
 def encode_kept(model: Model, kept: Kept | None, pixels: NDArray[np.uint8]) -> Posterior:
