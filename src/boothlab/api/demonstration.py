@@ -13,6 +13,7 @@ from boothlab.api.trainer import train_run
 from boothlab.assets import asset
 from boothlab.errors import NoWeights
 from boothlab.models.config import Base
+from boothlab.photos.folder import list_folder
 from boothlab.plan import RunPlan, plan_from
 from boothlab.progress import Progress, silent
 from boothlab.runs.events import Event
@@ -44,19 +45,17 @@ TOON = {
 numbers wants a higher rate than one of 860 million, its text encoder twice as high a one, and weights averaged over
 the last fifty steps bear it."""
 
-OTHER = {
-    "training": {"steps_per_photo": 100, "checkpoint_every": 50, "validation": {"every": 100}},
-}
-"""Settings for other models: the defaults, with a look at the held-out loss."""
+STEPS_PER_PHOTO = 100
+"""Length of a training of another model; the photos are counted as they lie in the folder."""
 
 SHARES = (0.33, 0.67)
-"""Where snapshots are taken, besides the end, when the number of steps follows from the photos."""
+"""Where snapshots of another model are taken, besides the end."""
 
 
 def demo_plan(photos: Path | None, class_noun: str, base: Base) -> RunPlan:
-    """The demo's plan. Raises NoWeights when the sample photos are not installed."""
+    """The demo's plan. Raises NoWeights when the sample photos are not installed, PhotoError for a missing folder."""
     subject: dict[str, Any] = {"class_noun": class_noun}
-    tree: dict[str, Any] = {"base": base.model_dump(mode="json"), **(TOON if base.model == "toon" else OTHER)}
+    tree: dict[str, Any] = {"base": base.model_dump(mode="json")}
     if photos is not None:
         subject |= {"name": "me", "photos": str(photos)}
     else:
@@ -65,7 +64,16 @@ def demo_plan(photos: Path | None, class_noun: str, base: Base) -> RunPlan:
             raise NoWeights(f"The sample photos {SUBJECT} are not in this installation.", "Install boothlab again.")
         subject |= {"name": SUBJECT, "photos": str(sample), "class_noun": "person", "description": DESCRIPTION}
         tree["photos"] = {"references": str(asset("samples", SUBJECT, "more"))}
+    tree |= TOON if base.model == "toon" else _defaults(Path(subject["photos"]))
     return plan_from({"name": "demo", "subjects": [subject], **tree}, "the demo's plan")
+
+
+def _defaults(photos: Path) -> dict[str, Any]:
+    """Settings for other models: the defaults, three snapshots, and a look at the held-out loss."""
+    steps = STEPS_PER_PHOTO * max(1, len(list_folder(photos).photos))
+    snapshots = [round(share * steps) for share in SHARES]
+    looks = {"checkpoint_every": 50, "validation": {"every": 100}}
+    return {"training": {"steps": steps, "snapshots": snapshots, **looks}}
 
 
 def run_demo(

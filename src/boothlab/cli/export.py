@@ -32,7 +32,7 @@ def export(
         typer.Option("--format", help="The whole model, or the adapter alone; what was trained if left out."),
     ] = None,
     precision: Annotated[
-        Precision | None, typer.Option(help="Number format of the weights; that of the snapshots if left out.")
+        Precision | None, typer.Option(help="Number format of a whole model; that of the snapshots if left out.")
     ] = None,
 ) -> None:
     """Write a run's weights as other programs load them, and say how.

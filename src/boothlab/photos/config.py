@@ -77,7 +77,8 @@ class Photos(Config):
     references: Path | None = None
     """Folder of photos that are held out: never trained on, what likeness is measured against."""
     held_out: float = Field(0.25, ge=0.0, le=0.9)
-    """Share of the photos that is never trained on, so that likeness can be measured honestly."""
+    """Share of the photos that is never trained on, so that likeness can be measured honestly; from eight photos on,
+    and then at least three. With fewer, `photos.references` can name others."""
     split_seed: int = 0
     """Which photos are held out."""
 
@@ -96,7 +97,7 @@ class Photos(Config):
 
 
 HELD_OUT_FROM = 8
-"""With fewer photos than this none is held out, unless asked: every one of them is needed for training."""
+"""With fewer photos than this none is held out: every one of them is needed for training."""
 
 FEWEST_HELD_OUT = 3
 """A train/held-out comparison needs at least so many photos on the held-out side (8 photos: 5/3 → p ≥ 1/56)."""

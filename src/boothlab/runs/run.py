@@ -3,11 +3,12 @@
 ::
 
     NAME-HHHHHHHH/        8 hex digits of the resolved plan and of the hashes of its inputs
-    ├── plan.toml         as given          ├── checkpoints/step-NNNNNN/
-    ├── plan.json         resolved          ├── snapshots/step-NNNNNN/
-    ├── provenance.json                     ├── images/
+    ├── plan.toml         resolved, to read ├── checkpoints/step-NNNNNN/
+    ├── plan.json         the same          ├── snapshots/step-NNNNNN/
+    ├── provenance.json                     ├── images/, previews/, fresh/, features/
     ├── status.json                         ├── scores.csv, summary.json
-    ├── events.jsonl                        └── report.html
+    ├── events.jsonl                        ├── tracking/
+    ├── photos/                             └── report.html
 
 Readers ignore what they do not know; every JSON file carries ``"format": 1``.
 """

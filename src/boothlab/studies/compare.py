@@ -19,7 +19,7 @@ from boothlab.studies.expand import axis_name, shown
 from boothlab.studies.points import COLUMNS, Column, Point
 
 Test = Literal["t", "sign flips", "swaps"]
-"""Student's t over training seeds; sign flips of pictures' differences; swaps of pictures between sets."""
+"""Student's t over training seeds; sign flips of prompts' differences; swaps of pictures between sets."""
 
 
 @dataclass(frozen=True, slots=True)

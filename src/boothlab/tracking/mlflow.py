@@ -1,4 +1,4 @@
-"""MLflow with a store of files on this disk: ``mlflow ui --backend-store-uri RUN/tracking/mlflow`` shows it."""
+"""MLflow with a store of files on this disk: ``mlflow ui --backend-store-uri RUN/tracking/mlflow/store`` shows it."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ class Training(Config):
     snapshots: tuple[int, ...] = ()
     """Steps whose weights are kept for generation and scores; the last step always is."""
     snapshot_precision: Literal["fp16", "fp32"] = "fp16"
-    """Number format of the snapshots."""
+    """Number format of whole modules in snapshots; adapters are small, and always kept in fp32."""
     compat: Literal["none", "diffusers"] = "none"
     """Deal, warm up and report as diffusers' own DreamBooth script does; docs/deviations.md says how they differ."""
 

@@ -1,0 +1,32 @@
+"""The demo's plan on the built-in model and on others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from boothlab.api.demonstration import demo_plan
+from boothlab.errors import PhotoError
+from boothlab.models.config import Base
+from photos_made import photo_folder
+
+
+def test_another_base_has_snapshots_along_a_length_that_follows_from_the_photos(tmp_path: Path) -> None:
+    photo_folder(tmp_path / "ada", 7)
+    (tmp_path / "ada" / "captions.csv").write_text("file,caption\n")
+    plan = demo_plan(tmp_path / "ada", "woman", Base(model="some/model"))
+    assert (plan.training.steps, plan.training.snapshots) == (700, (231, 469))
+    assert (plan.strategy.learning_rate, plan.training.batch_size) == (2e-6, 1)
+    assert plan.subjects[0].class_noun == "woman"
+
+
+def test_on_the_built_in_model_there_are_three_snapshots_and_looks_at_each() -> None:
+    training = demo_plan(None, "person", Base(model="toon")).training
+    assert training.snapshot_steps(training.steps or 0) == (120, 210, 300)
+    assert training.validation.every is not None
+
+
+def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(PhotoError, match="nobody"):
+        demo_plan(tmp_path / "nobody", "person", Base(model="some/model"))
