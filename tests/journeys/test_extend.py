@@ -81,6 +81,20 @@ def test_looks_at_the_held_out_loss_are_taken_over(tiny_sd: Path, photos: Path, 
     assert seen == [e for e in alone.events() if isinstance(e, Validated)]
 
 
+def test_a_snapshot_is_looked_at_as_if_the_training_had_ended_there(
+    tiny_sd: Path, photos: Path, tmp_path: Path
+) -> None:
+    look = {"every": 4}
+    short = api.train(plan(tiny_sd, photos, steps=3, validation=look), tmp_path / "alone")
+    long_run = api.train(plan(tiny_sd, photos, steps=6, snapshots=[3], validation=look), tmp_path / "runs")
+    seen = [e for e in long_run.events() if isinstance(e, Validated)]
+    assert [e.step for e in seen] == [0, 3, 4, 6]
+    assert seen[:2] == [e for e in short.events() if isinstance(e, Validated)]
+    longer = api.train(plan(tiny_sd, photos, steps=8, snapshots=[3], validation=look), tmp_path / "runs")
+    assert [e.step for e in longer.events() if isinstance(e, Extended)] == [6]
+    assert [e.step for e in longer.events() if isinstance(e, Validated)] == [0, 3, 4, 8]
+
+
 def test_early_stop_keeps_the_weights_of_the_step_it_stopped_at(tiny_sd: Path, tmp_path: Path) -> None:
     from photos_made import photo_folder
 

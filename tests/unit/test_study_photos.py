@@ -123,6 +123,25 @@ def test_named_pools_serve_runs_of_one_and_of_two_subjects(tiny_sd: Path, tmp_pa
     assert coordinates(study) == {"a": {"subjects": "ada"}, "mix": {"subjects": "ada + bob"}}
 
 
+def test_runs_stand_where_their_own_plans_put_them(tiny_sd: Path, tmp_path: Path) -> None:
+    """Not where the base plan stands: a length of another kind takes its place, and so does a whole strategy."""
+    lora = {"kind": "lora", "learning_rate": 1e-4}
+    runs: list[dict[str, Any]] = [
+        {"name": "plain", "settings": {"training.steps": 3}},
+        {"name": "per photo", "settings": {"training.steps_per_photo": 2}},
+        {"name": "lora", "settings": {"strategy": lora}},
+        {"name": "rate", "settings": {"strategy.learning_rate": 5e-6}},
+    ]
+    found = coordinates(resolved(tmp_path, tiny_sd, 4, base_plan(tiny_sd, "photos", steps=4), runs=runs))
+    lengths = ("training.steps", "training.steps_per_photo")
+    assert [[found[name][path] for path in lengths] for name in ("plain", "per photo", "rate")] == [
+        [3, None], [None, 2], [4, None]
+    ]  # fmt: skip
+    assert found["lora"]["strategy.learning_rate"] == 1e-4
+    assert found["rate"]["strategy.learning_rate"] == 5e-6
+    assert found["rate"]["strategy"]["kind"] == "dreambooth"
+
+
 def test_a_pool_of_one_takes_no_held_out_photos_from_who_is_trained_with_it(tiny_sd: Path, tmp_path: Path) -> None:
     photo_folder(tmp_path / "photos", 9, size=(72, 64))
     photo_folder(tmp_path / "bob", 9, size=(90, 64))
