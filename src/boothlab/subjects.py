@@ -68,6 +68,19 @@ class Subject(Config):
         return value
 
 
+def fill_described(template: str, description: str, class_noun: str) -> str:
+    """The prompt with the subject described in words instead of named.
+
+    A description that brings its own article takes the place of the template's.
+
+    >>> fill_described("a portrait of a {it} beside a CLASS", "a woman with red hair", "owl")
+    'a portrait of a woman with red hair beside an owl'
+    """
+    if re.match(r"(an?|the)\b", description, re.IGNORECASE):
+        template = re.sub(r"\b(?:an?|the)\s+\{it\}", IT, template, flags=re.IGNORECASE)
+    return fill(template.replace(IT, description), None, class_noun)
+
+
 def fill(template: str, identifier: str | None, class_noun: str) -> str:
     """The prompt a template stands for. Without an identifier ``{it}`` is the class noun, with the article it needs.
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from boothlab.evaluation.vectors import BATCH, Embedder
 from boothlab.features import identity_plugin
 from boothlab.features.faces import Face
 from boothlab.features.identity_plugin import PLUGIN
@@ -56,3 +58,22 @@ def test_a_plug_in_is_used_on_the_scale_of_identity(plugged: None) -> None:
     assert np.isnan(rows[2]).all(), "no face"
     values = METRIC.values(rows, PLUGIN.extract([picture(20)]))
     np.testing.assert_allclose(values, [1.0, 0.5, np.nan], err_msg="10 apart is the reader's limit: one half")
+
+
+def test_faceless_pictures_fit_whichever_batch_they_come_in(plugged: None) -> None:
+    """The seventeenth picture is a batch of its own, in which nothing says how long a vector is."""
+    pictures = [picture(20 + k) for k in range(BATCH)] + [picture(0)]
+    rows = Embedder(PLUGIN, None).look(pictures, [str(k) for k in range(len(pictures))])
+    assert rows.shape == (BATCH + 1, 2)
+    assert np.isnan(rows[-1]).all()
+
+
+def test_another_encoders_vectors_are_not_taken_for_this_ones(
+    plugged: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Embedder(PLUGIN, tmp_path)
+    first.look([picture(20)], ["a"])
+    first.keep()
+    assert Embedder(PLUGIN, tmp_path).look([picture(30)], ["a"])[0, 0] == 2.0, "kept by content"
+    monkeypatch.setattr(Reader, "version", "2")
+    assert Embedder(PLUGIN, tmp_path).look([picture(30)], ["a"])[0, 0] == 3.0

@@ -138,6 +138,28 @@ def test_answers_become_preferences(page: tuple[Path, Path], tmp_path: Path) -> 
     assert both.sentence.startswith("full was found more like the person (0 of 9")
 
 
+def test_raters_are_told_apart_and_a_corrected_file_takes_the_place_of_the_first(
+    page: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Ten agree; one of them, who saved twice, agrees only in the end."""
+
+    def saved(name: str, rater: str, at: int, brighter: bool) -> Path:
+        path = result(
+            page[0],
+            tmp_path / name,
+            lambda left, right: "left" if (left > right) == brighter else "right",
+            ("prompt",),
+        )
+        path.write_text(json.dumps({**json.loads(path.read_text()), "rater": rater, "saved": at}))
+        return path
+
+    files = [saved(f"{k}.json", f"rater-{k}", 5, True) for k in range(10)]
+    files.insert(0, saved("first.json", "rater-0", 3, False))
+    found = {(line.a, line.b): line for line in read_ratings(files, page[1])}
+    clear = found["base", "full"]
+    assert (clear.wins_b, clear.decided, clear.raters) == (60, 60, 10)
+
+
 def test_sentences() -> None:
     none = Preference("a", "b", "prompt", 5, 10, 0, 1, wilson(5, 10), 1.0)
     assert none.sentence.startswith(
@@ -172,6 +194,8 @@ def test_sets_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         ({"answers": [{"trial": 0, "question": "likeness"}]}, "cannot give"),
         ({"answers": [{"trial": 0, "question": ["likeness"], "choice": ["left"]}]}, "cannot give"),
         ({"answers": ["left"]}, "cannot give"),
+        ({"rater": 3}, "who saved it"),
+        ({"saved": "today"}, "who saved it"),
         ({"answers": [{"trial": 0, "question": "likeness", "choice": "left"}] * 2}, "cannot give"),
     ],
 )

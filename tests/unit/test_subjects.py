@@ -7,7 +7,7 @@ import doctest
 import pytest
 
 from boothlab import subjects
-from boothlab.subjects import fill
+from boothlab.subjects import fill, fill_described
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,20 @@ def test_words_that_contain_the_template_words_are_left_alone() -> None:
     assert fill("a CLASSIC photo of CLASS", None, "person") == "a CLASSIC photo of person"
 
 
+@pytest.mark.parametrize(
+    ("template", "description", "prompt"),
+    [
+        ("a photo of {it} at sea", "a woman with red hair", "a photo of a woman with red hair at sea"),
+        ("a portrait of a {it}", "a woman with red hair", "a portrait of a woman with red hair"),
+        ("an oil painting of an {it}", "an old man", "an oil painting of an old man"),
+        ("a photo of a {it}", "red-haired woman", "a photo of a red-haired woman"),
+        ("a photo of {it} beside a CLASS", "the queen", "a photo of the queen beside an owl"),
+    ],
+)
+def test_a_description_takes_the_place_of_the_article_too(template: str, description: str, prompt: str) -> None:
+    assert fill_described(template, description, "owl") == prompt
+
+
 def test_examples() -> None:
     assert doctest.testmod(subjects).failed == 0
-    assert doctest.testmod(subjects).attempted == 4
+    assert doctest.testmod(subjects).attempted == 5

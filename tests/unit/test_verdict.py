@@ -120,6 +120,14 @@ def test_copies_are_not_ruled_out_by_bare_pictures_of_somebody_else() -> None:
     assert alone(likeness=around(0.1), alike=None, likeness_bare=around(0.0)).findings == ()
 
 
+def test_photos_that_chance_did_not_part_prove_no_memorisation() -> None:
+    """Photos of another day are farther from pictures of this one, memory or not."""
+    assert state(alone(memorisation=permuted(0.001)), "memorisation") == "failed"
+    found = alone(memorisation=permuted(0.001), at_random=False)
+    assert (found.word, state(found, "memorisation")) == ("good", "not testable")
+    assert any("not parted by chance" in reason for reason in found.reasons)
+
+
 def test_a_snapshot_whose_copies_could_be_looked_for_goes_first() -> None:
     tested = replace(GOOD, name="a", step=200, likeness=around(0.7), likeness_bare=around(0.6))
     untested = replace(GOOD, name="b", step=400, likeness=around(0.95), likeness_bare=around(0.1))

@@ -53,12 +53,18 @@ def rule(
     seen: Judged,
     table: Table,
     domain: Domain,
+    at_random: bool,
     progress: Progress = silent,
 ) -> tuple[Ruling, list[Score]]:
-    """The verdict on one subject of a run, and the scores that came with it (copies, memorisation)."""
+    """The verdict on one subject of a run, and the scores that came with it (copies, memorisation).
+
+    ``at_random``: chance decided which of its photos are held out.
+    """
     looks = [(e.step, e.train_loss, e.held_out_loss) for e in run.events() if isinstance(e, Validated)]
+    # The looks are means over all subjects' photos: with several they are nobody's.
+    gaps = loss_gaps(looks) if len(plan.subjects) == 1 else {}
     features = run.path / "features"
-    measurer = Measurer(seen, table, domain, loss_gaps(looks), features)
+    measurer = Measurer(seen, table, domain, gaps, features, at_random)
     sources = [name for name in seen.sources() if name.startswith("step-")]
     closeness_of = {}
     for done, name in enumerate(sources):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from boothlab.api.pictures import evaluation_pictures, plan_of, snapshots_of
 from boothlab.api.resolving import photo_sets_of
@@ -33,6 +35,7 @@ def report_run(run: Run, progress: Progress = silent) -> Path:
     plan = plan_of(run)
     summary = summary_of(run)
     summaries = summaries_of(summary)
+    _require_all_judged(run, summary)
     events = run.events()
     drawn = evaluation_pictures(run, plan, progress)
     names = dict.fromkeys(line.snapshot for line in summaries)
@@ -59,7 +62,7 @@ def report_run(run: Run, progress: Progress = silent) -> Path:
                 ruling_view(tree, drawn[tree["subject"]], sets[tree["subject"]]) for tree in summary["rulings"]
             ),
             crossings=tuple(summary["crossings"]),
-            advice=advice(plan),
+            advice=advice(run, plan),
             plan_toml=to_toml(plan.model_dump(mode="json")),
             provenance=read_json(run.path / "provenance.json"),
         )
@@ -68,8 +71,22 @@ def report_run(run: Run, progress: Progress = silent) -> Path:
     return path
 
 
-def advice(plan: RunPlan) -> str:
-    """The command to go on with: one's own photos, after the built-in model Stable Diffusion v1.5."""
+def _require_all_judged(run: Run, summary: Mapping[str, Any]) -> None:
+    """Raises PlanError where the training went on after the scores: the verdict would be about its beginning."""
+    judged = {one["name"] for tree in summary["rulings"] for one in tree["verdict"]["judgements"]}
+    later = [name for name in snapshots_of(run) if name not in judged]
+    if later:
+        raise PlanError(
+            f"{run.path} was scored before it was trained to the end: {', '.join(later)} was never judged.",
+            f"Run `boothlab evaluate {run.path}` again.",
+        )
+
+
+def advice(run: Run, plan: RunPlan) -> tuple[str, str]:
+    """What to do next, and the command: one's own photos after the built-in model, else the weights for elsewhere."""
     if plan.base.model != "toon":
-        return "boothlab export RUN --to FOLDER"
-    return "boothlab demo --photos FOLDER --class person --base stable-diffusion-v1-5/stable-diffusion-v1-5"
+        return "The weights, for other programs:", f"boothlab export runs/{run.name} --to FOLDER"
+    return (
+        "With your own photos:",
+        "boothlab demo --photos FOLDER --class person --base stable-diffusion-v1-5/stable-diffusion-v1-5",
+    )

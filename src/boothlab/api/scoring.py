@@ -19,12 +19,15 @@ from boothlab.evaluation.nulls import NullRow, nulls
 from boothlab.evaluation.scores import Score, read_scores, write_scores
 from boothlab.evaluation.summaries import Pairs, Summary, summarise
 from boothlab.evaluation.thresholds import THRESHOLDS_VERSION
+from boothlab.evaluation.vectors import known_by
 from boothlab.features.faces import Domain
 from boothlab.files import read_json, sha256_json, write_json
 from boothlab.metrics import METRICS
 from boothlab.metrics.metric import AnyMetric, feature_of
 from boothlab.photos.config import HELD_OUT_FROM
+from boothlab.photos.config import Photos as PhotoSettings
 from boothlab.photos.photoset import PhotoSet
+from boothlab.preparing.prepare import REFERENCES
 from boothlab.progress import Progress, silent
 from boothlab.runs.run import Run
 
@@ -60,7 +63,8 @@ def evaluate_run(run: Run, progress: Progress = silent) -> Evaluated:
         drawn = evaluation_pictures(run, plan, progress)
         sets = photo_sets_of(run, plan)
         seen = {subject.name: judged(drawn[subject.name], photos_of(sets[subject.name])) for subject in plan.subjects}
-        key = _key(seen, domain)
+        at_random = {name: parted_by_chance(found, plan.photos) for name, found in sets.items()}
+        key = _key(seen, domain, at_random)
         stored = _stored(run, key)
         if stored is not None:
             return stored
@@ -74,13 +78,17 @@ def evaluate_run(run: Run, progress: Progress = silent) -> Evaluated:
             found, missing, matrices = evaluate(run.name, looked_at, METRICS, domain, run.path / "features", progress)
             matrices += derived_pairs(found, matrices)
             found += derived(found)
-            nulled += nulls(looked_at, METRICS, domain, run.path / "features")
-            ruling, more = rule(run, plan, subjects[subject], looked_at, Table(found, matrices), domain, progress)
+            own_nulls = nulls(looked_at, METRICS, domain, run.path / "features")
+            ruling, more = rule(
+                run, plan, subjects[subject], looked_at, Table(found, matrices), domain, at_random[subject], progress
+            )
             rulings.append(ruling)
             found += more
             if len(seen) > 1:
                 found = [replace(score, reference=f"{score.reference}/{subject}") for score in found]
                 matrices = [replace(one, reference=f"{one.reference}/{subject}") for one in matrices]
+                own_nulls = [replace(line, reference=f"{line.reference}/{subject}") for line in own_nulls]
+            nulled += own_nulls
             scores += found
             pairs += matrices
             unavailable += missing
@@ -113,7 +121,13 @@ def shares() -> frozenset[str]:
     return frozenset(facts.name for facts in (*METRICS, COPIED) if facts.unit == "1 or 0")
 
 
-def _key(seen: dict[str, Judged], domain: Domain) -> str:
+def parted_by_chance(found: PhotoSet, photos: PhotoSettings) -> bool:
+    """Whether chance decided which photos are held out: the split did, or whoever gave others says so."""
+    others = any(photo.name.startswith(REFERENCES) for photo in found.held_out)
+    return photos.references_at_random or not others
+
+
+def _key(seen: dict[str, Judged], domain: Domain, at_random: Mapping[str, bool]) -> str:
     """What the scores depend on: pictures, photos, and what every metric is computed with here."""
     lots = {
         name: [[lot.source, lot.role, lot.hashes, lot.texts] for lot in looked.lots]
@@ -122,14 +136,21 @@ def _key(seen: dict[str, Judged], domain: Domain) -> str:
     }
     features = computed_with(METRICS, domain)
     return sha256_json(
-        {"version": SCORING, "thresholds": THRESHOLDS_VERSION, "domain": domain, "features": features, "lots": lots}
+        {
+            "version": SCORING,
+            "thresholds": THRESHOLDS_VERSION,
+            "domain": domain,
+            "features": features,
+            "lots": lots,
+            "at_random": at_random,
+        }
     )
 
 
 def computed_with(metrics: Sequence[AnyMetric], domain: Domain) -> dict[str, list[str | None]]:
-    """Metric → name and version of the feature it is computed from here, and why that is missing."""
+    """Metric → the feature it is computed from here, with which weights, and why that is missing."""
     features = {metric.name: feature_of(metric, domain) for metric in metrics}
-    return {name: [feature.name, feature.version, feature.missing()] for name, feature in features.items()}
+    return {name: [known_by(feature), feature.missing()] for name, feature in features.items()}
 
 
 def summary_of(run: Run) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,13 +38,14 @@ def settle_photos(runs: Sequence[Planned], place: Path, given: Mapping[str, Path
     pools = {name: _given_pool(folder, place / HELD_OUT / name) for name, folder in given.items()}
     pools |= {name: _pool(name, runs, place) for name in _to_be_pooled(runs, given)}
     pools = {name: hashes for name, hashes in pools.items() if hashes}
+    drawn = pools.keys() - given.keys()
     found: dict[str, RunPlan] = {}
     settled = []
     for planned in runs:
         parts = ("subjects", "photos", "base")
         key = sha256_json([planned.plan.model_dump(mode="json", include=set(parts)), planned.number])
         if key not in found:
-            found[key] = _numbered(_without_pools(planned.plan, pools, place), planned.number, place)
+            found[key] = _numbered(_without_pools(planned.plan, pools, drawn, place), planned.number, place)
         own = {name: getattr(found[key], name) for name in parts}
         settled.append(replace(planned, plan=planned.plan.model_copy(update=own)))
     return settled
@@ -137,8 +138,11 @@ def _pool(name: str, runs: Sequence[Planned], place: Path) -> frozenset[str]:
     return chosen
 
 
-def _without_pools(plan: RunPlan, pools: dict[str, frozenset[str]], place: Path) -> RunPlan:
-    """The plan with training folders that hold no photo of a pool, and the pools as references."""
+def _without_pools(plan: RunPlan, pools: dict[str, frozenset[str]], drawn: Collection[str], place: Path) -> RunPlan:
+    """The plan with training folders that hold no photo of a pool, and the pools as references.
+
+    Those of the subjects ``drawn`` came about by chance, others as somebody put them together.
+    """
     if plan.photos.references is not None or not any(subject.name in pools for subject in plan.subjects):
         return plan
     subjects = []
@@ -148,7 +152,10 @@ def _without_pools(plan: RunPlan, pools: dict[str, frozenset[str]], place: Path)
             rest = [path for path in list_folder(subject.photos).photos if sha256_file(path) not in pool]
             subject = subject.model_copy(update={"photos": _selection(subject, rest, place)})
         subjects.append(subject)
-    photos = plan.photos.model_copy(update={"references": place / HELD_OUT})
+    at_random = plan.photos.references_at_random or all(
+        subject.name in drawn for subject in plan.subjects if subject.name in pools
+    )
+    photos = plan.photos.model_copy(update={"references": place / HELD_OUT, "references_at_random": at_random})
     return plan.model_copy(update={"subjects": tuple(subjects), "photos": photos})
 
 

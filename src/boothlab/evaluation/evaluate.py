@@ -95,9 +95,8 @@ def _score(
             continue
         if isinstance(metric, Metric):
             if _described(compared) < metric.minimum_references and reference != "none":
-                missing.append(
-                    Unavailable(metric.name, lot.role, reference, _too_few(metric.minimum_references, compared))
-                )
+                why = NO_PROMPT if reference == "prompt" else _too_few(metric.minimum_references, compared)
+                missing.append(Unavailable(metric.name, lot.role, reference, why))
                 continue
             if metric.pairs is None:
                 values = metric.values(rows, compared)
@@ -120,6 +119,10 @@ def _score(
             value = float(metric.value(rows, compared))
             found.append(Score(run, lot.source, lot.role, metric.name, reference, "", "", _described(rows), value))
     return found
+
+
+NO_PROMPT = "no prompt says anything that it looks for"
+"""Why a metric that reads prompts has nothing to say."""
 
 
 def _makes_sense(lot: Lot, reference: Reference) -> bool:

@@ -63,7 +63,7 @@ class Measurer:
     """Everything about one run and subject that the snapshots' numbers are put together from.
 
     ``loss_gaps`` maps a step to held-out minus training loss, in parts of the base model's training loss, less the
-    base model's own gap.
+    base model's own gap. ``at_random``: chance decided which photos are held out.
     """
 
     seen: Judged
@@ -71,6 +71,7 @@ class Measurer:
     domain: Domain
     loss_gaps: Mapping[int, float]
     features: Path | None = None
+    at_random: bool = True
 
     def measured(self, name: str, step: int, near: Closeness | None) -> Measured:
         """What is known about one snapshot."""
@@ -87,6 +88,7 @@ class Measurer:
             prompt_base=self._mean(BASE, "context", "prompt_following", "prompt"),
             faceless=self._faceless(name),
             memorisation=None if near is None else near.memorisation,
+            at_random=self.at_random,
             copies=_flagged(near),
             diversity_base=self._ratio(name, BASE, "bare"),
             diversity_photos=self._ratio(name, PHOTOS, "photos"),
@@ -136,6 +138,9 @@ class Measurer:
         return () if lot is None else lot.prompts
 
     def _faceless(self, name: str) -> Count | None:
+        """None where the photos show no face either, as those of a dog or a vase."""
+        if not (self.table.values(PHOTOS, "photos", "face_found", "none") == 1).any():
+            return None
         found = np.concatenate([self.table.values(name, role, "face_found", "none") for role in ("context", "bare")])
         return Count(int((found == 0).sum()), len(found)) if len(found) else None
 

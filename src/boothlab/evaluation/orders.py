@@ -11,7 +11,7 @@ from boothlab.evaluation.prompts import BARE
 from boothlab.generation.picture import Order, Picture
 from boothlab.metrics.metric import Role
 from boothlab.seeds import derive
-from boothlab.subjects import Subject, fill
+from boothlab.subjects import Subject, fill, fill_described
 
 Source = Literal["tuned", "base", "described"]
 """Who draws: a snapshot, asked with the identifier; the base model, asked with the class alone; the base model, asked
@@ -58,7 +58,7 @@ def wanted(evaluation: Evaluation, subject: Subject, source: Source) -> list[Wan
     def add(role: Role, name: str, template: str, seed: int) -> None:
         text = fill(template, None, noun)
         if source == "described" and subject.description:
-            prompt = template.replace("{it}", subject.description)
+            prompt = fill_described(template, subject.description, noun)
         else:
             prompt = fill(template, subject.identifier if source == "tuned" else None, noun)
         same = next((w.order for w in found if (w.order.prompt, w.order.seed) == (prompt, seed)), None)

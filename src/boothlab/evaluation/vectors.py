@@ -6,6 +6,7 @@ import hashlib
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +27,13 @@ def picture_hash(pixels: NDArray[np.uint8]) -> str:
     return hashlib.sha256(repr(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes()).hexdigest()[:32]
 
 
-def _file_name(feature: Feature) -> str:
-    """Name, version, and which weights where a user supplied them."""
+def known_by(feature: Feature) -> str:
+    """Name, version, and which weights where a user supplied them: what its vectors depend on."""
     given = feature.weights() if feature.weights is not None else None
     tag = f"-{sha256_file(given)[:8]}" if given is not None and given.is_file() else ""
-    return f"{feature.name}-{feature.version}{tag}.npz".replace("/", "-")
+    if feature.variant is not None and (variant := feature.variant()):
+        tag += f"-{variant}"
+    return f"{feature.name}-{feature.version}{tag}".replace("/", "-")
 
 
 class Embedder:
@@ -42,7 +45,7 @@ class Embedder:
 
     def __init__(self, feature: Feature, folder: Path | None) -> None:
         self.feature = feature
-        self._path = None if folder is None else folder / _file_name(feature)
+        self._path = None if folder is None else folder / f"{known_by(feature)}.npz"
         self._rows: dict[str, NDArray[np.floating]] = self._read()
         self._on_disk = set(self._rows)
         self._texts: dict[str, NDArray[np.floating]] = {}
@@ -54,7 +57,7 @@ class Embedder:
             with np.load(self._path, allow_pickle=False) as stored:
                 names, rows = stored["names"], stored["rows"]
                 return {str(name): row for name, row in zip(names, rows, strict=True)}
-        except (OSError, ValueError, KeyError, EOFError):
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             return {}
 
     def look(self, pictures: Sequence[NDArray[np.uint8]], hashes: Sequence[str]) -> Vectors:
@@ -67,7 +70,16 @@ class Embedder:
             part = names[start : start + BATCH]
             for name, row in zip(part, self.feature.extract([new[n] for n in part]), strict=True):
                 self._rows[name] = row
+        if new:
+            self._widen()
         return np.stack([self._rows[h] for h in hashes]) if hashes else np.zeros((0, self.width()))
+
+    def _widen(self) -> None:
+        """Rows of pictures that hold nothing are as wide as the others, whichever batch they came in."""
+        width = max(len(row) for row in self._rows.values())
+        for name, row in self._rows.items():
+            if len(row) < width and np.isnan(row).all():
+                self._rows[name] = np.full(width, np.nan, row.dtype)
 
     def read(self, texts: Sequence[str]) -> Vectors:
         """(N, D), one row per text. Raises ValueError for a feature that reads no texts."""

@@ -56,6 +56,7 @@ class Measured:
     that of pictures of the bare prompt to held-out ones, ``alike`` that of the snapshot's own faces to one another.
     ``faceless`` counts pictures in which no face was found, ``copies`` those flagged by
     :func:`boothlab.statistics.memorisation.copies` with ``COPY_FACTOR`` (None where it had no limit).
+    ``at_random`` says that chance decided which photos are held out, which ``memorisation`` needs.
     ``diversity_base`` and ``diversity_photos`` are mean distances between pictures over those of the base model's
     pictures and of the training photos. ``glued`` and ``glued_base`` count bare pictures with the training photos'
     most common background. ``leak`` is the likeness that class-prompt pictures gained over the base model's.
@@ -72,6 +73,7 @@ class Measured:
     prompt_base: Interval | None = None
     faceless: Count | None = None
     memorisation: Memorisation | None = None
+    at_random: bool = True
     copies: Count | None = None
     diversity_base: float | None = None
     diversity_photos: float | None = None

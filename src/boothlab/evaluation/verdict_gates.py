@@ -21,7 +21,7 @@ def gates(found: Measured) -> tuple[Gate, ...]:
         _likeness(found.likeness),
         _faces(found.faceless),
         _of_the_subject(_copies(found.copies), found.likeness_bare),
-        _of_the_subject(_memorisation(found.memorisation), found.likeness_bare),
+        _of_the_subject(_memorisation(found.memorisation, found.at_random), found.likeness_bare),
         _prompt(found),
         _diversity(found.diversity_photos, found.diversity_base),
         _background(found.glued, found.glued_base),
@@ -75,22 +75,25 @@ def _faces(faceless: Count | None) -> Gate:
 def _copies(copies: Count | None) -> Gate:
     name = "copies"
     if copies is None:
-        return Gate(name, "not measured", "pictures were not compared with single photos")
+        return Gate(name, "not measured", "there were no bare pictures, or too few photos, to say what a copy is")
     reason = f"{copies.k} of {copies.n} pictures nearly are a training photo"
     reason += f"; the most is {limit.COPY_SHARE_MOST:.0%}"
     return Gate(name, "failed" if copies.share > limit.COPY_SHARE_MOST else "passed", reason)
 
 
-def _memorisation(test: Memorisation | None) -> Gate:
+def _memorisation(test: Memorisation | None, at_random: bool) -> Gate:
     name = "memorisation"
     if test is None:
-        return Gate(name, "not measured", "without held-out photos memorisation cannot be measured")
+        return Gate(name, "not measured", "it takes bare pictures, training photos and held-out photos")
     photos = f"{test.train} training and {test.held_out} held-out photos"
     if not test.testable(limit.MEMORISATION_LEVEL):
         reason = f"{photos} cannot show a p below {test.smallest_p:.2g}; it takes {limit.MEMORISATION_LEVEL:g}"
         return Gate(name, "not testable", reason)
     reason = f"{test.nearest_train:.0%} of the pictures are nearest to a training photo "
     reason += f"({test.nearest_train_null:.0%} expected), p = {test.p:.2g} with {photos}"
+    if not at_random:
+        reason += "; but these were not parted by chance, and may differ in more than what was trained on"
+        return Gate(name, "not testable", reason)
     return Gate(name, "failed" if test.p < limit.MEMORISATION_LEVEL else "passed", reason)
 
 

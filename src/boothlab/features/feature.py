@@ -26,7 +26,8 @@ class Feature:
 
     ``missing`` returns None when the feature can be computed here, else one sentence: what is not there and how
     to get it. ``texts``, where there is one, maps N prompts to (N, D) in the same space. ``weights``, where there is
-    one, names the file that a user supplied and on whose content the numbers depend besides ``version``.
+    one, names the file that a user supplied and on whose content the numbers depend besides ``version``; ``variant``,
+    what else they depend on here, in a few words.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Feature:
     source: str
     texts: Callable[[Sequence[str]], Vectors] | None = None
     weights: Callable[[], Path] | None = None
+    variant: Callable[[], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,15 @@ def missing() -> str | None:
     return _reader().missing()
 
 
+def variant() -> str:
+    """Which package's encoder, in which version, and its limit: other encoders' vectors are not this one's."""
+    point = installed()
+    if point is None or missing() is not None:
+        return ""
+    reader = _reader()
+    return f"{point.name}-{point.value}-{reader.version}-{reader.same_person:g}".replace(":", "-")
+
+
 def extract(pictures: Pictures) -> Vectors:
     """(N, D) identity of the largest face in units of the reader's ``same_person``; NaN where no face was found."""
     reader = _reader()
@@ -57,6 +66,7 @@ PLUGIN = Feature(
     version="1",
     extract=extract,
     missing=missing,
+    variant=variant,
     source="the plug-in's own, see its documentation (2026)",
 )
 

@@ -94,7 +94,7 @@ class RunInfo:
     lacking: tuple[Lacking, ...]
     rulings: tuple[RulingView, ...]
     crossings: tuple[Mapping[str, Any], ...]
-    advice: str
+    advice: tuple[str, str]
     plan_toml: str
     provenance: Mapping[str, Any]
 
@@ -183,6 +183,6 @@ def score_table(
                 found.get((source, "photos" if source in (PHOTOS, COPIES) else pictures, reference))
                 for source in sources
             )
-            beside = (expected.get((metric.name, pictures, reference.split("/")[0], source)) for source in sources)
+            beside = (expected.get((metric.name, pictures, reference, source)) for source in sources)
             rows.append(TableRow(metric, pictures, reference, tuple(cells), tuple(beside)))
     return tuple(rows)

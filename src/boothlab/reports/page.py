@@ -38,7 +38,9 @@ def file_uri(path: Path) -> str:
 
 
 def number(value: float) -> str:
-    """Three significant digits, no more than three decimals."""
+    """Three significant digits, no more than three decimals; what is not 0 is never printed as 0."""
+    if value and round(value, 3) == 0.0:
+        return f"{value:.1g}"
     return f"{value:.3g}" if abs(value) >= 0.1 else f"{round(value, 3) + 0.0:.3f}".rstrip("0").rstrip(".")
 
 
@@ -95,5 +97,7 @@ def render(info: RunInfo) -> str:
         lacking=lacking,
         others_lacking=others_lacking,
         familiar=FAMILIAR,
-        recommended=[ruling.verdict["recommended"] for ruling in info.rulings],
+        # A column of the table is all subjects'; what is recommended for one of several is no choice for the others.
+        recommended=[ruling.verdict["recommended"] for ruling in info.rulings] if len(info.rulings) == 1 else [],
+        picks={ruling.subject: [ruling.verdict["recommended"]] for ruling in info.rulings},
     )

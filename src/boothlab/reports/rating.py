@@ -117,12 +117,14 @@ def write_rating(
 
 
 def read_ratings(results: Sequence[Path], key: Path) -> list[Preference]:
-    """One line per pair of sets and question, sorted by name. A file given twice counts once.
+    """One line per pair of sets and question, sorted by name.
 
+    Of each rater the file that was saved last counts; files that name none count once per content.
     Raises RunDamaged with one sentence for a file that is no result, or that belongs to another page.
     """
     known = _key(key)
-    answers = {sha256_json(found): found for path in results for found in [_answers(path, known)]}
+    found = sorted((_answers(path, known) for path in results), key=lambda result: result.get("saved", 0))
+    answers = {result.get("rater") or sha256_json(result): result for result in found}
     lines = []
     for a, b in combinations(sorted(set(known["sources"])), 2):
         for question in QUESTIONS:
@@ -201,6 +203,8 @@ def _answers(path: Path, key: Mapping[str, Any]) -> dict[str, Any]:
             f"{path} was made with another page ({found.get('page')}; the key is for {key['page']}).",
             "Give the key that was made with that page.",
         )
+    if not isinstance(found.get("rater", ""), str) or not isinstance(found.get("saved", 0), int | float):
+        raise RunDamaged(f"{path} does not say who saved it as the page would.", hint)
     answers = found.get("answers")
     if not isinstance(answers, list) or not answers:
         raise RunDamaged(f"{path} holds no answers.", hint)

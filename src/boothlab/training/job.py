@@ -94,12 +94,13 @@ class Job:
             yield self.save_checkpoint(self.folder)
 
     def look(self) -> Validated:
-        """The loss at fixed noise; remembered for early stopping."""
-        seen = Validated(
-            self.step,
-            train_loss=self._fixed_loss(self.pool.instances),
-            held_out_loss=self._fixed_loss(self.held_out) if self.held_out else None,
-        )
+        """The loss at fixed noise, of the weights that a snapshot holds; remembered for early stopping."""
+        with self.shown():
+            seen = Validated(
+                self.step,
+                train_loss=self._fixed_loss(self.pool.instances),
+                held_out_loss=self._fixed_loss(self.held_out) if self.held_out else None,
+            )
         if seen not in self.looks:
             self.looks.append(seen)
         return seen

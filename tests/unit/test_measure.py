@@ -1,0 +1,65 @@
+"""What a verdict is made from: put together from scores, and said to be unknown where nothing can be known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from boothlab.api.scoring import parted_by_chance
+from boothlab.evaluation.derived import Table
+from boothlab.evaluation.lots import PHOTOS, Judged
+from boothlab.evaluation.measure import Measurer
+from boothlab.evaluation.scores import Score
+from boothlab.evaluation.verdict import judge
+from boothlab.photos.config import Photos
+from boothlab.photos.photo import Photo
+from boothlab.photos.photoset import PhotoSet
+from boothlab.reports.page import number
+
+
+def scores(source: str, role: str, seen: list[float]) -> list[Score]:
+    return [
+        Score("run", source, role, "face_found", "none", f"prompt {k}", k, 1, value)  # type: ignore[arg-type]
+        for k, value in enumerate(seen)
+    ]
+
+
+def test_a_subject_without_a_face_has_not_lost_it() -> None:
+    """A dog: no face in its photos, none in its pictures. Its training is not judged rather than called ruined."""
+    drawn = scores("step-000010", "context", [0.0] * 20) + scores("step-000010", "bare", [0.0] * 20)
+    nobody = Judged(lots=(), references={})
+    words = {}
+    for name, photos in (("dog", [0.0] * 6), ("person", [1.0] * 5 + [0.0])):
+        table = Table([*drawn, *scores(PHOTOS, "photos", photos)], [])
+        measured = Measurer(nobody, table, "photographs", {}).measured("step-000010", 10, None)
+        words[name] = (
+            None if measured.faceless is None else measured.faceless.k,
+            judge([measured]).judgements[0].word,
+        )
+    assert words == {"dog": (None, "not judged"), "person": (40, "collapsed")}
+
+
+@pytest.mark.parametrize(
+    ("held_out", "said", "expected"),
+    [("b.png", False, True), ("references/b.png", False, False), ("references/b.png", True, True)],
+)
+def test_held_out_photos_are_parted_by_chance_unless_somebody_gave_others(
+    held_out: str, said: bool, expected: bool
+) -> None:
+    pixels = np.zeros((8, 8, 3), np.uint8)
+    found = PhotoSet(
+        Path("."), (Photo("a.png", pixels, ""), Photo(held_out, pixels, "")), (), frozenset({held_out}), "hash"
+    )
+    assert parted_by_chance(found, Photos(references_at_random=said)) is expected
+
+
+def test_what_is_not_nothing_is_not_printed_as_nothing() -> None:
+    assert [number(value) for value in (0.0, 0.0001, -0.0002, 0.0012, 0.5)] == [
+        "0",
+        "0.0001",
+        "-0.0002",
+        "0.001",
+        "0.5",
+    ]
