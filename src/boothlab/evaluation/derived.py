@@ -64,7 +64,8 @@ MEMORISATION = Facts(
     better="neither",
     unit="p value, one-sided, raw",
     source="label permutation after Meehan et al. 2020 (arXiv:2004.05675)",
-    caution="Below 0.05: learned by heart. With few photos it cannot become small; then nothing was tested.",
+    caution="Below 0.05: learned by heart, if chance decided which photos are held out; other photos differ in more. "
+    "With few photos it cannot become small; then nothing was tested.",
 )
 
 
