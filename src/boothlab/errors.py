@@ -132,4 +132,8 @@ def disk_errors(path: Path, doing: str) -> Iterator[None]:
                 f"Cannot {doing}: a file is where a folder should be, or the other way round ({error.filename}).",
                 "Move it away, or choose another folder.",
             ) from error
+        if error.errno == errno.ENAMETOOLONG:
+            raise NoAccess(
+                f"Cannot {doing}: a name in {path} is too long for this disk.", "Use shorter names."
+            ) from error
         raise

@@ -7,6 +7,7 @@ file or the new one, never half of either.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -27,6 +28,20 @@ TEMPORARY_MARK = ".partial-"
 def is_temporary(path: Path) -> bool:
     """Whether ``path`` is the unfinished leftover of a write that was interrupted."""
     return TEMPORARY_MARK in path.name
+
+
+def is_abandoned(path: Path) -> bool:
+    """Whether ``path`` is such a leftover, and the process that wrote it is gone."""
+    number = path.name.partition(TEMPORARY_MARK)[2].partition("-")[0]
+    if not number.isdecimal():
+        return False
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
 
 
 def _temporary_name(path: Path) -> Path:
@@ -93,6 +108,8 @@ def new_folder(path: Path) -> Iterator[Path]:
     temporary = _temporary_name(path)
     with disk_errors(path, f"write {path.name}"):
         try:
+            if path.is_file():
+                raise FileExistsError(errno.EEXIST, "a file is there", str(path))
             temporary.mkdir(parents=True)
             yield temporary
             for file in sorted(temporary.rglob("*")):

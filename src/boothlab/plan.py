@@ -96,6 +96,19 @@ def relative_to(plan: RunPlan, folder: Path) -> RunPlan:
     return plan.model_copy(update=update)
 
 
+def for_others(plan: RunPlan) -> dict[str, Any]:
+    """The plan as a tree for pages and dashboards: of every place on this disk its last part alone."""
+    tree = plan.model_dump(mode="json")
+    for subject in tree["subjects"]:
+        subject["photos"] = Path(subject["photos"]).name
+    for node, name in ((tree["photos"], "references"), (tree["objective"], "class_folder")):
+        if node[name] is not None:
+            node[name] = Path(node[name]).name
+    if Path(tree["base"]["model"]).is_absolute():
+        tree["base"]["model"] = Path(tree["base"]["model"]).name
+    return tree
+
+
 def digest(plan: RunPlan, inputs: dict[str, str]) -> str:
     """Hex SHA-256 of a resolved plan and of the content of its inputs.
 

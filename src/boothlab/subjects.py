@@ -60,6 +60,13 @@ class Subject(Config):
             raise ValueError(f"use letters, digits, spaces and - _ . only, for example {safe_name(value)!r}")
         return value
 
+    @field_validator("class_noun")
+    @classmethod
+    def _a_word(cls, value: str) -> str:
+        if not value.strip():
+            raise ValueError("a class noun is a word, for example person")
+        return value
+
     @field_validator("identifier")
     @classmethod
     def _one_word(cls, value: str | None) -> str | None:

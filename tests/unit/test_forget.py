@@ -186,6 +186,29 @@ def test_an_export_place_that_holds_something_else_by_now_is_left_alone(run: Run
     assert (tmp_path / "out").exists()
 
 
+def test_what_a_killed_preparation_left_goes_too(run: Run, tmp_path: Path) -> None:
+    left = cache("photo-sets") / "0123456789abcdef.partial-99999999-00c0ffee"
+    live = cache("photo-sets") / f"0123456789abcdef.partial-{os.getpid()}-00c0ffee"
+    for folder in (left, live):
+        folder.mkdir()
+        (folder / "000-a.png").write_bytes(b"a photo")
+    api.forget(CANARY, tmp_path / "runs")
+    assert not left.exists()
+    assert live.exists(), "somebody is writing it"
+
+
+def test_somebody_elses_photo_that_was_set_aside_costs_nobody_a_run(run: Run, tiny_sd: Path, tmp_path: Path) -> None:
+    bob = trained(tiny_sd, tmp_path, "Bob")
+    photo = json.loads((bob.path / "photos" / "Bob" / "manifest.json").read_text())["photos"][0]
+    manifest = run.path / "photos" / CANARY / "manifest.json"
+    tree = json.loads(manifest.read_text())
+    tree["rejected"].append({"name": "stray.png", "code": "second-person", "source_hash": photo["source_sha256"]})
+    manifest.write_text(json.dumps(tree))
+    api.forget(CANARY, tmp_path / "runs")
+    assert bob.path.exists()
+    assert not run.path.exists()
+
+
 def test_a_prepared_set_that_a_plan_named_goes_and_its_photos_stay(tiny_sd: Path, tmp_path: Path) -> None:
     photos = tmp_path / "photos" / f"of-{CANARY}"
     photo_folder(photos, 0)

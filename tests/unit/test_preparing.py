@@ -208,3 +208,89 @@ def test_framing_is_short_for_the_first_step() -> None:
     assert [step.kind for step in Photos().steps_for("smart")] == ["smart", "resize"]
     with pytest.raises(ValueError, match="one of the two"):
         Photos(framing="head", steps=())
+
+
+def test_nothing_but_an_older_set_is_ever_replaced(tmp_path: Path) -> None:
+    """A set appears as a whole in the place of what stood there: that must not be anybody's folder."""
+    photos = folder_of(tmp_path / "album" / "ada", 3)
+    diary = tmp_path / "album" / "diary.txt"
+    diary.write_text("dear diary")
+    (tmp_path / "file").write_text("a file")
+    (tmp_path / "empty").mkdir()
+    settings = Photos(domain="drawings", screen=Screen(enabled=False))
+    for out, why in (
+        (tmp_path / "album", "holds the originals"),
+        (photos, "holds the originals"),
+        (tmp_path / "file", "no photo set"),
+    ):
+        with pytest.raises(PhotoError, match=why):
+            prepare(photos, out, settings, SIZE)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.tex").write_text("x")
+    with pytest.raises(PhotoError, match="no photo set"):
+        prepare(photos, tmp_path / "other", settings, SIZE)
+    assert diary.read_text() == "dear diary"
+    assert len(list(photos.iterdir())) == 3
+    assert (tmp_path / "file").read_text() == "a file"
+    assert len(prepare(photos, tmp_path / "empty", settings, SIZE).photos) == 3
+    assert len(prepare(photos, tmp_path / "empty", settings, SIZE).photos) == 3, "an older set is"
+
+
+def test_who_was_set_aside_beside_another_photo_comes_back_when_that_one_goes(tmp_path: Path) -> None:
+    photos = folder_of(tmp_path / "photos", 3)
+    with Image.open(photos / "photo-00.png") as small:
+        small.resize((320, 240), Image.Resampling.NEAREST).save(photos / "zcopy.png")
+    settings = Photos(domain="drawings")
+    first = prepare(photos, tmp_path / "set", settings, SIZE)
+    assert [item.name for item in first.rejected] == ["photo-00.png"]
+    (photos / "zcopy.png").unlink()
+    again = prepare(photos, tmp_path / "set", settings, SIZE)
+    fresh = prepare(photos, tmp_path / "fresh", settings, SIZE)
+    assert [photo.name for photo in again.photos] == [photo.name for photo in fresh.photos]
+    assert "photo-00.png" in [photo.name for photo in again.photos]
+
+
+def test_steps_that_leave_another_size_are_refused(tmp_path: Path) -> None:
+    photos = folder_of(tmp_path / "photos", 2)
+    settings = Photos.model_validate(
+        {"domain": "drawings", "steps": [{"kind": "center"}], "screen": {"enabled": False}}
+    )
+    with pytest.raises(PhotoError, match=r"leave photo-0\d.png at 120×120 pixels; 64×64 are wanted"):
+        prepare(photos, tmp_path / "set", settings, SIZE)
+
+
+def test_a_photo_of_nothing_is_set_aside_and_stops_nobody(tmp_path: Path) -> None:
+    photos = folder_of(tmp_path / "photos", 2)
+    Image.new("RGBA", (80, 80), (0, 0, 0, 0)).save(photos / "glass.png")
+    found = prepare(photos, tmp_path / "set", Photos(domain="drawings", screen=Screen(enabled=False)), SIZE)
+    assert [(item.name, item.code) for item in found.rejected] == [("glass.png", "transparent")]
+
+
+def test_a_strip_is_not_padded_to_gigabytes(tmp_path: Path) -> None:
+    photos = folder_of(tmp_path / "photos", 2)
+    Image.new("RGB", (20_000, 40), "red").save(photos / "strip.png")
+    settings = Photos(domain="drawings", framing="letterbox", screen=Screen(enabled=False))
+    found = prepare(photos, tmp_path / "set", settings, SIZE)
+    assert [(item.name, item.code) for item in found.rejected] == [("strip.png", "too-long")]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("captions.jsonl", '{"file": "a.png", "caption": "x"}\n5\n', "not a list of JSON objects"),
+        ("captions.csv", 'file,caption\na.png,"in a garden\nb.png,in the rain\n', "close every quote"),
+    ],
+)
+def test_a_broken_table_of_captions_is_one_message(name: str, text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(PhotoError, match=said) as caught:
+        read_words([tmp_path / name], [tmp_path / "a.png", tmp_path / "b.png"])
+    assert name in str(caught.value) + str(caught.value.hint)
+
+
+def test_tables_are_read_whatever_the_case_of_their_endings_and_rows_may_lack_a_caption(tmp_path: Path) -> None:
+    (tmp_path / "CAPTIONS.TSV").write_text("file\tcaption\na.png\tin rain, at sea\n")
+    photos = [tmp_path / "a.png", tmp_path / "b.png"]
+    assert read_words([tmp_path / "CAPTIONS.TSV"], photos).captions == {"a.png": "a photo of {it}, in rain, at sea"}
+    (tmp_path / "captions.jsonl").write_text('{"file": "a.png", "caption": "one\u2028two"}\n{"file": "b.png"}\n')
+    assert read_words([tmp_path / "captions.jsonl"], photos).captions == {"a.png": "a photo of {it}, one two"}

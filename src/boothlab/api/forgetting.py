@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from boothlab.api.export_places import RATING, exports_of, is_export_of, is_rating_of
 from boothlab.errors import BoothlabError, Cancelled, PlanError, RunBusy, disk_errors
-from boothlab.files import read_json, sha256_file
+from boothlab.files import is_abandoned, read_json, sha256_file
 from boothlab.home import cache, home
 from boothlab.photos.photoset import MANIFEST
 from boothlab.photos.read import find_photos
@@ -122,14 +122,22 @@ def look(subject: str, root: Path, photos: Path | None = None) -> Found:
     for path in prepared:
         hashes |= hashes_of(path / MANIFEST)
     hashes |= {sha256_file(file) for folder in own if folder.is_dir() for file in find_photos(folder)[0]}
+    kept = {found for path in named for found in kept_of(path / "photos" / subject / MANIFEST)}
+    # A photo that was set aside may be somebody else's.
+    evidence = kept or hashes
     # The same photos under another name, or in another selection, are the same person.
-    sets = [path for path in folders_of_sets(cache("photo-sets")) if hashes & sources_of(path / MANIFEST)]
+    # A set whose making was killed names nobody; it is nobody's loss either.
+    sets = [
+        path
+        for path in folders_of_sets(cache("photo-sets"))
+        if is_abandoned(path) or hashes & sources_of(path / MANIFEST)
+    ]
     for path in sets:
         hashes |= hashes_of(path / MANIFEST)
     twins = [
         path
         for path in everyone
-        if path not in named and any(hashes & sources_of(m) for m in path.glob(f"photos/*/{MANIFEST}"))
+        if path not in named and any(evidence & kept_of(m) for m in path.glob(f"photos/*/{MANIFEST}"))
     ]
     runs = tuple(sorted([*named, *twins]))
     also = {str(path): tuple(n for n in everyone[path] if n != subject) for path in runs}
@@ -218,6 +226,14 @@ def sources_of(manifest: Path) -> set[str]:
         tree = json.loads(manifest.read_text(encoding="utf-8"))
         kept = {str(entry["source_sha256"]) for entry in tree["photos"]}
         return (kept | {str(entry["source_hash"]) for entry in tree["rejected"]}) - {""}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+
+
+def kept_of(manifest: Path) -> set[str]:
+    """SHA-256 of the files that are in a photo set, and were not set aside: somebody else's may be among those."""
+    try:
+        return {str(entry["source_sha256"]) for entry in json.loads(manifest.read_text(encoding="utf-8"))["photos"]}
     except (OSError, ValueError, KeyError, TypeError):
         return set()
 

@@ -16,7 +16,7 @@ from boothlab.evaluation.lots import BASE, COPIES, DESCRIBED, PHOTOS
 from boothlab.files import read_json, write_text
 from boothlab.metrics import METRICS
 from boothlab.metrics.metric import Role
-from boothlab.plan import RunPlan
+from boothlab.plan import RunPlan, for_others
 from boothlab.progress import Progress, silent
 from boothlab.reports import info as gather
 from boothlab.reports.lacking import lacking
@@ -63,7 +63,7 @@ def report_run(run: Run, progress: Progress = silent) -> Path:
             ),
             crossings=tuple(summary["crossings"]),
             advice=advice(run, plan),
-            plan_toml=to_toml(plan.model_dump(mode="json")),
+            plan_toml=to_toml(for_others(plan)),
             provenance=read_json(run.path / "provenance.json"),
         )
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from boothlab.config.show import to_toml
-from boothlab.errors import PlanError, disk_errors
+from boothlab.errors import PhotoError, PlanError, RunDamaged, disk_errors
 from boothlab.files import folder_listing, new_folder, sha256_json
 from boothlab.home import cache
 from boothlab.models.config import Base
@@ -125,7 +126,8 @@ def photo_set(folder: Path, settings: Photos, size: int, progress: Any = None) -
     }
     out = cache("photo-sets") / sha256_json(key)[:16]
     if is_photo_set(out):
-        return read_set(out)
+        with contextlib.suppress(PhotoError, RunDamaged):  # a damaged one is made again
+            return read_set(out)
     earlier = sorted(path for path in out.parent.iterdir() if is_photo_set(path)) if out.parent.is_dir() else []
     return prepare(folder, out, settings, size, progress, earlier)
 

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from boothlab.api.pictures import plan_of
 from boothlab.api.resolving import Resolved, run_of
 from boothlab.config.show import flatten
+from boothlab.plan import for_others
 from boothlab.runs.events import Event
 from boothlab.tracking.tracker import Tracking, open_trackers
 
@@ -28,7 +30,7 @@ def tracked(
         yield listen
         return
     # Where photos lie is nobody's business who may be shown the dashboard.
-    flat = {name: value for name, value in flatten(run.plan()) if not name.endswith(".photos")}
+    flat = dict(flatten(for_others(plan_of(run))))
     events = run.events()
     trackers = open_trackers(names, run.path / FOLDER, run.name, flat, events[-1].step if events else 0)
     tracking = Tracking(trackers, run.path / "previews", run.say)

@@ -57,7 +57,7 @@ def apply_override(tree: dict[str, Any], path: Sequence[str], value: Any) -> Non
         last = depth == len(path) - 1
         where = ".".join(path[: depth + 1])
         if isinstance(node, list):
-            if not part.isdigit() or int(part) >= len(node):
+            if not part.isdecimal() or int(part) >= len(node):
                 raise PlanError(f"--set {where}: there is no item {part!r}; the list has {len(node)}.")
             if last:
                 node[int(part)] = value

@@ -12,7 +12,7 @@ from peft import LoraConfig, inject_adapter_in_model
 from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 from torch import Tensor, nn
 
-from boothlab.errors import RunDamaged, TrainingError, disk_errors
+from boothlab.errors import PlanError, RunDamaged, TrainingError, disk_errors
 from boothlab.models.weights import load_tensors, sort_notes
 
 FILE = "pytorch_lora_weights.safetensors"
@@ -43,7 +43,13 @@ def add_adapters(module: nn.Module, shape: AdapterShape, seed: int) -> list[nn.P
     """Put adapters into ``module``; their initial weights depend on ``seed`` alone. Returns them in a fixed order."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        inject_adapter_in_model(shape.to_peft(), module)
+        try:
+            inject_adapter_in_model(shape.to_peft(), module)
+        except ValueError as error:
+            raise PlanError(
+                f"No layer of the {type(module).__name__} is called {' or '.join(shape.targets)}: {error}",
+                'Name layers as peft does in strategy.targets, for example ["to_q", "to_v"], or leave it out.',
+            ) from error
     return [parameter for name, parameter in sorted(module.named_parameters()) if "lora_" in name]
 
 

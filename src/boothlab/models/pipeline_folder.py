@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -40,9 +41,14 @@ def write_pipeline(model: Model, folder: Path, precision: Precision, tokenizer: 
             if (tokenizer / file).is_file() and not (folder / name / file).exists():
                 shutil.copyfile(tokenizer / file, folder / name / file)
         index[name] = ["transformers", type(words).__name__]
-    scheduler = model.scheduler_config()
+    # Infinities are diffusers' own defaults, and no JSON.
+    scheduler = {name: value for name, value in model.scheduler_config().items() if not _infinite(value)}
     kind = str(scheduler.get("_class_name", "DDIMScheduler"))
     (folder / "scheduler").mkdir()
     write_json(folder / "scheduler" / "scheduler_config.json", {**scheduler, "_class_name": kind})
     index["scheduler"] = ["diffusers", kind]
     write_json(folder / "model_index.json", dict(sorted(index.items())))
+
+
+def _infinite(value: object) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)

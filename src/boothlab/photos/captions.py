@@ -86,15 +86,21 @@ def _beside(path: Path, names: list[str], captions: dict[str, str], fates: dict[
 
 def _table(path: Path) -> dict[str, str]:
     text = _text(path)
-    if path.suffix == ".jsonl":
+    kind = path.suffix.lower()
+    if kind == ".jsonl":
         try:
-            rows = [dict(json.loads(line)) for line in text.splitlines() if line.strip()]
-        except ValueError as error:
+            rows = [dict(json.loads(line)) for line in text.split("\n") if line.strip()]
+        except (ValueError, TypeError) as error:
             raise PhotoError(f"{path} is not a list of JSON objects: {error}.") from error
     else:
-        rows = [
-            dict(row) for row in csv.DictReader(io.StringIO(text), delimiter="\t" if path.suffix == ".tsv" else ",")
-        ]
+        table = csv.DictReader(io.StringIO(text), delimiter="\t" if kind == ".tsv" else ",", strict=True)
+        try:
+            rows = [dict(row) for row in table]
+        except csv.Error as error:
+            raise PhotoError(
+                f"{path} is no table that can be read, near line {table.line_num}: {error}.",
+                "Put quotes around captions with commas, and close every quote.",
+            ) from error
     columns = {str(key).strip().lower(): key for row in rows[:1] for key in row}
     name = next((columns[key] for key in NAME_COLUMNS if key in columns), None)
     words = next((columns[key] for key in WORD_COLUMNS if key in columns), None)
@@ -103,7 +109,7 @@ def _table(path: Path) -> dict[str, str]:
             f"{path} has the columns {', '.join(columns)}; it needs one for the photo and one for its caption.",
             "Call them file and caption.",
         )
-    return {str(row[name]).strip(): str(row[words] or "") for row in rows} if rows else {}
+    return {str(row.get(name) or "").strip(): str(row.get(words) or "") for row in rows} if rows else {}
 
 
 def _text(path: Path) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from PIL import Image
 
+from boothlab.errors import PhotoError
 from boothlab.features.faces import FaceReader
 from boothlab.files import sha256_file, sha256_json
 from boothlab.photos.config import Photos
@@ -122,6 +123,15 @@ class Developer:
             result = step.apply(before, self.size)
             if kept and isinstance(result, Rejected) and isinstance(step, Head):
                 result = _relented(step, before).apply(before, self.size)
+        if isinstance(result, Photo) and result.size != (self.size, self.size):
+            width, height = result.size
+            raise PhotoError(
+                f"photos.steps leave {photo.name} at {width}×{height} pixels; {self.size}×{self.size} are wanted.",
+                'End them with { kind = "resize" }, after a step that makes photos square.',
+            )
+        if isinstance(result, Photo) and result.mask is not None and not result.mask.any():
+            reason = "is transparent as a whole: nothing of it would be learned"
+            return Rejected(result.name, "transparent", reason, "", result.source_hash, result.trail, result.seen)
         return result
 
 

@@ -17,7 +17,7 @@ from boothlab.photos.captions import Words, read_words
 from boothlab.photos.config import FEWEST_HELD_OUT, HELD_OUT_FROM, Photos
 from boothlab.photos.folder import Listing, list_folder, printable
 from boothlab.photos.photo import Photo, Rejected
-from boothlab.photos.photoset import PhotoSet, write_set
+from boothlab.photos.photoset import PhotoSet, is_photo_set, write_set
 from boothlab.photos.screening import choose_subjects, duplicates, limits, no_face, strangers
 from boothlab.photos.variety import Variety, variety
 from boothlab.preparing.develop import Choice, Developer
@@ -68,7 +68,7 @@ def prepare(
         raise PhotoError(*_too_few(folder, usable, every, settings.minimum))
     held_out = choose_held_out(kept, settings)
     score = variety([photo for photo in kept if photo.name not in held_out], people)
-    about = _about(listing, words, done, score, remark, domain)
+    about = _about(listing, words, done, kept, score, remark, domain)
     thumbnails = {thumbnail_name(_hash(item)): item.thumbnail for item in done if item.thumbnail}
     also = thumbnails | sheet_files(kept, every, held_out, thumbnails, score, remark)
     return write_set(out, kept, every, held_out, about, also)
@@ -83,18 +83,37 @@ def _words(listing: Listing, settings: Photos) -> Words:
 
 def _sources(folder: Path, out: Path, settings: Photos) -> tuple[Listing, list[Source]]:
     places = [folder] if settings.references is None else [folder, settings.references]
-    for place in places:
-        if out.resolve() == place.resolve():
-            raise PhotoError(f"{out} is the folder of the originals.", "Write the photo set to another folder.")
+    _require_free(out, places)
     listing = list_folder(folder, settings.include, settings.exclude)
     sources = [Source(path, printable(path)) for path in listing.photos]
     if settings.references is not None:
+        if is_photo_set(settings.references):
+            raise PhotoError(
+                f"photos.references names the photo set {settings.references}.", "Give the folder of its originals."
+            )
         more = list_folder(settings.references)
         sources += [Source(path, REFERENCES + printable(path)) for path in more.photos]
     for name in settings.keep:
         if name not in {source.name for source in sources}:
             raise PhotoError(f"There is no photo {name!r} in {folder} to keep.", "Give its name with the ending.")
     return listing, sources
+
+
+def _require_free(out: Path, originals: Sequence[Path]) -> None:
+    """What stands at ``out`` is replaced as a whole: so it may be nothing but an older photo set.
+
+    Raises PhotoError for a file, for a folder that holds other things, and for one that holds the originals.
+    """
+    for place in originals:
+        if place.resolve().is_relative_to(out.resolve()):
+            raise PhotoError(
+                f"{out} holds the originals ({place}), and would be replaced by the photo set.",
+                "Write the photo set to another folder.",
+            )
+    if out.is_file() or (out.is_dir() and any(out.iterdir()) and not is_photo_set(out)):
+        raise PhotoError(
+            f"{out} is there already and is no photo set.", "Write the photo set to a new or an empty folder."
+        )
 
 
 def _reader(settings: Photos) -> tuple[FaceReader | None, str]:
@@ -192,15 +211,26 @@ def _hash(item: Done) -> str:
 
 
 def _about(
-    listing: Listing, words: Words, done: Sequence[Done], score: Variety, remark: str, domain: str
+    listing: Listing,
+    words: Words,
+    done: Sequence[Done],
+    kept: Sequence[Photo],
+    score: Variety,
+    remark: str,
+    domain: str,
 ) -> dict[str, Any]:
     """The manifest's account of everything that is not a photo or a reason against one."""
+    lasting = {photo.name for photo in kept} | {one.outcome.name for one in done if isinstance(one.outcome, Rejected)}
     other = [
         *({"name": name, "sha256": None, "fate": why} for name, why in listing.ignored),
-        *({"name": path.name, "sha256": sha256_file(path), "fate": words.fates[path.name]} for path in listing.words),
+        *(
+            {"name": printable(path), "sha256": sha256_file(path), "fate": words.fates[path.name]}
+            for path in listing.words
+        ),
     ]
     return {
-        "recipes": {item.outcome.name: item.recipe for item in done if item.recipe},
+        # Who was set aside only beside the others is looked at anew where these are not there any more.
+        "recipes": {item.outcome.name: item.recipe for item in done if item.recipe and item.outcome.name in lasting},
         "other_files": sorted(other, key=lambda item: str(item["name"])),
         "domain": domain,
         "variety": score.as_dict(),

@@ -130,6 +130,8 @@ class Training(Config):
     def _one_length(self) -> Training:
         if self.steps is not None and self.steps_per_photo is not None:
             raise ValueError("give steps or steps_per_photo, not both")
+        if any(step < 1 for step in self.snapshots):
+            raise ValueError(f"snapshots {list(self.snapshots)} must lie at step 1 or later")
         total = self.steps
         if total is not None and any(not 1 <= step <= total for step in self.snapshots):
             raise ValueError(f"snapshots {list(self.snapshots)} must lie between 1 and steps ({total})")

@@ -10,6 +10,9 @@ from pydantic import Field
 from boothlab.photos.photo import Photo, Rejected
 from boothlab.photos.steps.step import Step
 
+LONGEST = 12_000
+"""Longer side in pixels from which a photo is no photo: as a square it would take gigabytes."""
+
 
 class Letterbox(Step):
     """Pad the shorter side to a square; nothing of the photo is lost."""
@@ -24,6 +27,10 @@ class Letterbox(Step):
         """Add equal borders (the odd pixel at the far end)."""
         width, height = photo.size
         side = max(width, height)
+        if side > LONGEST:
+            reason = f"is {width}×{height} pixels; as a square that is more than {LONGEST}×{LONGEST}"
+            hint = "Cut it, or frame it otherwise (photos.framing)."
+            return Rejected(photo.name, "too-long", reason, hint, photo.source_hash, photo.trail, photo.seen)
         left, top = (side - width) // 2, (side - height) // 2
         window = (slice(top, top + height), slice(left, left + width))
         pixels = np.full((side, side, 3), self.shade, dtype=np.uint8)
