@@ -143,8 +143,8 @@ def _without_places(plan: RunPlan) -> dict[str, Any]:
     for subject in tree["subjects"]:
         subject.pop("photos")
     tree["photos"].pop("references")
-    if not tree["photos"]["references_at_random"]:
-        tree["photos"].pop("references_at_random")  # it came later; plans without it go on being the same runs
+    if not tree["evaluation"]["references_at_random"]:
+        tree["evaluation"].pop("references_at_random")  # it came later; plans without it go on being the same runs
     tree["base"].pop("model")
     tree["objective"].pop("class_folder")
     return tree

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from boothlab.api.scoring import parted_by_chance
+from boothlab.evaluation.config import Evaluation
 from boothlab.evaluation.derived import Table
 from boothlab.evaluation.lots import PHOTOS, Judged
 from boothlab.evaluation.measure import Measurer
 from boothlab.evaluation.scores import Score
 from boothlab.evaluation.verdict import judge
-from boothlab.photos.config import Photos
 from boothlab.photos.photo import Photo
 from boothlab.photos.photoset import PhotoSet
 from boothlab.reports.page import number
@@ -52,7 +52,7 @@ def test_held_out_photos_are_parted_by_chance_unless_somebody_gave_others(
     found = PhotoSet(
         Path("."), (Photo("a.png", pixels, ""), Photo(held_out, pixels, "")), (), frozenset({held_out}), "hash"
     )
-    assert parted_by_chance(found, Photos(references_at_random=said)) is expected
+    assert parted_by_chance(found, Evaluation(references_at_random=said)) is expected
 
 
 def test_what_is_not_nothing_is_not_printed_as_nothing() -> None:

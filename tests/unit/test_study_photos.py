@@ -60,13 +60,13 @@ def test_pools_that_were_drawn_are_parted_by_chance_and_given_ones_as_somebody_s
     tiny_sd: Path, tmp_path: Path
 ) -> None:
     drawn = resolved(tmp_path / "drawn", tiny_sd, 12, axes={"photos.number": [2, 5]})
-    assert {one.plan.photos.references_at_random for one in drawn.resolved} == {True}
+    assert {one.plan.evaluation.references_at_random for one in drawn.resolved} == {True}
     for said in (False, True):
         photo_folder(tmp_path / f"{said}" / "more", 3, size=(64, 72))
         tree = base_plan(tiny_sd, "photos")
-        tree["photos"]["references_at_random"] = said
+        tree["evaluation"]["references_at_random"] = said
         given = resolved(tmp_path / f"{said}", tiny_sd, 4, tree, held_out={"ada": "more"})
-        assert [one.plan.photos.references_at_random for one in given.resolved] == [said]
+        assert [one.plan.evaluation.references_at_random for one in given.resolved] == [said]
 
 
 def test_where_photos_are_not_varied_the_runs_split_is_the_ordinary_one(tiny_sd: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from boothlab.api.judging import Ruling, rule
 from boothlab.api.pictures import evaluation_pictures, plan_of
 from boothlab.api.resolving import domain_of, photo_sets_of
 from boothlab.errors import PlanError, RunDamaged
+from boothlab.evaluation.config import Evaluation
 from boothlab.evaluation.crossing import crossings
 from boothlab.evaluation.derived import COPIED, Table, derived, derived_pairs
 from boothlab.evaluation.evaluate import Unavailable, evaluate
@@ -25,7 +26,6 @@ from boothlab.files import read_json, sha256_json, write_json
 from boothlab.metrics import METRICS
 from boothlab.metrics.metric import AnyMetric, feature_of
 from boothlab.photos.config import HELD_OUT_FROM
-from boothlab.photos.config import Photos as PhotoSettings
 from boothlab.photos.photoset import PhotoSet
 from boothlab.preparing.prepare import REFERENCES
 from boothlab.progress import Progress, silent
@@ -63,7 +63,7 @@ def evaluate_run(run: Run, progress: Progress = silent) -> Evaluated:
         drawn = evaluation_pictures(run, plan, progress)
         sets = photo_sets_of(run, plan)
         seen = {subject.name: judged(drawn[subject.name], photos_of(sets[subject.name])) for subject in plan.subjects}
-        at_random = {name: parted_by_chance(found, plan.photos) for name, found in sets.items()}
+        at_random = {name: parted_by_chance(found, plan.evaluation) for name, found in sets.items()}
         key = _key(seen, domain, at_random)
         stored = _stored(run, key)
         if stored is not None:
@@ -121,10 +121,10 @@ def shares() -> frozenset[str]:
     return frozenset(facts.name for facts in (*METRICS, COPIED) if facts.unit == "1 or 0")
 
 
-def parted_by_chance(found: PhotoSet, photos: PhotoSettings) -> bool:
+def parted_by_chance(found: PhotoSet, evaluation: Evaluation) -> bool:
     """Whether chance decided which photos are held out: the split did, or whoever gave others says so."""
     others = any(photo.name.startswith(REFERENCES) for photo in found.held_out)
-    return photos.references_at_random or not others
+    return evaluation.references_at_random or not others
 
 
 def _key(seen: dict[str, Judged], domain: Domain, at_random: Mapping[str, bool]) -> str:

@@ -47,6 +47,8 @@ def settle_photos(runs: Sequence[Planned], place: Path, given: Mapping[str, Path
         if key not in found:
             found[key] = _numbered(_without_pools(planned.plan, pools, drawn, place), planned.number, place)
         own = {name: getattr(found[key], name) for name in parts}
+        chance = {"references_at_random": found[key].evaluation.references_at_random}
+        own["evaluation"] = planned.plan.evaluation.model_copy(update=chance)
         settled.append(replace(planned, plan=planned.plan.model_copy(update=own)))
     return settled
 
@@ -152,11 +154,12 @@ def _without_pools(plan: RunPlan, pools: dict[str, frozenset[str]], drawn: Colle
             rest = [path for path in list_folder(subject.photos).photos if sha256_file(path) not in pool]
             subject = subject.model_copy(update={"photos": _selection(subject, rest, place)})
         subjects.append(subject)
-    at_random = plan.photos.references_at_random or all(
+    at_random = plan.evaluation.references_at_random or all(
         subject.name in drawn for subject in plan.subjects if subject.name in pools
     )
-    photos = plan.photos.model_copy(update={"references": place / HELD_OUT, "references_at_random": at_random})
-    return plan.model_copy(update={"subjects": tuple(subjects), "photos": photos})
+    photos = plan.photos.model_copy(update={"references": place / HELD_OUT})
+    evaluation = plan.evaluation.model_copy(update={"references_at_random": at_random})
+    return plan.model_copy(update={"subjects": tuple(subjects), "photos": photos, "evaluation": evaluation})
 
 
 def _numbered(plan: RunPlan, number: int | None, place: Path) -> RunPlan:

@@ -28,6 +28,9 @@ class Evaluation(Config):
     """Chooses the initial noises; a stream of its own, never shared with training or class images."""
     base: bool = True
     """Draw the base model's pictures too: without them no change can be seen."""
+    references_at_random: bool = False
+    """Say that chance decided which photos went to `photos.references` and which are trained on. Only then the test
+    of memorisation is exact: other photos, of another day say, differ from those trained on in more than that."""
 
     def contexts(self) -> tuple[str, ...]:
         """The context prompts."""

@@ -76,9 +76,6 @@ class Photos(Config):
     """Fewest usable photos per subject; fewer is an error."""
     references: Path | None = None
     """Folder of photos that are held out: never trained on, what likeness is measured against."""
-    references_at_random: bool = False
-    """Say that chance decided which photos went to ``references`` and which are trained on. Only then the test of
-    memorisation is exact: other photos, of another day say, differ from those trained on in more than that."""
     held_out: float = Field(0.25, ge=0.0, le=0.9)
     """Share of the photos that is never trained on, so that likeness can be measured honestly; from eight photos on,
     and then at least three. With fewer, `photos.references` can name others."""
