@@ -74,4 +74,4 @@ def test_keep_and_usage_errors(tmp_path: Path) -> None:
     done = subprocess.run([*command, "--size", "256"], capture_output=True, text=True, timeout=120)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
-    assert "folder of the originals" in done.stderr
+    assert "holds the originals" in done.stderr
