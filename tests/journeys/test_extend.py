@@ -64,8 +64,11 @@ def test_a_snapshot_that_the_shorter_run_did_not_keep_is_made(
     [{"rate": {"kind": "linear"}}, {"seed": 1}, {"batch_size": 2}, {"validation": {"every": 2, "patience": 9}}],
 )
 def test_runs_that_differ_in_what_matters_are_not_extended(
-    tiny_sd: Path, photos: Path, tmp_path: Path, change: dict[str, Any]
+    tiny_sd: Path, tmp_path: Path, change: dict[str, Any]
 ) -> None:
+    from photos_made import photo_folder
+
+    photos = photo_folder(tmp_path / "many", 9)  # some are held out, or patience would be refused
     api.train(plan(tiny_sd, photos, steps=2), tmp_path / "runs")
     run = api.train(plan(tiny_sd, photos, steps=4, **change), tmp_path / "runs")
     assert not [e for e in run.events() if isinstance(e, Extended)]

@@ -15,7 +15,7 @@ from boothlab.home import cache
 from boothlab.models.config import Base
 from boothlab.models.locate import base_size, device_kind, fingerprint, locate
 from boothlab.models.tokens import MOST_TOKENS, cut_off, inspect_word, load_tokenizer, suggest
-from boothlab.photos.config import Photos
+from boothlab.photos.config import HELD_OUT_FROM, Photos
 from boothlab.photos.folder import list_folder
 from boothlab.photos.photoset import PhotoSet, is_photo_set, read_set
 from boothlab.photos.read import find_photos
@@ -25,6 +25,9 @@ from boothlab.progress import Progress, silent, within
 from boothlab.runs.provenance import provenance
 from boothlab.runs.run import Run, create_run
 from boothlab.subjects import Subject, fill
+
+DECIDED = ("orientation", "alpha", "framing", "steps", "captions", "include", "exclude", "keep")
+"""Settings of photos that `prepare` has followed by the time there is a set."""
 
 PREPARATION = 3
 """Version of the preparation code: part of the address of prepared sets, so that new code never finds old ones."""
@@ -61,13 +64,35 @@ def resolve(plan: RunPlan, progress: Progress = silent) -> Resolved:
             "base": plan.base.model_copy(update={"device": device}),
         }
     )
+    _require_one_folder_each(filled)
     sets = {s.name: photo_set(s.photos, own_settings(photos, s), size, within(progress, "photos")) for s in subjects}
+    if plan.training.validation.patience is not None and not any(found.held_out for found in sets.values()):
+        raise PlanError(
+            "training.validation.patience waits for the loss on held-out photos, and none is held out.",
+            f"Give {HELD_OUT_FROM} photos or more, or others as photos.references; or leave patience out.",
+        )
     inputs = {f"photos/{name}": found.content_hash for name, found in sets.items()}
     inputs["base"] = fingerprint(plan.base)
     own = plan.objective.class_folder
     if own is not None:
         inputs["class_folder"] = sha256_json(folder_listing(own, [path.name for path in find_photos(own)[0]]))
     return Resolved(filled, sets, inputs, (*warnings, *long_prompts(filled, sets)))
+
+
+def _require_one_folder_each(plan: RunPlan) -> None:
+    """Raises PlanError where one folder would stand for several subjects, or for several classes."""
+    references, own = plan.photos.references, plan.objective.class_folder
+    if references is not None and len(plan.subjects) > 1 and list_folder(references).photos:
+        raise PlanError(
+            f"photos.references = {references} holds photos, but there are {len(plan.subjects)} subjects.",
+            "Put each subject's into a folder of its name in there.",
+        )
+    nouns = {subject.class_noun for subject in plan.subjects}
+    if own is not None and len(nouns) > 1:
+        raise PlanError(
+            f"objective.class_folder = {own} cannot be of {' and of '.join(sorted(nouns))} at once.",
+            "Leave it out, so that the base model draws the class images, or train the subjects apart.",
+        )
 
 
 def long_prompts(plan: RunPlan, sets: dict[str, PhotoSet]) -> list[str]:
@@ -110,6 +135,13 @@ def photo_set(folder: Path, settings: Photos, size: int, progress: Any = None) -
     """The prepared photos of ``folder``: as it is when it is a photo set, else prepared into the shared cache."""
     if is_photo_set(folder):
         found = read_set(folder)
+        ignored = [name for name in DECIDED if getattr(settings, name) != Photos.model_fields[name].default]
+        if ignored:
+            listed = ", ".join(f"photos.{name}" for name in ignored)
+            raise PlanError(
+                f"{folder} is a photo set, in which {listed} is decided already.",
+                "Give the folder of originals, or prepare the set otherwise.",
+            )
         wrong = [photo.name for photo in found.photos if photo.size != (size, size)]
         if wrong:
             raise PlanError(

@@ -1,0 +1,63 @@
+"""What a plan cannot mean is said before anything is trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from boothlab import api
+from boothlab.api.resolving import resolve
+from boothlab.errors import PlanError
+from boothlab.models.config import Base
+from boothlab.photos.config import Photos, Screen
+from boothlab.plan import plan_from
+from photos_made import photo_folder
+from study_made import base_plan
+
+
+def plan(tiny_sd: Path, place: Path, /, **changes: dict[str, Any]) -> dict[str, Any]:
+    """The tiny plan with some tables changed."""
+    tree = base_plan(tiny_sd, place)
+    for table, values in changes.items():
+        tree[table] = {**tree.get(table, {}), **values}
+    return tree
+
+
+def two(tree: dict[str, Any], photos: Path, noun: str = "person") -> dict[str, Any]:
+    bob = {"name": "bob", "photos": str(photos), "identifier": "kilt", "class_noun": noun}
+    return {**tree, "subjects": [*tree["subjects"], bob]}
+
+
+def test_a_photo_set_was_decided_when_it_was_prepared(tiny_sd: Path, tmp_path: Path) -> None:
+    photo_folder(tmp_path / "photos", 4, size=(72, 64))
+    settings = Photos(domain="drawings", screen=Screen(enabled=False))
+    api.prepare(tmp_path / "photos", tmp_path / "set", settings, Base(model=str(tiny_sd)))
+    resolve(plan_from(plan(tiny_sd, tmp_path / "set"), "t"))
+    changed = plan(tiny_sd, tmp_path / "set", photos={"framing": "letterbox", "captions": "ignore"})
+    with pytest.raises(PlanError, match=r"photos\.framing, photos\.captions is decided already"):
+        resolve(plan_from(changed, "t"))
+
+
+def test_patience_needs_something_to_wait_for(tiny_sd: Path, tmp_path: Path) -> None:
+    few, many = photo_folder(tmp_path / "few", 4, size=(72, 64)), photo_folder(tmp_path / "many", 9, size=(72, 64))
+    looking = {"training": {"validation": {"every": 1, "patience": 1}}}
+    with pytest.raises(PlanError, match="none is held out"):
+        resolve(plan_from(plan(tiny_sd, few, **looking), "t"))
+    resolve(plan_from(plan(tiny_sd, many, **looking), "t"))
+
+
+def test_one_folder_does_not_stand_for_two(tiny_sd: Path, tmp_path: Path) -> None:
+    photos = photo_folder(tmp_path / "photos", 4, size=(72, 64))
+    others = photo_folder(tmp_path / "bob", 4, size=(90, 64))
+    shared = photo_folder(tmp_path / "refs", 3, size=(64, 72))
+    with pytest.raises(PlanError, match="there are 2 subjects"):
+        resolve(plan_from(two(plan(tiny_sd, photos, photos={"references": str(shared)}), others), "t"))
+    own = plan(tiny_sd, photos, objective={"class_folder": str(shared)})
+    with pytest.raises(PlanError, match="dog and of person at once"):
+        resolve(plan_from(two(own, others, "dog"), "t"))
+    for name in ("ada", "bob"):
+        photo_folder(tmp_path / "each" / name, 3, size=(64, 72 + len(name)))
+    apart = resolve(plan_from(two(plan(tiny_sd, photos, photos={"references": str(tmp_path / "each")}), others), "t"))
+    assert {name: len(found.held_out) for name, found in apart.sets.items()} == {"ada": 3, "bob": 3}
