@@ -27,6 +27,8 @@ def test_a_training_of_the_built_in_model_is_exported_whole_and_draws_in_stock_d
     }
     run = api.train(plan_from(tree, "test"), tmp_path / "runs")
     api.export(run.path, tmp_path / "out")
+    told = [path for path in (tmp_path / "out").rglob("*.json") if "_name_or_path" in path.read_text()]
+    assert told == [], "where the base model lies is nobody's business"
     pipeline = StableDiffusionPipeline.from_pretrained(tmp_path / "out")
     pipeline.set_progress_bar_config(disable=True)
     drawn = pipeline("a photo of nlwx person", num_inference_steps=2, output_type="np").images[0]

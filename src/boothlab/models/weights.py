@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from boothlab.errors import RunDamaged, disk_errors
+from boothlab.files import read_json, write_json
 
 Precision = Literal["fp32", "fp16"]
 
@@ -88,7 +89,15 @@ def save_module(module: nn.Module, folder: Path, role: str, precision: Precision
     else:  # transformers
         described.config.save_pretrained(target)
         save_tensors(target / "model.safetensors", state)
+    _forget_place(target / "config.json")
     return target
+
+
+def _forget_place(config: Path) -> None:
+    """Both libraries note the folder that the weights came from, which is nobody's business who gets the copy."""
+    tree = read_json(config)
+    if tree.pop("_name_or_path", None):
+        write_json(config, tree)
 
 
 def load_module(module: nn.Module, folder: Path, role: str) -> None:
