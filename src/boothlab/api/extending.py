@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Collection
 from dataclasses import replace
 
 from boothlab.api.previewing import previews_of
@@ -56,15 +57,18 @@ def _take_over(run: Run, other: Run, step: int, resolved: Resolved, steps: int) 
             with new_folder(previews_of(run) / name) as temporary:
                 shutil.copytree(previews_of(other) / name, temporary, dirs_exist_ok=True)
     for event in other.events():
-        if event.step <= step and _belongs(event, wanted, looking.every, drawn):
+        if event.step <= step and belongs(event, wanted, looking.every, drawn):
             run.say(replace(event, steps=steps) if isinstance(event, Started) else event)
     # Last, because a run with a checkpoint is one that has begun: killed before this, it starts over.
     taken = checkpoint.adopt(other.checkpoints, run.checkpoints, step)
     return None if taken is None else Extended(taken, source=other.name)
 
 
-def _belongs(event: Event, snapshots: list[int], every: int | None, previews: set[int]) -> bool:
-    """Whether the new run would have said ``event`` itself."""
+def belongs(event: Event, snapshots: Collection[int], every: int | None, previews: Collection[int] = ()) -> bool:
+    """Whether a run with these snapshots, looks and previews would have said ``event`` itself.
+
+    One that ended earlier also looked, and kept weights, at its own end.
+    """
     if isinstance(event, SnapshotSaved):
         return event.step in snapshots
     if isinstance(event, Validated):

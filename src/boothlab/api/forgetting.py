@@ -122,9 +122,9 @@ def look(subject: str, root: Path, photos: Path | None = None) -> Found:
     for path in prepared:
         hashes |= hashes_of(path / MANIFEST)
     hashes |= {sha256_file(file) for folder in own if folder.is_dir() for file in find_photos(folder)[0]}
-    kept = {found for path in named for found in kept_of(path / "photos" / subject / MANIFEST)}
     # A photo that was set aside may be somebody else's.
-    evidence = kept or hashes
+    kept = [sources_of(path / "photos" / subject / MANIFEST, kept_only=True) for path in named]
+    evidence = set().union(*kept) or hashes
     # The same photos under another name, or in another selection, are the same person.
     # A set whose making was killed names nobody; it is nobody's loss either.
     sets = [
@@ -137,7 +137,8 @@ def look(subject: str, root: Path, photos: Path | None = None) -> Found:
     twins = [
         path
         for path in everyone
-        if path not in named and any(evidence & kept_of(m) for m in path.glob(f"photos/*/{MANIFEST}"))
+        if path not in named
+        and any(evidence & sources_of(m, kept_only=True) for m in path.glob(f"photos/*/{MANIFEST}"))
     ]
     runs = tuple(sorted([*named, *twins]))
     also = {str(path): tuple(n for n in everyone[path] if n != subject) for path in runs}
@@ -220,20 +221,12 @@ def hashes_of(manifest: Path) -> set[str]:
         return set()
 
 
-def sources_of(manifest: Path) -> set[str]:
-    """SHA-256 of the files that a photo set was made from."""
+def sources_of(manifest: Path, kept_only: bool = False) -> set[str]:
+    """SHA-256 of the files that a photo set was made from; without those that were set aside, if asked."""
     try:
         tree = json.loads(manifest.read_text(encoding="utf-8"))
         kept = {str(entry["source_sha256"]) for entry in tree["photos"]}
-        return (kept | {str(entry["source_hash"]) for entry in tree["rejected"]}) - {""}
-    except (OSError, ValueError, KeyError, TypeError):
-        return set()
-
-
-def kept_of(manifest: Path) -> set[str]:
-    """SHA-256 of the files that are in a photo set, and were not set aside: somebody else's may be among those."""
-    try:
-        return {str(entry["source_sha256"]) for entry in json.loads(manifest.read_text(encoding="utf-8"))["photos"]}
+        return kept if kept_only else (kept | {str(entry["source_hash"]) for entry in tree["rejected"]}) - {""}
     except (OSError, ValueError, KeyError, TypeError):
         return set()
 

@@ -27,7 +27,6 @@ from boothlab.metrics import METRICS
 from boothlab.metrics.metric import AnyMetric, feature_of
 from boothlab.photos.config import HELD_OUT_FROM
 from boothlab.photos.photoset import PhotoSet
-from boothlab.preparing.prepare import REFERENCES
 from boothlab.progress import Progress, silent
 from boothlab.runs.run import Run
 
@@ -123,8 +122,7 @@ def shares() -> frozenset[str]:
 
 def parted_by_chance(found: PhotoSet, evaluation: Evaluation) -> bool:
     """Whether chance decided which photos are held out: the split did, or whoever gave others says so."""
-    others = any(photo.name.startswith(REFERENCES) for photo in found.held_out)
-    return evaluation.references_at_random or not others
+    return evaluation.references_at_random or not any(photo.is_reference for photo in found.held_out)
 
 
 def _key(seen: dict[str, Judged], domain: Domain, at_random: Mapping[str, bool]) -> str:

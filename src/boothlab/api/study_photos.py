@@ -42,13 +42,11 @@ def settle_photos(runs: Sequence[Planned], place: Path, given: Mapping[str, Path
     found: dict[str, RunPlan] = {}
     settled = []
     for planned in runs:
-        parts = ("subjects", "photos", "base")
+        parts = ("subjects", "photos", "base", "evaluation")
         key = sha256_json([planned.plan.model_dump(mode="json", include=set(parts)), planned.number])
         if key not in found:
             found[key] = _numbered(_without_pools(planned.plan, pools, drawn, place), planned.number, place)
         own = {name: getattr(found[key], name) for name in parts}
-        chance = {"references_at_random": found[key].evaluation.references_at_random}
-        own["evaluation"] = planned.plan.evaluation.model_copy(update=chance)
         settled.append(replace(planned, plan=planned.plan.model_copy(update=own)))
     return settled
 

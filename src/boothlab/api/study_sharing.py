@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from boothlab.api.extending import belongs
 from boothlab.evaluation.lots import BASE, DESCRIBED
 from boothlab.files import new_folder, sha256_json, sweep_temporaries
 from boothlab.plan import RunPlan
-from boothlab.runs.events import Event, Extended, SnapshotSaved, Started, Stepped, Validated, Warned
+from boothlab.runs.events import Extended, Started
 from boothlab.runs.run import Run, step_name
 from boothlab.training import checkpoint
 from boothlab.training.config import Training
@@ -30,22 +31,13 @@ def branch(run: Run, stem: Run, step: int, training: Training, steps: int) -> in
             if (stem.snapshots / name).is_dir():
                 copy_folder(stem.snapshots / name, run.snapshots / name)
         for event in stem.events():
-            if event.step <= step and _belongs(event, wanted, training.validation.every):
+            if event.step <= step and belongs(event, wanted, training.validation.every):
                 run.say(replace(event, steps=steps) if isinstance(event, Started) else event)
         # Last, because a run with a checkpoint is one that has begun: killed before this, it starts over.
         taken = checkpoint.adopt(stem.checkpoints, run.checkpoints, step)
         if taken is not None:
             run.say(Extended(taken, source=stem.name))
     return taken
-
-
-def _belongs(event: Event, snapshots: list[int], every: int | None) -> bool:
-    """Whether the run itself would have said ``event``; a stem also looks and keeps weights at its own end."""
-    if isinstance(event, SnapshotSaved):
-        return event.step in snapshots
-    if isinstance(event, Validated):
-        return every is not None and (event.step % every == 0 or event.step in snapshots)
-    return isinstance(event, Started | Stepped | Warned)
 
 
 class Drawn:

@@ -61,7 +61,7 @@ def subject_view(
         chosen=choice.run,
         reason=choice.reason,
         caution=_caution(study),
-        again=_again(chosen, ruled.again, len([p for p in own if p.state == "done" and not p.rival])),
+        again=_again(chosen, ruled.again, sum(point.state == "done" for point in placed)),
         strip=() if chosen is None else tuple(gallery.pictures(chosen, 8)),
         rows=_rows(study, own, choice, columns, gallery),
         baselines=tuple((source_title(p.run, []), _cells(p, columns, [""] * len(columns))) for p in beside),

@@ -95,7 +95,7 @@ def _score(
             continue
         if isinstance(metric, Metric):
             if _described(compared) < metric.minimum_references and reference != "none":
-                why = NO_PROMPT if reference == "prompt" else _too_few(metric.minimum_references, compared)
+                why = _too_few(reference, metric.minimum_references, compared)
                 missing.append(Unavailable(metric.name, lot.role, reference, why))
                 continue
             if metric.pairs is None:
@@ -112,17 +112,12 @@ def _score(
             reason = f"it needs {metric.minimum} pictures that show something; there are {_described(rows)}"
             missing.append(Unavailable(metric.name, lot.role, reference, reason))
         elif reference != "none" and _described(compared) < metric.minimum_references:
-            missing.append(
-                Unavailable(metric.name, lot.role, reference, _too_few(metric.minimum_references, compared))
-            )
+            why = _too_few(reference, metric.minimum_references, compared)
+            missing.append(Unavailable(metric.name, lot.role, reference, why))
         else:
             value = float(metric.value(rows, compared))
             found.append(Score(run, lot.source, lot.role, metric.name, reference, "", "", _described(rows), value))
     return found
-
-
-NO_PROMPT = "no prompt says anything that it looks for"
-"""Why a metric that reads prompts has nothing to say."""
 
 
 def _makes_sense(lot: Lot, reference: Reference) -> bool:
@@ -158,7 +153,9 @@ def _described(rows: Vectors) -> int:
     return int((~np.isnan(rows).any(axis=1)).sum()) if rows.size else len(rows)
 
 
-def _too_few(minimum: int, compared: Vectors) -> str:
+def _too_few(reference: Reference, minimum: int, compared: Vectors) -> str:
+    if reference == "prompt":
+        return "no prompt says anything that it looks for"
     return f"it needs {minimum} photos to compare with; there are {_described(compared)}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -30,10 +31,16 @@ def picture_hash(pixels: NDArray[np.uint8]) -> str:
 def known_by(feature: Feature) -> str:
     """Name, version, and which weights where a user supplied them: what its vectors depend on."""
     given = feature.weights() if feature.weights is not None else None
-    tag = f"-{sha256_file(given)[:8]}" if given is not None and given.is_file() else ""
+    tag = f"-{_hash(given, given.stat().st_size, given.stat().st_mtime_ns)[:8]}" if given and given.is_file() else ""
     if feature.variant is not None and (variant := feature.variant()):
         tag += f"-{variant}"
     return f"{feature.name}-{feature.version}{tag}".replace("/", "-")
+
+
+@cache
+def _hash(path: Path, size: int, time: int) -> str:
+    """SHA-256 of a file as it was then: weights of some hundred megabytes are asked for by every metric."""
+    return sha256_file(path)
 
 
 class Embedder:

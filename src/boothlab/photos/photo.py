@@ -23,6 +23,10 @@ class Trace:
     numbers: dict[str, Any] = field(default_factory=dict)
 
 
+REFERENCES = "references/"
+"""Beginning of the names of photos that were given to be held out."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Photo:
     """A photo at some stage of its preparation. Frozen: a step returns a new one.
@@ -47,6 +51,11 @@ class Photo:
             raise ValueError(f"pixels must be (H, W, 3) uint8, not {self.pixels.shape} {self.pixels.dtype}")
         if self.mask is not None and self.mask.shape != (height, width):
             raise ValueError(f"mask is {self.mask.shape}, pixels are {(height, width)}")
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether it came from `photos.references`, and not from the photos to train on."""
+        return self.name.startswith(REFERENCES)
 
     @property
     def size(self) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from boothlab.files import sha256_file
 from boothlab.photos.captions import Words, read_words
 from boothlab.photos.config import FEWEST_HELD_OUT, HELD_OUT_FROM, Photos
 from boothlab.photos.folder import Listing, list_folder, printable
-from boothlab.photos.photo import Photo, Rejected
+from boothlab.photos.photo import REFERENCES, Photo, Rejected
 from boothlab.photos.photoset import PhotoSet, is_photo_set, write_set
 from boothlab.photos.screening import choose_subjects, duplicates, limits, no_face, strangers
 from boothlab.photos.variety import Variety, variety
@@ -27,9 +27,6 @@ from boothlab.seeds import derive
 
 Progress = Callable[[int, int], None]
 """Called with (done, of) after each photo."""
-
-REFERENCES = "references/"
-"""Beginning of the names of photos that come from ``photos.references``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +60,7 @@ def prepare(
     kept, rejected = _compared(done, settings, domain, people, reader)
     kept = [replace(photo, caption=words.captions.get(photo.name)) for photo in kept]
     every = sorted([*listing.others, *rejected], key=lambda item: item.name)
-    usable = [photo for photo in kept if not photo.name.startswith(REFERENCES)]
+    usable = [photo for photo in kept if not photo.is_reference]
     if len(usable) < settings.minimum:
         raise PhotoError(*_too_few(folder, usable, every, settings.minimum))
     held_out = choose_held_out(kept, settings)
@@ -176,7 +173,7 @@ def _compared(
         aside += [no_face(photo) for photo in photos if photo.subject is None]
         aside += strangers(photos, _same_person(settings, reader))
     photos, aside = _without(photos, aside, wanted)
-    held = frozenset(photo.name for photo in photos if photo.name.startswith(REFERENCES))
+    held = frozenset(photo.name for photo in photos if photo.is_reference)
     twins = duplicates(photos, limits(settings.screen, domain).duplicate, held, wanted)
     photos, more = _without(photos, twins, wanted)
     return photos, [*rejected, *aside, *more]
@@ -197,7 +194,7 @@ def choose_held_out(photos: Sequence[Photo], settings: Photos) -> frozenset[str]
     least :data:`FEWEST_HELD_OUT`.
     """
     if settings.references is not None:
-        return frozenset(photo.name for photo in photos if photo.name.startswith(REFERENCES))
+        return frozenset(photo.name for photo in photos if photo.is_reference)
     if settings.held_out == 0.0 or len(photos) < HELD_OUT_FROM:
         return frozenset()
     count = max(FEWEST_HELD_OUT, round(settings.held_out * len(photos)))

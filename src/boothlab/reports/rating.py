@@ -100,8 +100,14 @@ def write_rating(
         sources[index] = name
         pictures[index] = data_uri(sets[name][row].pixels())
     page = sha256_json({"trials": trials, "sources": sources, "seed": seed})[:16]
-    key = {"format": FORMAT, "kind": "boothlab-rating-key", "page": page, "run": run, "sources": sources}
-    key["trials"] = trials
+    key = {
+        "format": FORMAT,
+        "kind": "boothlab-rating-key",
+        "page": page,
+        "run": run,
+        "sources": sources,
+        "trials": trials,
+    }
     html = (
         _environment()
         .get_template("rating.html")

@@ -58,17 +58,16 @@ def choose(points: Sequence[Point], subject: str) -> Choice:
     prefer = "likeness" if any(found.likeness for found in front) else "prompt following"
     chosen, best = least_trained(front, "likeness" if prefer == "likeness" else "prompt following")
     names = tuple(found.name for found in front)
-    outdone = [found for found in good if found.name not in names]
-    tested = {point.run for point in firm}
-    untested = [point.measured() for point in allowed if point.run not in tested]
-    reason = f"{len(allowed)} of {len(done)} checkpoints are good. {_scores(chosen)}"
+    said = f"{len(allowed)} of {len(done)} checkpoints are good. {_scores(chosen)}"
     if chosen.likeness is not None:
-        reason += f" {passed_over(chosen, best, 'likeness', outdone, untested)}"
+        outdone = [found for found in good if found.name not in names]
+        tested = {found.name for found in good}
+        untested = [point.measured() for point in allowed if point.run not in tested]
+        said += f" {passed_over(chosen, best, 'likeness', outdone, untested)}"
     own = next(point for point in firm if point.run == chosen.name)
-    if own.doubtful:
-        open_gates = ", ".join(own.untested_gates)
-        reason += f" Not tested: {open_gates}." if open_gates else ""
-    return Choice(subject, chosen.name, reason, names)
+    if own.doubtful and own.untested_gates:
+        said += f" Not tested: {', '.join(own.untested_gates)}."
+    return Choice(subject, chosen.name, said, names)
 
 
 def _contestants(good: Sequence[Measured]) -> list[Measured]:

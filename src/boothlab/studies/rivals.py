@@ -79,7 +79,9 @@ def _beside(subject: str, name: str, best: Point | None, fresh: Point | None, ri
 def _pictures(point: Point, key: str) -> NDArray[np.float64] | None:
     """The values picture by picture; None where the column was not measured."""
     found = point.pictures.get(key)
-    return None if found is None else np.nan_to_num(found, nan=0.0) if key == LIKENESS else found
+    if found is None or key != LIKENESS:
+        return found
+    return np.nan_to_num(found, nan=0.0)
 
 
 def _state(differences: Mapping[str, Interval]) -> State:

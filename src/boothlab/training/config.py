@@ -133,7 +133,7 @@ class Training(Config):
         if any(step < 1 for step in self.snapshots):
             raise ValueError(f"snapshots {list(self.snapshots)} must lie at step 1 or later")
         total = self.steps
-        if total is not None and any(not 1 <= step <= total for step in self.snapshots):
+        if total is not None and any(step > total for step in self.snapshots):
             raise ValueError(f"snapshots {list(self.snapshots)} must lie between 1 and steps ({total})")
         return self
 

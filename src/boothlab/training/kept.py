@@ -42,10 +42,6 @@ class Kept:
         """Where the posteriors of pictures are."""
         return self.folder / "latents"
 
-    def maker(self, model: Model) -> str:
-        """Everything but the content that an encoding's last bits depend on."""
-        return maker(self.base, model)
-
     def text(self, model: Model, prompt: str) -> Conditioning:
         """The conditioning of one prompt by text encoders as the base model has them."""
 
@@ -54,7 +50,7 @@ class Kept:
             pooled = {} if found.pooled_BP is None else {"pooled": found.pooled_BP}
             return {"states": found.states_BLD, **pooled}
 
-        address = sha256_bytes(f"{VERSION} {self.maker(model)} {prompt}".encode())
+        address = sha256_bytes(f"{VERSION} {maker(self.base, model)} {prompt}".encode())
         found = looked_up(self.folder / "texts" / address[:32], FILE, ("states",), make)
         moved = {name: tensor.to(model.device) for name, tensor in found.items()}
         return Conditioning(moved["states"], moved.get("pooled"))

@@ -39,7 +39,7 @@ def encode_kept(model: Model, kept: Kept | None, pixels: NDArray[np.uint8]) -> P
     """As :func:`encode`, looked up among what the trainings of a study ``kept``; None: encoded anew."""
     if kept is None:
         return encode(model, pixels)
-    return _looked_up(model, kept.maker(model), pixels, kept.latents)
+    return _looked_up(model, maker(kept.base, model), pixels, kept.latents)
 
 
 def _looked_up(model: Model, maker: str, pixels: NDArray[np.uint8], folder: Path) -> Posterior:
