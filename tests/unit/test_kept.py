@@ -12,7 +12,7 @@ import torch
 from boothlab.models.model import Model, Posterior
 from boothlab.training.kept import FILE, Kept
 from boothlab.training.latents import FILE as LATENTS
-from boothlab.training.latents import encode, encode_kept
+from boothlab.training.latents import encode, encode_kept, encode_shared
 from jobs_made import same
 
 
@@ -90,3 +90,14 @@ def test_without_a_folder_nothing_is_kept(tiny_base: Model, counted: list[str], 
         encode_kept(tiny_base, None, np.zeros((64, 64, 3), np.uint8))
     assert counted == ["image"] * 2
     assert not list(own_home.rglob("*.safetensors"))
+
+
+@torch.no_grad()
+def test_class_images_encoded_with_other_threads_are_other_entries(
+    tiny_base: Model, counted: list[str], own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They differ in their last bits, and a run must not depend on who came first."""
+    for threads in (1, 1, 2):
+        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+        encode_shared(tiny_base, "base", picture(0))
+    assert counted == ["image"] * 2

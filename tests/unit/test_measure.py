@@ -10,9 +10,10 @@ import pytest
 from boothlab.api.scoring import parted_by_chance
 from boothlab.evaluation.config import Evaluation
 from boothlab.evaluation.derived import Table
-from boothlab.evaluation.lots import PHOTOS, Judged
+from boothlab.evaluation.lots import BASE, PHOTOS, Judged
 from boothlab.evaluation.measure import Measurer
 from boothlab.evaluation.scores import Score
+from boothlab.evaluation.summaries import Pairs
 from boothlab.evaluation.verdict import judge
 from boothlab.photos.photo import Photo
 from boothlab.photos.photoset import PhotoSet
@@ -39,6 +40,31 @@ def test_a_subject_without_a_face_has_not_lost_it() -> None:
             judge([measured]).judgements[0].word,
         )
     assert words == {"dog": (None, "not judged"), "person": (40, "collapsed")}
+
+
+def test_likeness_of_bare_pictures_is_theirs_and_on_the_same_scale() -> None:
+    def cells(source: str, role: str, values: list[float]) -> list[Score]:
+        return [
+            Score("run", source, role, "identity", "held_out", f"prompt {k}", k, 1, value)  # type: ignore[arg-type]
+            for k, value in enumerate(values)
+        ]
+
+    drawn = {"context": [0.7, 0.8, 0.9], "bare": [0.3, 0.2, 0.1]}
+    table = Table(
+        [
+            *cells(BASE, "bare", [0.2] * 3),
+            *cells(PHOTOS, "photos", [0.8] * 3),
+            *(score for role, values in drawn.items() for score in cells("step-000010", role, values)),
+        ],
+        [
+            Pairs("step-000010", role, "identity", "held_out", np.array(values)[:, None])  # type: ignore[arg-type]
+            for role, values in drawn.items()
+        ],
+    )
+    measured = Measurer(Judged(lots=(), references={}), table, "drawings", {}).measured("step-000010", 10, None)
+    assert measured.likeness is not None
+    assert measured.likeness_bare is not None
+    assert (measured.likeness.value, measured.likeness_bare.value) == pytest.approx((1.0, 0.0))
 
 
 @pytest.mark.parametrize(

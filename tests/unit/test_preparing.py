@@ -294,3 +294,12 @@ def test_tables_are_read_whatever_the_case_of_their_endings_and_rows_may_lack_a_
     assert read_words([tmp_path / "CAPTIONS.TSV"], photos).captions == {"a.png": "a photo of {it}, in rain, at sea"}
     (tmp_path / "captions.jsonl").write_text('{"file": "a.png", "caption": "one\u2028two"}\n{"file": "b.png"}\n')
     assert read_words([tmp_path / "captions.jsonl"], photos).captions == {"a.png": "a photo of {it}, one two"}
+
+
+def test_a_name_in_brackets_is_meant_as_it_stands(tmp_path: Path) -> None:
+    photos = folder_of(tmp_path / "photos", 2)
+    for index, name in enumerate(("copy[1].png", "copy1.png"), start=7):
+        scene(index).save(photos / name)
+    settings = Photos(domain="drawings", exclude=("copy[1].png",), screen=Screen(enabled=False))
+    kept = [photo.name for photo in prepare(photos, tmp_path / "set", settings, SIZE).photos]
+    assert "copy[1].png" not in kept

@@ -61,3 +61,13 @@ def test_one_folder_does_not_stand_for_two(tiny_sd: Path, tmp_path: Path) -> Non
         photo_folder(tmp_path / "each" / name, 3, size=(64, 72 + len(name)))
     apart = resolve(plan_from(two(plan(tiny_sd, photos, photos={"references": str(tmp_path / "each")}), others), "t"))
     assert {name: len(found.held_out) for name, found in apart.sets.items()} == {"ada": 3, "bob": 3}
+
+
+def test_a_damaged_set_in_the_cache_is_made_again(tiny_sd: Path, tmp_path: Path, own_home: Path) -> None:
+    photos = photo_folder(tmp_path / "photos", 4, size=(72, 64))
+    first = resolve(plan_from(plan(tiny_sd, photos), "t")).sets["ada"]
+    damaged = next(path for path in first.path.glob("*.png") if path.name.startswith("000"))
+    damaged.write_bytes(damaged.read_bytes() + b"x")
+    again = resolve(plan_from(plan(tiny_sd, photos), "t")).sets["ada"]
+    assert again.content_hash == first.content_hash
+    assert b"x" != damaged.read_bytes()[-1:]

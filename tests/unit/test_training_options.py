@@ -193,3 +193,9 @@ def test_frozen_text_is_encoded_once_and_in_full_precision(fresh: Fresh, monkeyp
     run(job)
     assert sorted(asked) == ["a photo of a person", "a photo of rinn person"]
     assert {text.states_BLD.dtype for text in job.text_cache.values()} == {torch.float32}
+
+
+def test_layers_that_are_not_there_are_one_message(fresh: Fresh) -> None:
+    with pytest.raises(PlanError, match=r"called nonexistent.*\n?.*") as caught:
+        make_job(fresh(), Lora(targets=("nonexistent",)))
+    assert "strategy.targets" in caught.value.hint

@@ -22,7 +22,7 @@ from boothlab.plan import RunPlan, plan_from
 from boothlab.runs.events import Event, Started, Stepped, Validated
 from boothlab.runs.run import Run
 from boothlab.strategies import DreamBooth, Lora
-from boothlab.training.config import Training, Validation
+from boothlab.training.config import Optimizer, Training, Validation
 from jobs_made import make_job, pool, run, same, tensors
 from photos_made import photo_folder
 
@@ -187,6 +187,17 @@ def test_r13_captions_are_never_dropped_when_looking(fresh: Fresh) -> None:
         )
         looks.append(next(event for event in run(job) if isinstance(event, Validated)))
     assert looks[0] == looks[1]
+
+
+def test_a_look_is_at_the_weights_that_a_snapshot_holds(fresh: Fresh) -> None:
+    settings = Training(steps=3, threads=1, validation=Validation(every=3), optimizer=Optimizer(ema_decay=0.9))
+    job = make_job(fresh(), DreamBooth(learning_rate=1e-2), training=settings)
+    last = [event for event in run(job) if isinstance(event, Validated)][-1]
+    raw = job._fixed_loss(job.pool.instances)
+    with job.shown():
+        averaged = job._fixed_loss(job.pool.instances)
+    assert averaged != raw
+    assert last.train_loss == averaged
 
 
 @pytest.mark.parametrize(("batch", "accumulate"), [(1, 1), (2, 1), (2, 3)])
