@@ -75,6 +75,7 @@ def test_a_page_is_refused_while_a_snapshot_was_never_judged(run: Run) -> None:
 
 
 def test_other_thresholds_are_another_verdict(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    api.evaluate(run.path)
     before = json.loads((run.path / "summary.json").read_text())["key"]
     monkeypatch.setattr("boothlab.api.scoring.THRESHOLDS_VERSION", 99)
     with pytest.raises(PlanError, match="scored by an older boothlab"):
@@ -94,3 +95,20 @@ def test_other_weights_are_other_scores(own_home: Path) -> None:
         weights().write_bytes(content)
         told.append(computed_with([DINO], "photographs"))
     assert told[0] != told[1]
+
+
+def test_a_look_at_the_photos_of_two_says_nothing_of_either(tiny_sd: Path, tmp_path: Path) -> None:
+    gaps: dict[tuple[str, ...], set[bool]] = {}
+    for names in (("ada",), ("ada", "bob")):
+        nodes = [
+            {"name": name, "photos": str(photo_folder(tmp_path / name, 2, size=(72, 64))), "identifier": word}
+            for name, word in zip(names, ("rinn", "kilt"), strict=False)
+        ]
+        for name in names:
+            photo_folder(tmp_path / "more" / name, 2, size=(64, 72))
+        tree: dict[str, Any] = base_plan(tiny_sd, tmp_path, steps=1, validation={"every": 1})
+        tree["photos"]["references"] = str(tmp_path / "more")
+        run = api.train(plan_from({**tree, "subjects": nodes}, "test"), tmp_path / "runs")
+        found = api.evaluate(run.path)
+        gaps[names] = {one["loss_gap"] is None for ruling in found.rulings for one in ruling["measured"]}
+    assert gaps == {("ada",): {False}, ("ada", "bob"): {True}}

@@ -27,7 +27,7 @@ def test_the_page_shows_whose_photos_the_pictures_are_like(
             "subjects": [{"name": name, "photos": str(tmp_path / name)} for name in ("ada", "bob")],
             "base": {"model": str(tiny_sd)},
             "objective": {"prior_preservation": False},
-            "training": {"steps": 1, "threads": 1, "validation": {"every": 1}},
+            "training": {"steps": 1, "threads": 1},
             "generation": {"steps": 1},
             "evaluation": {"prompts": ["a photo of {it} smiling"], "seeds_per_prompt": 2, "bare": 2, "unrelated": []},
         },
@@ -43,8 +43,6 @@ def test_the_page_shows_whose_photos_the_pictures_are_like(
     references = {line.reference for line in found.summaries if line.metric == "lpips_cross"}
     assert references == {"train/ada", "originals/ada", "train/bob", "originals/bob"}
     assert [ruling["subject"] for ruling in found.rulings] == ["ada", "bob"]
-    gaps = {one["loss_gap"] for ruling in found.rulings for one in ruling["measured"]}
-    assert gaps == {None}, "a look is at both subjects' photos"
     nulls = json.loads((run.path / "summary.json").read_text())["nulls"]
     assert {line["reference"] for line in nulls} == {"originals/ada", "originals/bob"}, "each beside its own photos"
     silent = {line.reason for line in found.unavailable if line.metric == "background_asked"}

@@ -70,4 +70,4 @@ def test_a_damaged_set_in_the_cache_is_made_again(tiny_sd: Path, tmp_path: Path,
     damaged.write_bytes(damaged.read_bytes() + b"x")
     again = resolve(plan_from(plan(tiny_sd, photos), "t")).sets["ada"]
     assert again.content_hash == first.content_hash
-    assert b"x" != damaged.read_bytes()[-1:]
+    assert damaged.read_bytes()[-1:] != b"x"

@@ -181,6 +181,21 @@ def test_tensorboard_holds_every_step_and_the_training_is_the_same(tiny_sd: Path
     assert weights[0] == weights[1]
 
 
+def test_dashboards_are_not_told_where_photos_and_models_lie(
+    tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[dict[str, Any]] = []
+    monkeypatch.setattr(
+        "boothlab.api.tracked.open_trackers", lambda names, folder, run, plan, step: told.append(plan) or []
+    )
+    photo_folder(tmp_path / "refs", 3, size=(64, 72))
+    wanted = plan(tiny_sd, tmp_path)
+    wanted = wanted.model_copy(update={"photos": wanted.photos.model_copy(update={"references": tmp_path / "refs"})})
+    api.train(wanted, tmp_path / "runs", track=["tensorboard"])
+    assert told[0]["photos.references"] == "refs"
+    assert not [value for value in told[0].values() if str(tmp_path) in str(value) or str(tiny_sd) in str(value)]
+
+
 def test_tensorboard_shows_previews(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
