@@ -197,6 +197,24 @@ def test_what_a_killed_preparation_left_goes_too(run: Run, tmp_path: Path) -> No
     assert live.exists(), "somebody is writing it"
 
 
+def test_class_images_under_the_subjects_captions_go_and_plain_ones_stay(
+    tiny_sd: Path, tmp_path: Path, own_home: Path
+) -> None:
+    trained(tiny_sd, tmp_path, "Bob")
+    plain = {path.name for path in cache("class-images").iterdir()}
+    folder = photo_folder(tmp_path / "photos" / f"of-{CANARY}", 0)
+    for k in range(3):
+        made_photo(k).save(folder / f"{k}.png")
+    (folder / "captions.csv").write_text(
+        "file,caption\n" + "".join(f"{k}.png,{{it}} at the clinic\n" for k in range(3))
+    )
+    trained(tiny_sd, tmp_path, CANARY)
+    assert len(list(cache("class-images").iterdir())) == len(plain) + 1
+    api.forget(CANARY, tmp_path / "runs")
+    assert {path.name for path in cache("class-images").iterdir()} == plain
+    assert not [path for path in home().rglob("*.json") if "clinic" in path.read_text("utf-8")]
+
+
 def test_somebody_elses_photo_that_was_set_aside_costs_nobody_a_run(run: Run, tiny_sd: Path, tmp_path: Path) -> None:
     bob = trained(tiny_sd, tmp_path, "Bob")
     photo = json.loads((bob.path / "photos" / "Bob" / "manifest.json").read_text())["photos"][0]

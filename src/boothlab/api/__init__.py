@@ -19,12 +19,13 @@ from boothlab.runs.run import Run, open_run
 
 if TYPE_CHECKING:
     from boothlab.api.exporting import Exported, Format
-    from boothlab.api.forgetting import Forgotten, Found
+    from boothlab.api.forgetting import Forgotten
     from boothlab.api.inspecting import Checked, Finding, Shown
     from boothlab.api.scoring import Evaluated
     from boothlab.api.study_costs import StudyCost
     from boothlab.api.study_reporting import Reported
     from boothlab.api.study_resolving import Study
+    from boothlab.api.traces import Found
     from boothlab.generation.picture import Picture
     from boothlab.models.tokens import TokenReport
     from boothlab.models.weights import Precision

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from boothlab.api.forgetting import Found
+    from boothlab.api.traces import Found
 
 
 def forget(

@@ -1,0 +1,190 @@
+"""What there is of one subject: in run folders, by its name; everywhere else, by the hashes of its photos.
+
+It exists apart from the removal (:mod:`boothlab.api.forgetting`) so that what is found can be shown and asked about.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from boothlab.api.export_places import exports_of, is_export_of, is_rating_of
+from boothlab.errors import BoothlabError
+from boothlab.files import is_abandoned, read_json, sha256_file
+from boothlab.home import cache
+from boothlab.photos.photoset import MANIFEST
+from boothlab.photos.read import find_photos
+from boothlab.runs.run import Run
+from boothlab.subjects import fill
+
+RUN_NAME = re.compile(r".+-[0-9a-f]{8}")
+
+HASH = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What there is of a subject. ``also`` = run folder → who else is in it; ``own`` = folders left alone.
+
+    ``sets`` = photo sets in the cache, and prepared ones that plans name as their photos; ``ratings`` = folders with
+    a page of `rate`, of which nothing else goes. ``studies`` = folders of studies with such a run: their pages,
+    tables and photos go, the runs of others stay. ``class_images`` = those drawn under the captions of the photos.
+    """
+
+    subject: str
+    runs: tuple[Path, ...]
+    sets: tuple[Path, ...]
+    exports: tuple[Path, ...]
+    ratings: tuple[Path, ...]
+    studies: tuple[Path, ...]
+    class_images: tuple[Path, ...]
+    also: dict[str, tuple[str, ...]]
+    own: tuple[Path, ...]
+    hashes: frozenset[str] = field(repr=False)
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Everything that is to be removed."""
+        return (*self.runs, *self.sets, *self.exports, *self.ratings, *self.studies, *self.class_images)
+
+
+def look(subject: str, root: Path, photos: Path | None = None) -> Found:
+    """Find the runs, cached photo sets and exports of ``subject``, and the hashes that betray its photos."""
+    everyone = {path: subjects_of(path) for path in run_folders(root)}
+    named = [path for path, names in everyone.items() if subject in names]
+    own = {photos.absolute()} if photos is not None else set()
+    hashes: set[str] = set()
+    for path in named:
+        hashes |= hashes_of(path / "photos" / subject / MANIFEST)
+        own |= {Path(node["photos"]).absolute() for node in nodes_of(path) if node.get("name") == subject}
+    # What `prepare` made is a copy, wherever a plan took it from.
+    prepared = {path for path in own if (photos is None or path != photos.absolute()) and (path / MANIFEST).is_file()}
+    own -= prepared
+    for path in prepared:
+        hashes |= hashes_of(path / MANIFEST)
+    hashes |= {sha256_file(file) for folder in own if folder.is_dir() for file in find_photos(folder)[0]}
+    # A photo that was set aside may be somebody else's.
+    kept = [sources_of(path / "photos" / subject / MANIFEST, kept_only=True) for path in named]
+    evidence = set().union(*kept) or hashes
+    # The same photos under another name, or in another selection, are the same person.
+    # A set whose making was killed names nobody; it is nobody's loss either.
+    sets = [
+        path
+        for path in folders_of_sets(cache("photo-sets"))
+        if is_abandoned(path) or hashes & sources_of(path / MANIFEST)
+    ]
+    for path in sets:
+        hashes |= hashes_of(path / MANIFEST)
+    twins = [
+        path
+        for path in everyone
+        if path not in named
+        and any(evidence & sources_of(m, kept_only=True) for m in path.glob(f"photos/*/{MANIFEST}"))
+    ]
+    runs = tuple(sorted([*named, *twins]))
+    also = {str(path): tuple(n for n in everyone[path] if n != subject) for path in runs}
+    exports = {place for path in runs for place in places_of(path) if is_export_of(place, Run(path))}
+    inside = {place for place in exports if any(place.is_relative_to(path.resolve()) for path in runs)}
+    ratings = {place for path in runs for place in places_of(path) if is_rating_of(place, Run(path))}
+    return Found(
+        subject,
+        runs,
+        tuple(dict.fromkeys([*sets, *sorted(prepared)])),
+        tuple(sorted(exports - inside)),
+        tuple(sorted(ratings)),
+        tuple(path for path in study_folders(root) if any(run.is_relative_to(path) for run in runs)),
+        class_images_under(set().union(*(class_prompts(path, subject) for path in named))),
+        {path: names for path, names in also.items() if names},
+        tuple(sorted(own)),
+        frozenset(hashes),
+    )
+
+
+def study_folders(root: Path) -> list[Path]:
+    """Every folder below ``root`` that holds a study."""
+    return sorted(path.parent for path in root.rglob("study.toml"))
+
+
+def run_folders(root: Path) -> list[Path]:
+    """Every folder below ``root`` that is a run, or was about to become one when its maker was killed."""
+    plans = [path for name in ("plan.json", "plan.toml") for path in root.rglob(name)]
+    return sorted({path.parent for path in plans if RUN_NAME.fullmatch(path.parent.name)})
+
+
+def nodes_of(run: Path) -> list[dict[str, Any]]:
+    """The subjects of a run's plan as JSON trees, also of a run whose making was interrupted."""
+    import tomllib
+
+    try:
+        return list(read_json(run / "plan.json")["plan"]["subjects"])
+    except (BoothlabError, KeyError, TypeError):
+        pass
+    try:
+        return list(tomllib.loads((run / "plan.toml").read_text(encoding="utf-8"))["subjects"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def subjects_of(run: Path) -> tuple[str, ...]:
+    """Names of the subjects in a run: of its plan, or of its photo folders where no plan can be read."""
+    names = [str(node.get("name", "")) for node in nodes_of(run)]
+    folders = [path.name for path in (run / "photos").glob("*") if path.is_dir()]
+    return tuple(dict.fromkeys([*names, *folders]))
+
+
+def places_of(run: Path) -> list[Path]:
+    """Where exports of the run went; none where the note is damaged."""
+    try:
+        return exports_of(Run(run))
+    except (BoothlabError, KeyError, TypeError):
+        return []
+
+
+def folders_of_sets(place: Path) -> list[Path]:
+    """The photo sets in a folder, unfinished ones too."""
+    return sorted(path for path in place.glob("*") if path.is_dir())
+
+
+def hashes_of(manifest: Path) -> set[str]:
+    """Every SHA-256 that a photo set's manifest names: of sources, of prepared pictures, of the set."""
+    try:
+        return set(HASH.findall(manifest.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError):
+        return set()
+
+
+def sources_of(manifest: Path, kept_only: bool = False) -> set[str]:
+    """SHA-256 of the files that a photo set was made from; without those that were set aside, if asked."""
+    try:
+        tree = json.loads(manifest.read_text(encoding="utf-8"))
+        kept = {str(entry["source_sha256"]) for entry in tree["photos"]}
+        return kept if kept_only else (kept | {str(entry["source_hash"]) for entry in tree["rejected"]}) - {""}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+
+
+def class_prompts(run: Path, subject: str) -> set[str]:
+    """What class images are asked for by the captions of the subject's photos in a run, without the identifier."""
+    nouns = {str(node.get("class_noun", "")) for node in nodes_of(run) if node.get("name") == subject}
+    try:
+        tree = json.loads((run / "photos" / subject / MANIFEST).read_text(encoding="utf-8"))
+        captions = {str(entry["caption"]) for entry in tree["photos"] if entry["caption"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+    return {fill(caption, None, noun) for caption in captions for noun in nouns}
+
+
+def class_images_under(prompts: set[str]) -> tuple[Path, ...]:
+    """The class images in the cache that were drawn under one of ``prompts``: they say what the captions said."""
+    found = []
+    for manifest in sorted(cache("class-images").glob("*/manifest.json")):
+        try:
+            asked = set(map(str, json.loads(manifest.read_text(encoding="utf-8"))["prompts"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if asked & prompts:
+            found.append(manifest.parent)
+    return tuple(found)
