@@ -194,6 +194,7 @@ def plan(table: Table, first: list[dict[str, str]]) -> dict[str, Any]:
         "objective": dict(TOON["objective"]),
         "training": {**training, "steps": STEPS, "threads": 1, "checkpoint_every": STEPS},
         "generation": dict(TOON["generation"]),
+        "evaluation": {"references_at_random": True},
     }
     for path, value in table.changes.items():
         *tables, last = path.split(".")

@@ -21,16 +21,18 @@ from pretraining.identities import SEED, Identity
 from pretraining.randomness import stream
 from pretraining.samples import LANDSCAPE, PORTRAIT, SQUARE, Shot
 
+TRAINED = 13
+"""How many of a subject's photos can be trained on; the others are held out."""
 SHOTS = tuple(
     Shot(side, shape, orientation)
     for side, shape, orientation in zip(
-        (400, 360, 380, 340, 400, 420, 360, 380, 340, 400, 360, 380, 400),
-        (SQUARE, PORTRAIT, SQUARE, LANDSCAPE, SQUARE, PORTRAIT, SQUARE, SQUARE, LANDSCAPE) * 2,
-        (1, 1, 1, 1, 1, 6, 1, 1, 3, 1, 1, 1, 8),
+        (400, 360, 380, 340, 400, 420, 360, 380, 340, 400, 360, 380, 400, 320, 288, 360, 340, 300) * 2,
+        (SQUARE, PORTRAIT, SQUARE, LANDSCAPE, SQUARE, PORTRAIT, SQUARE, SQUARE, LANDSCAPE) * 4,
+        (1, 1, 1, 1, 1, 6, 1, 1, 3, 1, 1, 1, 8) * 3,
         strict=False,
     )
-)
-"""13 photos in the order in which a study takes them; three were stored lying or upside down, as EXIF says."""
+)[:31]
+"""All photos of a subject, for training and held out; two in thirteen were stored lying, one upside down."""
 FAR = 0.62
 """Scale of the figure in the set ``far``: heads at half the size, so that the crop decides."""
 TURN = 34.0
@@ -98,6 +100,16 @@ def _rgb(shade: str) -> np.ndarray:
     return np.array([int(shade.lstrip("#")[i : i + 2], 16) for i in (0, 2, 4)], float)
 
 
+def shots(identity: Identity) -> list[Shot]:
+    """The subject's photos in the order of their takes: first those to train on, then those held out.
+
+    The order is by chance, so that the two parts differ by nothing else: what is asked of pictures beside both
+    (docs/decisions/038) may then take any other parting for as good as this one.
+    """
+    order = stream(SEED, f"subjects/{identity.stream}/{identity.number}/shots", 0).permutation(len(SHOTS))
+    return [SHOTS[index] for index in order]
+
+
 def drawn(identity: Identity, take: int, shot: Shot, change: Change) -> draw.Drawing:
     """Take ``take`` of ``identity``, its scene changed; equal takes of two sets differ in the change alone."""
     rng = stream(SEED, f"subjects/{identity.stream}/{identity.number}", take)
@@ -117,17 +129,18 @@ def write(folder: Path, kind: str, stream_name: str, numbers: range) -> list[Pat
         place = folder / f"{kind}-{number:02d}"
         sets = SETS if kind == "person" else {name: SETS[name] for name in ("photos", "glued")}
         for name, change in sets.items():
-            _write_set(place / name, identity, 0, SHOTS, change)
-        _write_set(place / "more", identity, len(SHOTS), tuple(samples.MORE), _same)
+            _write_set(place / name, identity, range(TRAINED), change)
+        _write_set(place / "more", identity, range(TRAINED, len(SHOTS)), _same)
         facts = {"class_noun": identity.noun, "description": description(identity), "style": identity.style}
         atomic.write(place / "subject.json", lambda path, facts=facts: path.write_text(json.dumps(facts, indent=2)))
         made.append(place)
     return made
 
 
-def _write_set(folder: Path, identity: Identity, first: int, shots: tuple[Shot, ...], change: Change) -> None:
-    made = [drawn(identity, take, shot, change) for take, shot in enumerate(shots, first)]
-    for take, (drawing, shot) in enumerate(zip(made, shots, strict=True), first):
+def _write_set(folder: Path, identity: Identity, takes: range, change: Change) -> None:
+    chosen = shots(identity)[takes.start : takes.stop]
+    made = [drawn(identity, take, shot, change) for take, shot in zip(takes, chosen, strict=True)]
+    for take, drawing, shot in zip(takes, made, chosen, strict=True):
         samples.write_photo(folder, photo(drawing, shot), shot, take)
-    if first == 0:
-        samples.write_captions(folder, shots, [samples.caption(drawing) for drawing in made])
+    if takes.start == 0:
+        samples.write_captions(folder, chosen, [samples.caption(drawing) for drawing in made])

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from pretraining import draw, palette, subjects
+from pretraining.samples import Shot
 
 
 def drawing(name: str, take: int) -> draw.Drawing:
@@ -18,6 +19,12 @@ def drawing(name: str, take: int) -> draw.Drawing:
     return subjects.drawn(
         subjects.subject("person", "develop", 0), take, replace(subjects.SHOTS[take], side=200), subjects.SETS[name]
     )
+
+
+def stored_size(shot: Shot) -> tuple[int, int]:
+    """Width and height in the file, before EXIF turns it upright."""
+    width, height = (round(shot.side * part / max(shot.shape)) for part in shot.shape)
+    return (height, width) if shot.orientation in (6, 8) else (width, height)
 
 
 def test_the_photos_are_a_function_of_their_names(tmp_path: Path) -> None:
@@ -33,6 +40,20 @@ def test_the_photos_are_a_function_of_their_names(tmp_path: Path) -> None:
     facts = json.loads((places[0] / "subject.json").read_text())
     assert facts["class_noun"] == "person"
     assert facts["description"].startswith("a person with a purple mohawk")
+
+
+def test_chance_parts_what_is_trained_on_from_what_is_held_out(tmp_path: Path) -> None:
+    people = [subjects.subject("person", "develop", number) for number in (0, 1)]
+    orders = [subjects.shots(one) for one in people]
+    assert orders[0] != orders[1]
+    for order in orders:
+        assert sorted(map(repr, order)) == sorted(map(repr, subjects.SHOTS)), "every shot once"
+    (place,) = subjects.write(tmp_path, "person", "develop", range(1))
+    sizes = []
+    for path in (*sorted((place / "photos").glob("*.jpg")), *sorted((place / "more").glob("*.jpg"))):
+        with Image.open(path) as stored:
+            sizes.append(stored.size)
+    assert sizes == [stored_size(shot) for shot in orders[0]]
 
 
 def test_glued_photos_have_one_wall() -> None:
