@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from boothlab.errors import RunDamaged, disk_errors
+from boothlab.errors import PlanError, RunDamaged, disk_errors
 
 TEMPORARY_MARK = ".partial-"
 """Part of the name of everything that is not finished; such leftovers of a killed process may be deleted."""
@@ -206,3 +206,11 @@ def safe_name(text: str, longest: int = 48) -> str:
     cleaned = re.sub(r"[^\w.-]+", "-", text, flags=re.UNICODE)
     cleaned = re.sub(r"-*\.?-+", "-", cleaned).strip("-. ")[:longest].rstrip("-. ")
     return cleaned or "unnamed"
+
+
+def expanded(path: Path) -> Path:
+    """The path with ``~`` and ``~name`` as the folder they stand for. Raises PlanError where nobody is called so."""
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise PlanError(f"{path} begins with the home folder of nobody here: {error}.") from error

@@ -11,7 +11,7 @@ from boothlab.config.base import Config, closed_union
 from boothlab.config.load import load, validate
 from boothlab.diffusion.config import Objective
 from boothlab.evaluation.config import Evaluation
-from boothlab.files import sha256_json
+from boothlab.files import expanded, sha256_json
 from boothlab.generation.config import Generation
 from boothlab.models.config import Base
 from boothlab.photos.config import Photos
@@ -82,14 +82,14 @@ def plan_from(tree: dict[str, Any], source: str) -> RunPlan:
 
 def relative_to(plan: RunPlan, folder: Path) -> RunPlan:
     """``plan`` with its relative paths taken from ``folder``."""
-    subjects = tuple(s.model_copy(update={"photos": folder / s.photos.expanduser()}) for s in plan.subjects)
+    subjects = tuple(s.model_copy(update={"photos": folder / expanded(s.photos)}) for s in plan.subjects)
     update: dict[str, Any] = {"subjects": subjects}
     own = plan.objective.class_folder
     if own is not None:
-        update["objective"] = plan.objective.model_copy(update={"class_folder": folder / own.expanduser()})
+        update["objective"] = plan.objective.model_copy(update={"class_folder": folder / expanded(own)})
     references = plan.photos.references
     if references is not None:
-        update["photos"] = plan.photos.model_copy(update={"references": folder / references.expanduser()})
+        update["photos"] = plan.photos.model_copy(update={"references": folder / expanded(references)})
     model = plan.base.model
     if model != "toon" and (folder / model).exists():
         update["base"] = plan.base.model_copy(update={"model": str(folder / model)})

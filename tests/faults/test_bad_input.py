@@ -59,6 +59,8 @@ CASES: dict[str, tuple[Callable[[Place], list[str]], int, str]] = {
     "text called .jpg": (text_called_jpg, 2, "notes.jpg is not a picture"),
     "too few photos": (too_few, 2, "has 3 usable photos; at least 4 are needed"),
     "missing folder": (lambda place: ["--set", "subjects.0.photos=nowhere"], 2, "nowhere does not exist"),
+    "nobody's home": (lambda place: ["--set", "subjects.0.photos=~no-body/ada"], 2, "the home folder of nobody here"),
+    "not UTF-8": (lambda place: ["--set", "name=a\udcff"], 2, "name=a\\udcff is not UTF-8 text"),
     "photos are a file": (photos_are_a_file, 2, "ada.toml is a file, not a folder"),
     "unknown plan key": (lambda place: ["--set", "training.stepz=3"], 2, "training.stepz: unknown setting"),
     "plan not TOML": (not_toml, 2, "is not valid TOML"),

@@ -107,6 +107,15 @@ def test_a_failed_run_says_why_and_can_be_taken_up(
     assert result(again) == result(undisturbed)
 
 
+def test_checkpoints_are_in_the_order_of_steps_beyond_a_million(tmp_path: Path) -> None:
+    for step in (999_999, 1_000_000, 1_000_001):
+        checkpoint.save(tmp_path, step, {"one": torch.full((1,), float(step))}, keep=2)
+    assert checkpoint.steps_in(tmp_path) == [1_000_000, 1_000_001]
+    found = checkpoint.newest(tmp_path, skipped=lambda path: None)
+    assert found is not None
+    assert (found.step, found.tensors["one"].item()) == (1_000_001, 1_000_001.0)
+
+
 @pytest.mark.parametrize("damage", ["flip", "cut", "empty", "no manifest"])
 def test_damaged_newest_checkpoint_is_passed_over(
     plan: RunPlan, undisturbed: Run, tmp_path: Path, damage: str

@@ -172,6 +172,15 @@ def test_captions_from_a_table(tmp_path: Path) -> None:
     assert template("  a\n b ") == "a photo of {it}, a b"
 
 
+@pytest.mark.parametrize("name", ["captions.csv", "rene\u0301.txt"])
+def test_a_name_is_the_same_in_both_of_its_spellings(name: str, tmp_path: Path) -> None:
+    text = "file,caption\nrene\u0301.jpg,at sea\n" if name.endswith(".csv") else "at sea"
+    (tmp_path / name).write_text(text, "utf-8")
+    words = read_words([tmp_path / name], [tmp_path / "ren\u00e9.jpg"])
+    assert words.captions == {"ren\u00e9.jpg": "a photo of {it}, at sea"}
+    assert list(words.fates.values()) in (["captions of 1 photos"], ["caption of ren\u00e9.jpg"])
+
+
 def person(name: str, *identities: np.ndarray) -> Photo:
     faces = [{"identity": to_text(vector), "head": [0, 0, 9, 9], "box": [0, 0, 9, 9]} for vector in identities]
     return Photo(name, np.zeros((9, 9, 3), np.uint8), name, seen={"faces": faces, "subject": 0})

@@ -10,7 +10,7 @@ from typing import Any
 from boothlab.api.resolving import Resolved, resolve
 from boothlab.api.study_photos import settle_photos
 from boothlab.errors import PlanError
-from boothlab.files import safe_name, sha256_json
+from boothlab.files import expanded, safe_name, sha256_json
 from boothlab.plan import RunPlan
 from boothlab.progress import Progress, silent
 from boothlab.studies.expand import Planned, expand
@@ -91,7 +91,7 @@ def only(study: StudyPlan, settings: Sequence[tuple[str, Mapping[str, Any]]]) ->
 
 def pools_of(study: StudyPlan, folder: Path) -> dict[str, Path]:
     """Subject → the folder of held-out photos that the study names."""
-    return {name: folder / Path(pool).expanduser() for name, pool in study.held_out.items()}
+    return {name: folder / expanded(Path(pool)) for name, pool in study.held_out.items()}
 
 
 def members_of(runs: Sequence[Planned], resolved: Sequence[Resolved]) -> list[Member]:

@@ -24,7 +24,7 @@ from boothlab.cli import (
     tokens,
     train,
 )
-from boothlab.errors import BoothlabError, NoMemory, disk_errors
+from boothlab.errors import BoothlabError, NoMemory, PlanError, disk_errors
 
 app = typer.Typer(
     name="boothlab",
@@ -93,6 +93,10 @@ def _translated() -> None:
     """Run the command; the machine's complaints that no room translated become errors of the tree."""
     from pathlib import Path
 
+    for word in sys.argv[1:]:
+        if not word.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in word):
+            readable = word.encode("utf-8", "backslashreplace").decode()
+            raise PlanError(f"The argument {readable} is not UTF-8 text.", "Rename the file or folder, or retype it.")
     try:
         with disk_errors(Path.cwd(), "write results"):
             app()

@@ -100,12 +100,12 @@ def missing_photo() -> str | None:
     if lacking:
         return (
             "CLIP ViT-L/14 is not here: `boothlab fetch clip FOLDER` copies its transformers folder "
-            f"(openai/clip-vit-large-patch14) to {folder()}; lacking: {', '.join(lacking)}."
+            f"(openai/clip-vit-large-patch14) beside boothlab's cache; lacking: {', '.join(lacking)}."
         )
     told = configuration(folder()).get("vision_config", {})
     # Sizes that a configuration leaves out have the values of ViT-B/32 in transformers.
     if any(told.get(name) != size for name, size in VIT_L_14.items() if name in told or name != "image_size"):
-        return f"The CLIP in {folder()} is not ViT-L/14 at 224 px; scores of other CLIPs are not comparable."
+        return "The model given as CLIP is not ViT-L/14 at 224 px; scores of other CLIPs are not comparable."
     return None
 
 

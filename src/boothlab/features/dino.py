@@ -62,11 +62,11 @@ def missing() -> str | None:
     if lacking:
         return (
             "DINO ViT-S/16 is not here: `boothlab fetch dino FOLDER` copies its transformers folder "
-            f"(facebook/dino-vits16), saved as safetensors, to {folder()}; lacking: {', '.join(lacking)}."
+            f"(facebook/dino-vits16), saved as safetensors, beside boothlab's cache; lacking: {', '.join(lacking)}."
         )
     told = configuration(folder())
     if any(told.get(name) != size for name, size in VIT_S_16.items()):
-        return f"The model in {folder()} is not DINO ViT-S/16; scores of other sizes are not comparable."
+        return "The model given as DINO is not ViT-S/16; scores of other sizes are not comparable."
     return None
 
 

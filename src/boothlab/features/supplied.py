@@ -1,6 +1,7 @@
 """Weights that do not ship: where a user puts them, and how their absence is said. (Torch-free.)
 
-Everything lies in one folder below boothlab's home, so that a metric that lacks its weights can name the place.
+Everything lies in one folder below boothlab's home, where `boothlab fetch` puts it. No message says where that is:
+pages show these messages, and scores are not other scores because somebody's home folder has another name.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from typing import Any
 
 from boothlab.assets import asset
 from boothlab.errors import BoothlabError, NoWeights, PlanError
-from boothlab.files import folder_listing, read_json, sha256_file, sha256_json, write_json
+from boothlab.files import expanded, folder_listing, read_json, sha256_file, sha256_json, write_json
 from boothlab.home import cache as shared
 from boothlab.models.config import Base
 
@@ -45,7 +45,7 @@ def locate(base: Base) -> Path:
     """The folder or file that holds the base model. Raises PlanError or NoWeights with the remedy."""
     if base.model == "toon":
         return toon_folder()
-    path = Path(base.model).expanduser()
+    path = expanded(Path(base.model))
     if path.suffix.lower() in PICKLES:
         raise PlanError(
             f"base.model is {base.model}: a pickle can run any code when it is opened, so only safetensors is read.",

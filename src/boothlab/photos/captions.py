@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,16 +50,18 @@ def read_words(files: Sequence[Path], photos: Iterable[Path]) -> Words:
     ``ada.txt`` belongs to ``ada.jpg``; with ``ada.jpg`` and ``ada.png`` in one folder it has to be called
     ``ada.jpg.txt``. Raises PhotoError when it is ambiguous, not UTF-8, or a table has no such columns.
     """
-    names = [path.name for path in photos]
+    names = {composed(path.name): path.name for path in photos}
     captions: dict[str, str] = {}
     fates: dict[str, str] = {}
     tables = [path for wanted in TABLES for path in files if path.name.lower() == wanted]
     for path in files:
         if path in tables[:1]:
-            table = _table(path)
-            captions |= {name: template(words) for name, words in table.items() if name in names and words.strip()}
-            unknown = sorted(set(table) - set(names))
-            fates[path.name] = f"captions of {len(set(table) & set(names))} photos"
+            table = {composed(name): words for name, words in _table(path).items()}
+            captions |= {
+                names[name]: template(words) for name, words in table.items() if name in names and words.strip()
+            }
+            unknown = sorted(table.keys() - names)
+            fates[path.name] = f"captions of {len(table.keys() & names)} photos"
             if unknown:
                 fates[path.name] += f"; {', '.join(unknown[:3])} not among the photos"
     for path in files:
@@ -69,8 +72,14 @@ def read_words(files: Sequence[Path], photos: Iterable[Path]) -> Words:
     return Words(captions, fates)
 
 
-def _beside(path: Path, names: list[str], captions: dict[str, str], fates: dict[str, str]) -> None:
-    owners = [path.stem] if path.stem in names else [name for name in names if Path(name).stem == path.stem]
+def composed(name: str) -> str:
+    """A file's name in one spelling: "é" is one character on some systems and two (NFD) on others."""
+    return unicodedata.normalize("NFC", name)
+
+
+def _beside(path: Path, names: Mapping[str, str], captions: dict[str, str], fates: dict[str, str]) -> None:
+    stem = composed(path.stem)
+    owners = [names[stem]] if stem in names else [own for name, own in names.items() if Path(name).stem == stem]
     if len(owners) > 1:
         raise PhotoError(
             f"{path.name} could belong to {' and '.join(owners)}.", f"Call it {owners[0]}.txt or {owners[1]}.txt."

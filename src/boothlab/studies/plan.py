@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from boothlab.config.base import Config
 from boothlab.config.load import apply_override, parse_override, read_toml, validate
 from boothlab.errors import PlanError
+from boothlab.files import expanded
 from boothlab.studies.search import Search
 
 NUMBER = "photos.number"
@@ -212,7 +213,7 @@ def anchored(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
             nodes.append((found[table], key))
     for node, key in nodes:
         if isinstance(node.get(key), str):
-            node[key] = str(folder / Path(node[key]).expanduser())
+            node[key] = str(folder / expanded(Path(node[key])))
     base = found.get("base")
     if isinstance(base, dict) and isinstance(base.get("model"), str):
         model = base["model"]

@@ -34,12 +34,18 @@ def save(folder: Path, step: int, tensors: Mapping[str, Tensor], keep: int) -> N
             save_tensors(temporary / STATE, dict(tensors))
             digest = sha256_file(temporary / STATE)
             write_json(temporary / "checkpoint.json", {"format": FORMAT, "step": step, "sha256": digest})
-    for old in sorted(_candidates(folder))[:-keep]:
+    for old in _candidates(folder)[:-keep]:
         shutil.rmtree(old, ignore_errors=True)
 
 
 def _candidates(folder: Path) -> list[Path]:
-    return [p for p in folder.glob("step-*") if p.name[5:].isdigit()] if folder.is_dir() else []
+    """The checkpoints in ``folder``, whole or not, by step: beyond a million steps names do not sort like numbers."""
+    found = [path for path in folder.glob("step-*") if path.name[5:].isdigit()] if folder.is_dir() else []
+    return sorted(found, key=_step)
+
+
+def _step(path: Path) -> int:
+    return int(path.name.removeprefix("step-"))
 
 
 def is_whole(path: Path) -> bool:
@@ -53,7 +59,7 @@ def is_whole(path: Path) -> bool:
 
 def steps_in(folder: Path) -> list[int]:
     """Steps of the checkpoints in ``folder``, ascending, whole or not."""
-    return sorted(int(path.name.removeprefix("step-")) for path in _candidates(folder))
+    return [_step(path) for path in _candidates(folder)]
 
 
 def adopt(source: Path, folder: Path, step: int) -> int | None:
@@ -71,7 +77,7 @@ def adopt(source: Path, folder: Path, step: int) -> int | None:
 
 def newest(folder: Path, skipped: Callable[[Path], None]) -> Checkpoint | None:
     """The newest checkpoint that is whole; ``skipped`` is told of damaged ones before it. None if there is none."""
-    for path in sorted(_candidates(folder), reverse=True):
+    for path in reversed(_candidates(folder)):
         if is_whole(path):
             about = read_json(path / "checkpoint.json")
             return Checkpoint(int(about["step"]), load_tensors(path / STATE))
