@@ -16,7 +16,7 @@ from boothlab.studies.carry import carried
 from boothlab.studies.choose import choose
 from boothlab.studies.expand import expand
 from boothlab.studies.plan import load_study
-from boothlab.studies.points import LIKENESS, PROMPT, Point
+from boothlab.studies.points import FACE, LIKENESS, PROMPT, Point
 from boothlab.studies.rivals import Beside, beside_rivals, rivals_summary
 from study_made import RATE, base_plan, made_point, write_study
 
@@ -84,6 +84,18 @@ def test_prompts_are_the_units_where_they_have_several_pictures() -> None:
     best = replace(fresh, cells=dict(taken.cells))
     (found,) = beside_rivals([best, taken], {"ada": choose([best, taken], "ada")}, {"ada": fresh})
     assert found.differences[LIKENESS].n == 2
+
+
+@pytest.mark.parametrize(("faces", "state"), [(0.0, "better"), (1.0, "not measured")])
+def test_a_rival_that_draws_no_face_at_all_is_like_nobody(faces: float, state: str) -> None:
+    best, taken = point("best", 0.75), point("taken", 0.5, 0.8, rival="taken")
+    pictures = {PROMPT: taken.pictures[PROMPT], FACE: np.full(20, faces)}
+    taken = replace(taken, pictures=pictures, prompts=dict.fromkeys(pictures, tuple(range(20))))
+    (found,) = beside_rivals([best, taken], {"ada": choose([best, taken], "ada")}, {"ada": best})
+    assert found.state == state
+    assert (LIKENESS in found.differences) == (state == "better")
+    if state == "better":
+        assert found.values[LIKENESS] == (pytest.approx(0.75), 0.0)
 
 
 def test_without_a_recommendation_or_without_fresh_pictures_nothing_is_claimed() -> None:

@@ -45,6 +45,7 @@ class Column:
 
 LIKENESS = "likeness"
 PROMPT = "prompt"
+FACE = "face"
 FRECHET = ("fid", "frechet_alexnet", "frechet_toon_clip")
 """Fréchet distances, the usual one first; the first that could be computed stands for "what FID says"."""
 
@@ -53,7 +54,7 @@ COLUMNS: tuple[Column, ...] = (
     Column(PROMPT, "prompt following", "prompt_following", "context", "prompt", "higher", decides=True),
     Column("likeness_train", "likeness to training photos", "identity", "context", "train", "neither"),
     Column("background", "background asked for", "background_asked", "context", "prompt", "higher"),
-    Column("face", "face found", "face_found", "context", "none", "higher"),
+    Column(FACE, "face found", "face_found", "context", "none", "higher"),
     Column("variety", "variety", "lpips_intra", "bare", "none", "higher"),
     Column("copied", "copies", "copied", "bare", "train", "lower"),
     Column("memorisation", "memorisation p", "memorisation_p", "bare", "held_out", "neither"),

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from boothlab.statistics.comparisons import paired_differences
 from boothlab.statistics.intervals import Interval, cluster_interval
 from boothlab.studies.choose import Choice
-from boothlab.studies.points import LIKENESS, PROMPT, Point
+from boothlab.studies.points import FACE, LIKENESS, PROMPT, Point
 
 State = Literal["better", "no worse", "worse", "follows prompts worse", "nothing recommended", "not measured"]
 
@@ -63,11 +63,8 @@ def _beside(subject: str, name: str, best: Point | None, fresh: Point | None, ri
         return Beside(subject, name, "", "nothing recommended", {}, {}, (None, _copies(rival)))
     values, differences = {}, {}
     for key in (LIKENESS, PROMPT):
-        ours, theirs = (None if point is None else _pictures(point, key) for point in (fresh, rival))
-        if ours is None or theirs is None or len(ours) != len(theirs):
-            continue
-        prompts = rival.prompts.get(key, ())
-        if fresh is None or prompts != fresh.prompts.get(key, ()):
+        (ours, prompts), (theirs, asked) = (_pictures(point, key) for point in (fresh, rival))
+        if ours is None or theirs is None or len(ours) != len(theirs) or prompts != asked:
             continue
         difference, clusters = paired_differences(theirs, ours, prompts)
         if np.isfinite(difference).any():
@@ -76,12 +73,20 @@ def _beside(subject: str, name: str, best: Point | None, fresh: Point | None, ri
     return Beside(subject, name, best.run, _state(differences), values, differences, (_copies(best), _copies(rival)))
 
 
-def _pictures(point: Point, key: str) -> NDArray[np.float64] | None:
-    """The values picture by picture; None where the column was not measured."""
+def _pictures(point: Point | None, key: str) -> tuple[NDArray[np.float64] | None, tuple[int, ...]]:
+    """The values picture by picture and their prompts; None where the column was not measured.
+
+    Where no picture at all has a face nothing was measured, and each has a likeness of 0 like any other without one.
+    """
+    if point is None:
+        return None, ()
     found = point.pictures.get(key)
-    if found is None or key != LIKENESS:
-        return found
-    return np.nan_to_num(found, nan=0.0)
+    if key != LIKENESS:
+        return found, point.prompts.get(key, ())
+    if found is not None:
+        return np.nan_to_num(found, nan=0.0), point.prompts.get(key, ())
+    faces = point.pictures.get(FACE)
+    return (None, ()) if faces is None or faces.any() else (np.zeros(len(faces)), point.prompts.get(FACE, ()))
 
 
 def _state(differences: Mapping[str, Interval]) -> State:
