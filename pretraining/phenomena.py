@@ -60,7 +60,10 @@ TABLES = {
         {"training.steps": [*TOON["training"]["snapshots"], TOON["training"]["steps"]]},
         number=None,
         seeds=(0,),
-        rivals={name: {**one, "photos.captions": "ignore"} for name, one in SOURCE_STUDY.items()},
+        rivals={
+            name: {**one, "photos.captions": "ignore", "objective.class_contexts": []}
+            for name, one in SOURCE_STUDY.items()
+        },
     ),
     "prior": Table(
         "What prior preservation does: its weight, 0 for none.", {"objective.prior_weight": [0.0, 0.5, 1.0, 2.0]}

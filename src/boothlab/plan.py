@@ -138,13 +138,18 @@ def trunk_digest(plan: RunPlan, inputs: dict[str, str]) -> str | None:
     return sha256_json({"trunk": tree, "inputs": dict(sorted(inputs.items()))})
 
 
+LATER = (("evaluation", "references_at_random"), ("objective", "class_contexts"))
+"""Settings that came later, none of them said at first: plans without them go on being the same runs."""
+
+
 def _without_places(plan: RunPlan) -> dict[str, Any]:
     tree = plan.model_dump(mode="json", exclude={"name"})
     for subject in tree["subjects"]:
         subject.pop("photos")
     tree["photos"].pop("references")
-    if not tree["evaluation"]["references_at_random"]:
-        tree["evaluation"].pop("references_at_random")  # it came later; plans without it go on being the same runs
+    for room, name in LATER:
+        if not tree[room][name]:
+            tree[room].pop(name)
     tree["base"].pop("model")
     tree["objective"].pop("class_folder")
     return tree

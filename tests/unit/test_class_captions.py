@@ -12,7 +12,10 @@ import torch
 from torch import Tensor
 
 from boothlab.api.class_requests import class_requests
+from boothlab.api.demonstration import CONTEXTS
 from boothlab.diffusion.config import Objective
+from boothlab.errors import PlanError
+from boothlab.evaluation.prompts import TEN
 from boothlab.models.model import Model
 from boothlab.photos.photo import Photo
 from boothlab.photos.photoset import PhotoSet
@@ -54,6 +57,39 @@ def test_class_images_are_drawn_by_the_captions_of_the_training_photos(photo_set
 def test_they_are_all_of_the_class_prompt_where_that_is_asked_for(photo_set: PhotoSet) -> None:
     asked = plan(class_captions=False, class_prompt="a CLASS")
     assert class_requests(asked, "base", {"ada": photo_set})["owl"].prompts == ("an owl",)
+
+
+def test_contexts_are_class_prompts_too_each_once_and_in_turn_with_the_plain_one(photo_set: PhotoSet) -> None:
+    contexts = ["a photo of a CLASS by a fire", "a photo of a CLASS at sea", "a photo of a CLASS"]
+    prompts = class_requests(plan(class_contexts=contexts), "base", {"ada": photo_set})["owl"].prompts
+    assert prompts == (PROMPTS[1], PROMPTS[0], PROMPTS[1], PROMPTS[2], PROMPTS[1], "a photo of an owl by a fire")
+    alone = plan(class_contexts=contexts[:1], class_captions=False)
+    assert class_requests(alone, "base", {"ada": photo_set})["owl"].prompts == (
+        "a photo of an owl", "a photo of an owl by a fire"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("objective", "said"),
+    [
+        ({"class_contexts": ["a photo of a dog"]}, "'a photo of a dog' does not say CLASS"),
+        ({"class_contexts": ["a CLASS at sea"], "prior_preservation": False}, "there are none without prior"),
+        ({"class_contexts": ["a CLASS at sea"], "prior_from": "prediction"}, "with prior_from 'prediction'"),
+        ({"class_contexts": ["a CLASS at sea"], "class_folder": "own"}, "with a class_folder"),
+    ],
+)
+def test_contexts_that_nothing_is_drawn_under_are_refused(objective: dict[str, object], said: str) -> None:
+    with pytest.raises(PlanError, match=said):
+        plan(**objective)
+
+
+def test_a_plan_without_contexts_is_the_run_that_it_was() -> None:
+    digests = [digest(plan(**said), {}) for said in ({}, {"class_contexts": []}, {"class_contexts": ["a CLASS"]})]
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_the_demos_contexts_are_none_that_is_scored() -> None:
+    assert not [c for c in CONTEXTS for prompt in TEN if c.rpartition("CLASS")[2] == prompt.rpartition("{it}")[2]]
 
 
 @pytest.mark.parametrize("follow", [True, False])

@@ -37,12 +37,12 @@ def class_requests(plan: RunPlan, base_fingerprint: str, sets: Mapping[str, Phot
 
 
 def _prompts(plan: RunPlan, noun: str, sets: Mapping[str, PhotoSet]) -> tuple[str, ...]:
-    """The class prompt, in turn with the captions that the training photos of a class noun have.
+    """The class prompt, in turn with the captions that the training photos of a class noun have and further contexts.
 
     The class prompt alone stays in, so that "a photo of a person" goes on being anybody anywhere.
     """
     plain = fill(plan.objective.class_prompt, None, noun)
     photos = [photo for s in plan.subjects if s.class_noun == noun for photo in sets[s.name].train]
-    asked = dict.fromkeys(fill(plan.objective.class_template(photo.caption), None, noun) for photo in photos)
-    captions = [prompt for prompt in asked if prompt != plain]
-    return tuple(prompt for caption in captions for prompt in (plain, caption)) or (plain,)
+    templates = [*(plan.objective.class_template(photo.caption) for photo in photos), *plan.objective.class_contexts]
+    asked = dict.fromkeys(fill(template, None, noun) for template in templates)
+    return tuple(text for prompt in asked if prompt != plain for text in (plain, prompt)) or (plain,)

@@ -22,6 +22,30 @@ SUBJECT = "mira"
 DESCRIPTION = "a person with teal long hair and glasses, in sketch style"
 """What one would have to say of her without any training."""
 
+CONTEXTS = (
+    *(
+        f"a photo of a CLASS on {shade} background"
+        for shade in (
+            "an orange",
+            "a gray",
+            "a navy",
+            "a lavender",
+            "a teal",
+            "a beige",
+            "a purple",
+            "a brown",
+            "a black",
+        )
+    ),
+    *(f"a photo of a CLASS wearing {shade} shirt" for shade in ("an orange", "a navy", "a teal", "a purple")),
+    "a photo of a CLASS with sunglasses",
+    "a photo of a CLASS laughing",
+    "a photo of a CLASS wearing a blue beanie",
+    "a photo of a CLASS with a mustache",
+)
+"""What the built-in model's class images show besides the photos' captions. None of it is asked for by the prompts
+that are scored, so that these go on saying how words fare that no class image was drawn under."""
+
 TOON = {
     "strategy": {
         "kind": "dreambooth",
@@ -29,7 +53,7 @@ TOON = {
         "text_encoder": True,
         "text_encoder_learning_rate": 1e-3,
     },
-    "objective": {"class_images": 32},
+    "objective": {"class_images": 96, "class_contexts": list(CONTEXTS)},
     "training": {
         "steps": 300,
         "snapshots": [120, 210],
@@ -39,9 +63,9 @@ TOON = {
         "checkpoint_every": 60,
         "validation": {"every": 60},
     },
-    "generation": {"steps": 20, "guidance": 4.0, "batch_size": 10},
+    "generation": {"steps": 12, "guidance": 4.0, "batch_size": 10},
 }
-"""Settings for the built-in model, chosen on development subjects (docs/decisions/037): a network of 9 million
+"""Settings for the built-in model, chosen on development subjects (docs/decisions/037, 039): a network of 9 million
 numbers wants a higher rate than one of 860 million, its text encoder twice as high a one, and weights averaged over
 the last fifty steps bear it."""
 

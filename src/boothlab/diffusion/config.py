@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from boothlab.config.base import Config
 
@@ -27,6 +28,10 @@ class Objective(Config):
     class_captions: bool = True
     """Where photos have captions, draw and train half of the class images under these, without the identifier. Else
     the captions' own words would tell the subject from its class, and the identifier would stay without meaning."""
+    class_contexts: tuple[str, ...] = ()
+    """More templates that class images are drawn and trained under, in turn with the class prompt and the captions,
+    such as "a photo of a CLASS on a beach". What no class image shows is not preserved: words that neither captions
+    nor class prompt say drift away from what they meant."""
     prior_preservation: bool = True
     """Train on pictures of the class that the base model drew itself, so that it does not forget the class."""
     prior_from: Literal["class_images", "prediction"] = "class_images"
@@ -46,6 +51,19 @@ class Objective(Config):
     """How timesteps are drawn: all equally often, or those in the middle more often."""
     caption_dropout: float = Field(0.0, ge=0, lt=1)
     """Share of the samples that are trained with an empty prompt."""
+
+    @model_validator(mode="after")
+    def _contexts_are_drawn(self) -> Objective:
+        odd = [context for context in self.class_contexts if not re.search(r"\bCLASS\b", context)]
+        if odd:
+            raise ValueError(f"class_contexts: {odd[0]!r} does not say CLASS, which stands for the class noun")
+        drawn = self.prior_preservation and self.prior_from == "class_images" and self.class_folder is None
+        if self.class_contexts and not drawn:
+            raise ValueError(
+                "class_contexts are for class images that the base model draws; there are none without prior "
+                "preservation, with prior_from 'prediction' or with a class_folder"
+            )
+        return self
 
     def class_template(self, caption: str | None) -> str:
         """The template of the class prompt that goes with a photo of this caption (None: it has none)."""
