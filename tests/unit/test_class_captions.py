@@ -19,7 +19,7 @@ from boothlab.evaluation.prompts import TEN
 from boothlab.models.model import Model
 from boothlab.photos.photo import Photo
 from boothlab.photos.photoset import PhotoSet
-from boothlab.plan import RunPlan, plan_from
+from boothlab.plan import RunPlan, digest, plan_from
 from boothlab.strategies.dreambooth.config import DreamBooth
 from boothlab.subjects import Subject
 from boothlab.training.assemble import TrainingSet, build_pool, photos_as_class
