@@ -78,12 +78,14 @@ class Subject(Config):
 def fill_described(template: str, description: str, class_noun: str) -> str:
     """The prompt with the subject described in words instead of named.
 
-    A description that brings its own article takes the place of the template's.
+    A description that brings its own article or possessive takes the place of the template's.
 
     >>> fill_described("a portrait of a {it} beside a CLASS", "a woman with red hair", "owl")
     'a portrait of a woman with red hair beside an owl'
+    >>> fill_described("a portrait of the {it}", "my brown dog", "dog")
+    'a portrait of my brown dog'
     """
-    if re.match(r"(an?|the)\b", description, re.IGNORECASE):
+    if description.partition(" ")[0].lower() in DETERMINERS:
         template = re.sub(r"\b(?:an?|the)\s+\{it\}", IT, template, flags=re.IGNORECASE)
     return fill(template.replace(IT, description), None, class_noun)
 

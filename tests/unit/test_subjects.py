@@ -71,4 +71,4 @@ def test_a_description_takes_the_place_of_the_article_too(template: str, descrip
 
 def test_examples() -> None:
     assert doctest.testmod(subjects).failed == 0
-    assert doctest.testmod(subjects).attempted == 5
+    assert doctest.testmod(subjects).attempted == 6
