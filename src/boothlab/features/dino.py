@@ -66,7 +66,7 @@ def missing() -> str | None:
         )
     told = configuration(folder())
     if any(told.get(name) != size for name, size in VIT_S_16.items()):
-        return "The model given as DINO is not ViT-S/16; scores of other sizes are not comparable."
+        return "The model that was given is not DINO ViT-S/16; scores of other sizes are not comparable."
     return None
 
 
