@@ -48,6 +48,7 @@ def test_killed_in_training_in_drawing_and_between(tiny_sd: Path, tmp_path: Path
     assert place.result() == undisturbed.result()
 
 
+@pytest.mark.slow
 def test_a_search_that_is_killed_ends_with_the_same_trials(tiny_sd: Path, tmp_path: Path) -> None:
     pytest.importorskip("optuna")
     # Both in one place, one after the other: what trials are known by names the photos' folder.

@@ -78,7 +78,13 @@ def alone(folder: Path) -> dict[str, torch.Tensor]:
     return {name: value.detach() for name, value in module.state_dict().items()}
 
 
-@pytest.mark.parametrize("stops", [(STEPS,), (4, STEPS)], ids=["at once", "stopped and gone on"])
+@pytest.mark.parametrize(
+    "stops",
+    [
+        pytest.param((STEPS,), id="at once", marks=pytest.mark.slow),
+        pytest.param((4, STEPS), id="stopped and gone on"),
+    ],
+)
 def test_two_processes_make_one_training(tmp_path: Path, stops: tuple[int, ...]) -> None:
     for until in stops:
         both(tmp_path / "shared", until)
