@@ -412,6 +412,23 @@ def test_none_of_them() -> None:
     assert "Gates that failed: leak (1)" in good_but_leaking.reason
 
 
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        ((100, 200, 300), "Step 200 is too early and step 300 too late: keep snapshots between them"),
+        ((200, 300, 100), "Train longer, or with a higher learning rate."),
+    ],
+)
+def test_between_too_early_and_too_late_nobody_is_told_to_train_longer(steps: tuple[int, ...], said: str) -> None:
+    """Two underfitted snapshots and one that copies, which is after them or, oddly, before."""
+    *early, late = steps
+    weak = [replace(GOOD, name=str(step), step=step, likeness=around(0.4)) for step in early]
+    reason = judge([*weak, replace(GOOD, name="late", step=late, copies=Count(10, 20))]).reason
+    assert "1 copying" in reason
+    assert said in reason
+    assert ("Train longer, or" in reason) == (late < min(early))
+
+
 def test_the_verdict_is_a_function_of_its_input() -> None:
     made = [paired("a", 100, 0.80, 0.66), paired("b", 200, 0.86, 0.66)]
     assert judge(made) == judge(made[::-1]) == judge(made)

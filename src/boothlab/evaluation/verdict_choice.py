@@ -152,10 +152,22 @@ def none_of_them(judged: Sequence[Judgement]) -> str:
         return "None of them: there is no snapshot to judge."
     words = Counter(each.called for each in judged)
     listed = ", ".join(f"{count} {word}" for word, count in words.most_common())
-    advice = ADVICE[Counter(each.word for each in judged).most_common(1)[0][0]]
+    advice = _between(judged) or ADVICE[Counter(each.word for each in judged).most_common(1)[0][0]]
     failed = Counter(gate.name for each in judged for gate in each.gates if gate.state == "failed")
     gates = f" Gates that failed: {', '.join(f'{name} ({count})' for name, count in failed.most_common())}."
     return f"None of them may be recommended: {listed}.{gates if failed else ''} {advice}"
+
+
+def _between(judged: Sequence[Judgement]) -> str:
+    """What to try where the training went from too little to too much; "" where it did not."""
+    early = [each.step for each in judged if each.word == "underfitted"]
+    late = [each.step for each in judged if each.word in ("overfitted", "copying")]
+    if not early or not late or max(early) >= min(late):
+        return ""
+    return (
+        f"Step {max(early)} is too early and step {min(late)} too late: keep snapshots between them, or lower the "
+        "learning rate and train longer."
+    )
 
 
 def _measured(axis: Axis, candidates: Sequence[Measured]) -> bool:
