@@ -97,6 +97,18 @@ def test_other_weights_are_other_scores(own_home: Path) -> None:
     assert told[0] != told[1]
 
 
+def test_scores_are_the_same_wherever_boothlabs_home_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from boothlab.api.scoring import computed_with
+    from boothlab.metrics import METRICS
+
+    told = []
+    for name in ("one", "other"):
+        monkeypatch.setenv("BOOTHLAB_HOME", str(tmp_path / name))
+        told.append(computed_with(METRICS, "photographs"))
+    assert any(missing for _, missing in told[0].values())
+    assert told[0] == told[1]
+
+
 def test_a_look_at_the_photos_of_two_says_nothing_of_either(tiny_sd: Path, tmp_path: Path) -> None:
     gaps: dict[tuple[str, ...], set[bool]] = {}
     for names in (("ada",), ("ada", "bob")):

@@ -44,6 +44,7 @@ def test_the_default_plan_is_the_demos_but_for_its_length(studies: dict[str, tup
     assert plan.objective == demo.objective
     assert plan.generation == demo.generation
     assert plan.training.optimizer == demo.training.optimizer
+    assert plan.evaluation.references_at_random, "chance parts the photos, so memorisation can be tested"
     assert (plan.training.steps, studies["default"][0].number) == (phenomena.STEPS, phenomena.TRAINED_ON)
 
 

@@ -12,14 +12,15 @@ import torch
 from torch import Tensor
 
 from boothlab.api.class_requests import class_requests
-from boothlab.api.demonstration import CONTEXTS
+from boothlab.api.demonstration import CONTEXTS, demo_plan
 from boothlab.diffusion.config import Objective
 from boothlab.errors import PlanError
 from boothlab.evaluation.prompts import TEN
+from boothlab.models.config import Base
 from boothlab.models.model import Model
 from boothlab.photos.photo import Photo
 from boothlab.photos.photoset import PhotoSet
-from boothlab.plan import RunPlan, digest, plan_from
+from boothlab.plan import RunPlan, _without_places, digest, plan_from
 from boothlab.strategies.dreambooth.config import DreamBooth
 from boothlab.subjects import Subject
 from boothlab.training.assemble import TrainingSet, build_pool, photos_as_class
@@ -84,12 +85,15 @@ def test_contexts_that_nothing_is_drawn_under_are_refused(objective: dict[str, o
 
 
 def test_a_plan_without_contexts_is_the_run_that_it_was() -> None:
+    assert "class_contexts" not in _without_places(plan())["objective"], "plans from before had no such setting"
     digests = [digest(plan(**said), {}) for said in ({}, {"class_contexts": []}, {"class_contexts": ["a CLASS"]})]
     assert digests[0] == digests[1] != digests[2]
 
 
 def test_the_demos_contexts_are_none_that_is_scored() -> None:
-    assert not [c for c in CONTEXTS for prompt in TEN if c.rpartition("CLASS")[2] == prompt.rpartition("{it}")[2]]
+    contexts = demo_plan(None, "person", Base(model="toon")).objective.class_contexts
+    assert len(contexts) == len(CONTEXTS) == 17
+    assert not {c.rpartition("CLASS")[2] for c in contexts} & {prompt.rpartition("{it}")[2] for prompt in TEN}
 
 
 @pytest.mark.parametrize("follow", [True, False])

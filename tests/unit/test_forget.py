@@ -205,11 +205,14 @@ def test_class_images_under_the_subjects_captions_go_and_plain_ones_stay(
     folder = photo_folder(tmp_path / "photos" / f"of-{CANARY}", 0)
     for k in range(3):
         made_photo(k).save(folder / f"{k}.png")
-    (folder / "captions.csv").write_text(
-        "file,caption\n" + "".join(f"{k}.png,{{it}} at the clinic\n" for k in range(3))
-    )
+    words = ("{it} at the clinic", "a photo of {it}", "{it} at the clinic")
+    rows = "".join(f"{k}.png,{text}\n" for k, text in enumerate(words))
+    (folder / "captions.csv").write_text(f"file,caption\n{rows}")
     trained(tiny_sd, tmp_path, CANARY)
     assert len(list(cache("class-images").iterdir())) == len(plain) + 1
+    shutil.copytree(folder, tmp_path / "photos" / "of-Eve")
+    (tmp_path / "photos" / "of-Eve" / "captions.csv").write_text("file,caption\n0.png,{it} in a clinic elsewhere\n")
+    trained(tiny_sd, tmp_path, "Eve")  # the same photos, so the same person
     api.forget(CANARY, tmp_path / "runs")
     assert {path.name for path in cache("class-images").iterdir()} == plain
     assert not [path for path in home().rglob("*.json") if "clinic" in path.read_text("utf-8")]

@@ -5,8 +5,8 @@ It exists apart from the removal (:mod:`boothlab.api.forgetting`) so that what i
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,13 +78,11 @@ def look(subject: str, root: Path, photos: Path | None = None) -> Found:
     ]
     for path in sets:
         hashes |= hashes_of(path / MANIFEST)
-    twins = [
-        path
+    same = {
+        path: {m.parent.name for m in path.glob(f"photos/*/{MANIFEST}") if evidence & sources_of(m, kept_only=True)}
         for path in everyone
-        if path not in named
-        and any(evidence & sources_of(m, kept_only=True) for m in path.glob(f"photos/*/{MANIFEST}"))
-    ]
-    runs = tuple(sorted([*named, *twins]))
+    }
+    runs = tuple(sorted(path for path in everyone if path in named or same[path]))
     also = {str(path): tuple(n for n in everyone[path] if n != subject) for path in runs}
     exports = {place for path in runs for place in places_of(path) if is_export_of(place, Run(path))}
     inside = {place for place in exports if any(place.is_relative_to(path.resolve()) for path in runs)}
@@ -96,7 +94,7 @@ def look(subject: str, root: Path, photos: Path | None = None) -> Found:
         tuple(sorted(exports - inside)),
         tuple(sorted(ratings)),
         tuple(path for path in study_folders(root) if any(run.is_relative_to(path) for run in runs)),
-        class_images_under(set().union(*(class_prompts(path, subject) for path in named))),
+        class_images_under(set().union(*(class_prompts(path, {subject, *same[path]}) for path in runs))),
         {path: names for path, names in also.items() if names},
         tuple(sorted(own)),
         frozenset(hashes),
@@ -156,35 +154,44 @@ def hashes_of(manifest: Path) -> set[str]:
         return set()
 
 
+def entries_of(manifest: Path, part: str) -> list[dict[str, Any]]:
+    """The photos of a photo set's manifest, or what was "rejected"; none where it cannot be read."""
+    try:
+        return [dict(entry) for entry in read_json(manifest)[part]]
+    except (BoothlabError, ValueError, KeyError, TypeError):
+        return []
+
+
 def sources_of(manifest: Path, kept_only: bool = False) -> set[str]:
     """SHA-256 of the files that a photo set was made from; without those that were set aside, if asked."""
-    try:
-        tree = json.loads(manifest.read_text(encoding="utf-8"))
-        kept = {str(entry["source_sha256"]) for entry in tree["photos"]}
-        return kept if kept_only else (kept | {str(entry["source_hash"]) for entry in tree["rejected"]}) - {""}
-    except (OSError, ValueError, KeyError, TypeError):
-        return set()
+    found = {str(entry.get("source_sha256", "")) for entry in entries_of(manifest, "photos")}
+    if not kept_only:
+        found |= {str(entry.get("source_hash", "")) for entry in entries_of(manifest, "rejected")}
+    return found - {""}
 
 
-def class_prompts(run: Path, subject: str) -> set[str]:
-    """What class images are asked for by the captions of the subject's photos in a run, without the identifier."""
-    nouns = {str(node.get("class_noun", "")) for node in nodes_of(run) if node.get("name") == subject}
-    try:
-        tree = json.loads((run / "photos" / subject / MANIFEST).read_text(encoding="utf-8"))
-        captions = {str(entry["caption"]) for entry in tree["photos"] if entry["caption"]}
-    except (OSError, ValueError, KeyError, TypeError):
-        return set()
-    return {fill(caption, None, noun) for caption in captions for noun in nouns}
+def class_prompts(run: Path, subjects: Collection[str]) -> set[str]:
+    """What class images are asked for by the captions of these subjects' photos in a run, without the identifier."""
+    return {
+        fill(str(entry["caption"]), None, str(node.get("class_noun", "")))
+        for node in nodes_of(run)
+        if node.get("name") in subjects
+        for entry in entries_of(run / "photos" / str(node["name"]) / MANIFEST, "photos")
+        if entry.get("caption")
+    }
 
 
-def class_images_under(prompts: set[str]) -> tuple[Path, ...]:
-    """The class images in the cache that were drawn under one of ``prompts``: they say what the captions said."""
+def class_images_under(prompts: Collection[str]) -> tuple[Path, ...]:
+    """The class images in the cache that were drawn under one of ``prompts``: they say what the captions said.
+
+    Those under the plain class prompt alone, the first of every list, say nothing of anybody.
+    """
     found = []
     for manifest in sorted(cache("class-images").glob("*/manifest.json")):
         try:
-            asked = set(map(str, json.loads(manifest.read_text(encoding="utf-8"))["prompts"]))
-        except (OSError, ValueError, KeyError, TypeError):
+            plain, *asked = read_json(manifest)["prompts"]
+        except (BoothlabError, ValueError, KeyError, TypeError):
             continue
-        if asked & prompts:
+        if (set(map(str, asked)) - {str(plain)}) & set(prompts):
             found.append(manifest.parent)
     return tuple(found)

@@ -94,9 +94,11 @@ def _translated() -> None:
     from pathlib import Path
 
     for word in sys.argv[1:]:
-        if not word.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in word):
-            readable = word.encode("utf-8", "backslashreplace").decode()
-            raise PlanError(f"The argument {readable} is not UTF-8 text.", "Rename the file or folder, or retype it.")
+        try:
+            word.encode()
+        except UnicodeEncodeError as error:
+            shown = word.encode("utf-8", "backslashreplace").decode()
+            raise PlanError(f"The argument {shown} is not UTF-8 text.", "Rename the file or folder.") from error
     try:
         with disk_errors(Path.cwd(), "write results"):
             app()
