@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from command_line import boothlab
 from training_made import Place, make_place, only_message
 
 
@@ -112,3 +113,10 @@ def test_usage_errors_exit_with_2(tmp_path: Path, tiny_sd: Path) -> None:
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert "--unknown-option" in done.stderr
+
+
+def test_a_home_of_nobody_is_one_message(tmp_path: Path) -> None:
+    done = boothlab("show", tmp_path, home=Path("~no-body/kept"), cwd=tmp_path)
+    assert done.returncode == 2
+    assert "BOOTHLAB_HOME begins with the home folder of nobody here" in only_message(done)
+    assert list(tmp_path.iterdir()) == []

@@ -111,7 +111,7 @@ def test_who_is_learned_is_no_setting_but_how_many_together_is() -> None:
     assert setting_of(alone) == "learning rate 1e-06, class noun dog"
     assert setting_of(both) == "learning rate 1e-06, subjects together 2"
     node = [{"name": "ada", "photos": "p"}, {"name": "bob", "photos": "q"}]
-    assert label({"subjects": node, RATE: 1e-6}) == "subjects ada + bob, learning rate 1e-06"
+    assert label({"subjects": node, RATE: 1e-6}) == "ada + bob, learning rate 1e-06"
 
 
 def test_the_table_has_a_value_for_every_column() -> None:

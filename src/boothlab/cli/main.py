@@ -25,6 +25,7 @@ from boothlab.cli import (
     train,
 )
 from boothlab.errors import BoothlabError, NoMemory, PlanError, disk_errors
+from boothlab.home import home
 
 app = typer.Typer(
     name="boothlab",
@@ -99,6 +100,10 @@ def _translated() -> None:
         except UnicodeEncodeError as error:
             shown = word.encode("utf-8", "backslashreplace").decode()
             raise PlanError(f"The argument {shown} is not UTF-8 text.", "Rename the file or folder.") from error
+    try:
+        home()
+    except RuntimeError as error:
+        raise PlanError(f"BOOTHLAB_HOME begins with the home folder of nobody here: {error}.") from error
     try:
         with disk_errors(Path.cwd(), "write results"):
             app()
