@@ -112,7 +112,7 @@ class Subject:
 
 
 def models(subject: Subject) -> dict[str, Planted]:
-    """The base model and all planted ones, by name."""
+    """The base model, plain and told the subject's looks, and all planted ones, by name."""
     size, key = subject.size, subject.key
 
     def soft(pictures: list[Pixels], *name: str) -> list[Pixels]:
@@ -125,9 +125,12 @@ def models(subject: Subject) -> dict[str, Planted]:
     base = Planted(
         soft(subject.contexts(base_person, BASE_FOLLOWS), "base", "context"), base_bare, base_bare[: size.of_class]
     )
+    # The base model told what the subject looks like: all that words can say, with somebody's features.
+    told = soft(subject.contexts(lambda k: identities.twin(subject.person, 100 + k), BASE_FOLLOWS), "told", "context")
+    described = Planted(told, [], [])
     # A tuned model's pictures of the class differ a little from the base model's where nothing leaks.
     of_class = soft(subject.bares(base_person, count=size.of_class), "tuned", "class")
-    found = {"base": base}
+    found = {"base": base, "described": described}
 
     def add(name: str, context: list[Pixels], bare: list[Pixels]) -> None:
         found[name] = Planted(soft(context, name, "context"), soft(bare, name, "bare"), of_class)

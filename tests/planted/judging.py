@@ -11,7 +11,7 @@ from PIL import Image
 
 from boothlab.evaluation.derived import Table, derived
 from boothlab.evaluation.evaluate import evaluate
-from boothlab.evaluation.lots import BASE, Photos, judged
+from boothlab.evaluation.lots import BASE, DESCRIBED, Photos, judged
 from boothlab.evaluation.measure import Measurer, closeness
 from boothlab.evaluation.orders import Drawn, Sets
 from boothlab.evaluation.prompts import BARE
@@ -44,7 +44,7 @@ def measured(stream: str, number: int, size: Size, folder: Path) -> dict[str, Me
     if not places.is_dir():
         for name, planted in models(subject).items():
             _write(planted, places / name)
-    sources = {name: _sets(subject, size, places / name) for name in (BASE, *EXPECTED)}
+    sources = {name: _sets(subject, size, places / name) for name in (BASE, DESCRIBED, *EXPECTED)}
     seen = judged(sources, Photos(subject.train, subject.held_out))
     metrics = [replace(m, on=("bare",)) if m.name == "lpips_intra" else m for m in METRICS if m.name in NEEDED]
     scores, missing, pairs = evaluate("planted", seen, metrics, "drawings", folder / "features")
@@ -102,4 +102,5 @@ def _sets(subject: Subject, size: Size, folder: Path) -> Sets:
             for k, prompt in enumerate(prompts)
         ]
         for role, prompts in asked
+        if (folder / f"{role}-00.png").exists()
     }

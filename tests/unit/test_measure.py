@@ -10,7 +10,7 @@ import pytest
 from boothlab.api.scoring import parted_by_chance
 from boothlab.evaluation.config import Evaluation
 from boothlab.evaluation.derived import Table
-from boothlab.evaluation.lots import BASE, PHOTOS, Judged
+from boothlab.evaluation.lots import BASE, DESCRIBED, PHOTOS, Judged
 from boothlab.evaluation.measure import Measurer
 from boothlab.evaluation.scores import Score
 from boothlab.evaluation.summaries import Pairs
@@ -65,6 +65,23 @@ def test_likeness_of_bare_pictures_is_theirs_and_on_the_same_scale() -> None:
     assert measured.likeness is not None
     assert measured.likeness_bare is not None
     assert (measured.likeness.value, measured.likeness_bare.value) == pytest.approx((1.0, 0.0))
+
+
+def test_prompts_of_the_base_model_are_known_plain_and_told_the_looks() -> None:
+    values = {"step-000010": [0.4, 0.6], BASE: [0.8, 1.0], DESCRIBED: [0.7, 0.9]}
+    table = Table(
+        [
+            Score("run", source, "context", "prompt_following", "prompt", f"prompt {k}", k, 1, value)
+            for source, drawn in values.items()
+            for k, value in enumerate(drawn)
+        ],
+        [],
+    )
+    measured = Measurer(Judged(lots=(), references={}), table, "drawings", {}).measured("step-000010", 10, None)
+    means = [found and found.value for found in (measured.prompt, measured.prompt_base, measured.prompt_described)]
+    assert means == pytest.approx([0.5, 0.9, 0.8])
+    seen = measured.pictures
+    assert (seen.prompt, seen.prompt_base, seen.prompt_described) == ((0.4, 0.6), (0.8, 1.0), (0.7, 0.9))
 
 
 @pytest.mark.parametrize(

@@ -159,6 +159,21 @@ def test_a_fall_below_the_base_model_counts_where_pairs_show_it() -> None:
         assert ("20 pairs do not show a fall, -0.15" in gate.reason) == (state == "not testable")
 
 
+def test_looks_that_cost_the_base_model_as_much_are_no_fall() -> None:
+    """Of a model told the subject's looks half the prompts come out: a tuned one may do the same, not less."""
+    base, told = np.full(20, 0.9), np.tile([0.9, 0.5], 10)
+    for lost, state, word in ((0.08, "passed", "good"), (0.3, "failed", "overfitted")):
+        ours = told - lost
+        pairs = PerPicture((), tuple(ours.tolist()), tuple(base.tolist()))
+        fallen = {"prompt": around(float(ours.mean())), "prompt_base": around(0.9)}
+        assert alone(**fallen, pictures=pairs).word == "overfitted"
+        both = replace(pairs, prompt_described=tuple(told.tolist()))
+        judged = alone(**fallen, prompt_described=around(0.7), pictures=both)
+        gate = next(gate for gate in judged.gates if gate.name == "prompt following")
+        assert (gate.state, judged.word) == (state, word)
+        assert "the base model 0.70 when told the subject's looks (0.90 when not)" in gate.reason
+
+
 # Gates
 
 
@@ -179,6 +194,9 @@ def test_a_fall_below_the_base_model_counts_where_pairs_show_it() -> None:
         ({"prompt_base": None}, "prompt following", "not testable"),
         ({"prompt": Interval(0.7, None, None, 1)}, "prompt following", "not testable"),
         ({"prompt": None}, "prompt following", "not measured"),
+        ({"prompt": around(0.59), "prompt_described": around(0.69)}, "prompt following", "passed"),
+        ({"prompt": around(0.59), "prompt_described": around(0.7)}, "prompt following", "failed"),
+        ({"prompt_base": None, "prompt_described": around(0.7)}, "prompt following", "passed"),
         ({"leak": around(0.1)}, "leak", "passed"),
         ({"leak": around(0.11)}, "leak", "failed"),
         ({"leak": None}, "leak", "not measured"),

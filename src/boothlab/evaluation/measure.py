@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boothlab.evaluation.derived import IDENTITY, Scale, Table, identity_scale
-from boothlab.evaluation.lots import BASE, PHOTOS, Judged, Lot
+from boothlab.evaluation.lots import BASE, DESCRIBED, PHOTOS, Judged, Lot
 from boothlab.evaluation.summaries import over_pairs, over_pictures
 from boothlab.evaluation.thresholds import COPY_FACTOR, COPY_LEAVE_OUT
 from boothlab.evaluation.vectors import Embedder
@@ -86,6 +86,7 @@ class Measurer:
             alike=None if scale is None else self._alike(scale, name),
             prompt=self._mean(name, "context", "prompt_following", "prompt"),
             prompt_base=self._mean(BASE, "context", "prompt_following", "prompt"),
+            prompt_described=self._mean(DESCRIBED, "context", "prompt_following", "prompt"),
             faceless=self._faceless(name),
             memorisation=None if near is None else near.memorisation,
             at_random=self.at_random,
@@ -98,8 +99,9 @@ class Measurer:
             loss_gap=self.loss_gaps.get(step),
             pictures=PerPicture(
                 likeness=tuple(self.table.values(name, "context", "identity_normalised", "held_out").tolist()),
-                prompt=tuple(self.table.values(name, "context", "prompt_following", "prompt").tolist()),
-                prompt_base=tuple(self.table.values(BASE, "context", "prompt_following", "prompt").tolist()),
+                prompt=self._prompt_following(name),
+                prompt_base=self._prompt_following(BASE),
+                prompt_described=self._prompt_following(DESCRIBED),
                 prompts=self._prompts(name),
             ),
         )
@@ -131,6 +133,9 @@ class Measurer:
         """Mean over pictures, with the very interval of the tables."""
         cell = [s for s in self.table.cells.get((source, role, metric, reference), []) if not np.isnan(s.value)]
         return over_pictures(cell)[0] if cell else None
+
+    def _prompt_following(self, source: str) -> tuple[float, ...]:
+        return tuple(self.table.values(source, "context", "prompt_following", "prompt").tolist())
 
     def _prompts(self, name: str) -> tuple[str, ...]:
         """Whose prompt each context picture is, as the values per picture are in order."""

@@ -25,6 +25,7 @@ bare pictures had −0.03 and 0.08, with another training 0.41 to 0.82 (docs/dec
 PROMPT_DROP_MOST = 0.10
 """How far prompt following may fall below the base model's; a larger fall counts where the pairs show one.
 
+The base model's when it is told the subject's looks, where a description was given (docs/decisions/040).
 Set beforehand. For comparison: Ruiz et al. 2023 say that people see a difference of 0.05 in CLIP-T, which was 0.3."""
 
 LEAK_MOST = 0.10
@@ -115,5 +116,5 @@ DOMINANCE_MARGIN = 0.05
 DOMINANCE_LEVEL = 0.05
 """Level of "better on one", after Holm over all pairs of candidates and both axes."""
 
-THRESHOLDS_VERSION = 4
-"""Counted up whenever a number above changes; stands beside every verdict."""
+THRESHOLDS_VERSION = 5
+"""Counted up whenever a number above, or what it is held against, changes; stands beside every verdict."""

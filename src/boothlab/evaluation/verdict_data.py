@@ -45,6 +45,7 @@ class PerPicture:
     likeness: tuple[float, ...] = ()
     prompt: tuple[float, ...] = ()
     prompt_base: tuple[float, ...] = ()
+    prompt_described: tuple[float, ...] = ()
     prompts: tuple[Hashable, ...] = ()
 
 
@@ -54,6 +55,8 @@ class Measured:
 
     ``likeness`` and ``likeness_train`` are normalised identity to held-out and to training photos, ``likeness_bare``
     that of pictures of the bare prompt to held-out ones, ``alike`` that of the snapshot's own faces to one another.
+    ``prompt_base`` and ``prompt_described`` are the prompt following of the base model, asked with the class alone
+    and with the subject's description.
     ``faceless`` counts pictures in which no face was found, ``copies`` those flagged by
     :func:`boothlab.statistics.memorisation.copies` with ``COPY_FACTOR`` (None where it had no limit).
     ``at_random`` says that chance decided which photos are held out, which ``memorisation`` needs.
@@ -71,6 +74,7 @@ class Measured:
     alike: Interval | None = None
     prompt: Interval | None = None
     prompt_base: Interval | None = None
+    prompt_described: Interval | None = None
     faceless: Count | None = None
     memorisation: Memorisation | None = None
     at_random: bool = True

@@ -101,11 +101,18 @@ def _prompt(found: Measured) -> Gate:
     name = "prompt following"
     if found.prompt is None:
         return Gate(name, "not measured", "prompt following was not measured")
-    if found.prompt_base is None or found.prompt.low is None:
-        lacking = "the base model was not measured" if found.prompt_base is None else "one picture is too few"
+    # Looks that a prompt contradicts, or that another prompt of the plan asks for, cost the base model as much when
+    # it is told them: only what training cost on top is a loss.
+    told = found.prompt_described
+    untuned = told or found.prompt_base
+    if untuned is None or found.prompt.low is None:
+        lacking = "the base model was not measured" if untuned is None else "one picture is too few"
         return Gate(name, "not testable", f"prompt following {shown(found.prompt)}; {lacking}")
-    drop = found.prompt_base.value - found.prompt.value
-    reason = f"prompt following {shown(found.prompt)}, the base model {found.prompt_base.value:.2f}"
+    drop = untuned.value - found.prompt.value
+    reason = f"prompt following {shown(found.prompt)}, the base model {untuned.value:.2f}"
+    if told is not None:
+        reason += " when told the subject's looks"
+        reason += "" if found.prompt_base is None else f" ({found.prompt_base.value:.2f} when not)"
     reason += f"; it may lose {limit.PROMPT_DROP_MOST:.2f}"
     fell = drop > limit.PROMPT_DROP_MOST + 1e-9
     changes, clusters = _changes(found)
@@ -121,8 +128,13 @@ def _prompt(found: Measured) -> Gate:
 
 
 def _changes(found: Measured) -> tuple[NDArray[np.float64], list[Hashable]]:
-    """Prompt following less the base model's, picture by picture, and whose prompt's; empty without pairs."""
-    ours, base = np.array(found.pictures.prompt), np.array(found.pictures.prompt_base)
+    """Prompt following less that of the model it is held against, picture by picture, and whose prompt's.
+
+    Empty without pairs.
+    """
+    pictures = found.pictures
+    base = np.array(pictures.prompt_base if found.prompt_described is None else pictures.prompt_described)
+    ours = np.array(pictures.prompt)
     if len(ours) != len(base):
         return np.zeros(0), []
     return paired_differences(base, ours, found.pictures.prompts)

@@ -99,7 +99,11 @@ def _curves(measured: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Curve, ...
         _curve("to held-out photos", measured, "likeness"),
         _curve("to training photos", measured, "likeness_train"),
     ]
-    prompt = [_curve("tuned", measured, "prompt"), _curve("base model", measured, "prompt_base", band=False)]
+    prompt = [
+        _curve("tuned", measured, "prompt"),
+        _curve("base model", measured, "prompt_base", band=False),
+        _curve("base model, described", measured, "prompt_described", band=False),
+    ]
     variety = [
         _plain("of the training photos'", measured, "diversity_photos"),
         _plain("of the base model's", measured, "diversity_base"),
