@@ -43,7 +43,7 @@ out. Figures below their bar are printed as they are.
 5. identity encoder: supervised contrast over twins; head detector: one prediction per 8 x 8 pixels
 
 All figures again, from the shipped weights: `python -m pretraining draw --work DIR`, the same with `judge` (which is
-not shipped), then `python -m pretraining gates --work DIR --out src/boothlab/assets/toon`.
+not shipped), then `python -m pretraining gates --work DIR --out src/boothlab/assets/toon --each 50`.
 
 ## Data and licences
 

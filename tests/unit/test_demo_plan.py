@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from boothlab.api.demonstration import demo_plan
-from boothlab.errors import PhotoError
+from boothlab.errors import PhotoError, PlanError
 from boothlab.models.config import Base
 from photos_made import photo_folder
 
@@ -18,7 +18,16 @@ def test_another_base_has_snapshots_along_a_length_that_follows_from_the_photos(
     plan = demo_plan(tmp_path / "ada", "woman", Base(model="some/model"))
     assert (plan.training.steps, plan.training.snapshots) == (700, (231, 469))
     assert (plan.strategy.learning_rate, plan.training.batch_size) == (2e-6, 1)
-    assert plan.subjects[0].class_noun == "woman"
+    assert (plan.subjects[0].class_noun, plan.subjects[0].description) == ("woman", None)
+
+
+def test_ones_own_subject_may_be_described_and_the_sample_is_already(tmp_path: Path) -> None:
+    photo_folder(tmp_path / "ada", 4)
+    told = demo_plan(tmp_path / "ada", "woman", Base(model="toon"), "a woman with a red quiff")
+    assert told.subjects[0].description == "a woman with a red quiff"
+    assert "teal long hair" in (demo_plan(None, "person", Base(model="toon")).subjects[0].description or "")
+    with pytest.raises(PlanError, match="have their own description"):
+        demo_plan(None, "person", Base(model="toon"), "a woman with a red quiff")
 
 
 def test_on_the_built_in_model_there_are_three_snapshots_and_looks_at_each() -> None:

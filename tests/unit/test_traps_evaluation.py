@@ -14,6 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
+from boothlab.evaluation.derived import COPIED, DERIVED, MEMORISATION
 from boothlab.features import lpips, transforms
 from boothlab.features.background import WORDS
 from boothlab.features.clip import TOON_CLIP, pixels_for
@@ -216,4 +217,4 @@ def test_e12_no_safety_checker_blackens_pictures(tiny_sd: Path, tmp_path: Path) 
 def test_every_metric_has_its_page() -> None:
     text = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
     sections = [line.removeprefix("### ").strip("`") for line in text.splitlines() if line.startswith("### ")]
-    assert sorted(sections) == sorted(metric.name for metric in METRICS)
+    assert sorted(sections) == sorted(facts.name for facts in (*METRICS, *DERIVED, COPIED, MEMORISATION))

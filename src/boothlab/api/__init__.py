@@ -181,11 +181,15 @@ def demo(
     base: Base | None = None,
     progress: Progress = silent,
     listen: Callable[[Event], None] = lambda event: None,
+    description: str | None = None,
 ) -> Path:
-    """Photos → report; returns its path. The built-in model and the sample photos, unless told otherwise."""
+    """Photos → report; returns its path. The built-in model and the sample photos, unless told otherwise.
+
+    ``description`` says what the subject of ``photos`` looks like, in words the model knows.
+    """
     from boothlab.api.demonstration import demo_plan, run_demo
 
-    return run_demo(demo_plan(photos, class_noun, base or Base()), out, progress, listen)
+    return run_demo(demo_plan(photos, class_noun, base or Base(), description), out, progress, listen)
 
 
 def check(plan: RunPlan, root: Path = RUNS, progress: Progress = silent) -> Checked:

@@ -11,7 +11,7 @@ from boothlab.api.resolving import resolve
 from boothlab.api.scoring import evaluate_run
 from boothlab.api.trainer import train_run
 from boothlab.assets import asset
-from boothlab.errors import NoWeights
+from boothlab.errors import NoWeights, PlanError
 from boothlab.models.config import Base
 from boothlab.photos.folder import list_folder
 from boothlab.plan import RunPlan, plan_from
@@ -76,12 +76,18 @@ SHARES = (0.33, 0.67)
 """Where snapshots of another model are taken, besides the end."""
 
 
-def demo_plan(photos: Path | None, class_noun: str, base: Base) -> RunPlan:
-    """The demo's plan. Raises NoWeights when the sample photos are not installed, PhotoError for a missing folder."""
+def demo_plan(photos: Path | None, class_noun: str, base: Base, description: str | None = None) -> RunPlan:
+    """The demo's plan; ``description`` is of the subject of ``photos``.
+
+    Raises NoWeights when the sample photos are not installed, PhotoError for a missing folder, PlanError for another
+    description of the sample.
+    """
+    if photos is None and description is not None:
+        raise PlanError("The sample photos have their own description.", "Give --photos, or leave --description out.")
     subject: dict[str, Any] = {"class_noun": class_noun}
     tree: dict[str, Any] = {"base": base.model_dump(mode="json")}
     if photos is not None:
-        subject |= {"name": "me", "photos": str(photos)}
+        subject |= {"name": "me", "photos": str(photos), "description": description}
     else:
         sample = asset("samples", SUBJECT, "photos")
         if not sample.is_dir():

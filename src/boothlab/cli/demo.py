@@ -14,7 +14,13 @@ def demo(
         Path | None, typer.Option(help="Your own photos of one person, pet or thing; the sample photos if left out.")
     ] = None,
     class_: Annotated[str, typer.Option("--class", help="What is in your photos: person, woman, dog …")] = "person",
-    base: Annotated[str, typer.Option(help="The built-in model, a hub id, or a folder.")] = "toon",
+    base: Annotated[
+        str, typer.Option(help="toon (built in), a folder, a .safetensors file, or a hub id that is on this disk.")
+    ] = "toon",
+    description: Annotated[
+        str | None,
+        typer.Option(help="Your subject in words the model knows; what these alone reach is then in the report."),
+    ] = None,
 ) -> None:
     """From a few photos to a report: prepared photos, tuned snapshots, pictures, scores, a verdict.
 
@@ -28,5 +34,5 @@ def demo(
     from boothlab.models.config import Base
 
     with progress_screen() as progress:
-        path = api.demo(out, photos, class_, Base(model=base), progress)
+        path = api.demo(out, photos, class_, Base(model=base), progress, description=description)
     say(f"The report is {path.resolve()}. Open it in a browser.")
