@@ -32,6 +32,8 @@ from boothlab.studies.points import COLUMNS
 from photos_made import photo_folder
 from study_made import base_plan, write_study
 
+EARLY = {"validation": {"every": 1, "patience": 1}}
+
 DECAY = {"rate": {"kind": "stable_decay", "decay": 2}}
 
 RUNS = [
@@ -417,3 +419,18 @@ def test_the_report_alone_tells_what_is_done_and_trains_nothing(journey: Journey
     shutil.rmtree(study / "runs")
     with pytest.raises(PlanError, match="trained and scored yet"):
         api.report_study(journey.file, root)
+
+
+def test_a_training_that_ended_early_has_its_numbers(tiny_sd: Path, tmp_path: Path) -> None:
+    """With patience the last snapshot stands where the training ended, not where the plan would have had it end."""
+    plan = base_plan(tiny_sd, "photos", **EARLY)
+    plan["strategy"]["learning_rate"] = 1e-12
+    file = write_study(tmp_path, tiny_sd, photos=9, plan=plan, axes={"training.steps": [6, 12]})
+    reported = api.study(file, tmp_path / "studies")
+    assert not reported.failed
+    assert [point.state for point in reported.points] == ["done", "done"]
+    for point in reported.points:
+        run = api.open_run(tmp_path / "studies" / "rates" / "runs" / point.folder)
+        assert [point.step] == run.snapshot_steps()
+        assert point.step < 6
+    assert "Not all runs are complete" not in reported.report.read_text()

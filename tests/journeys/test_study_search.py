@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from boothlab import api
 from boothlab.api import study_searching
 from boothlab.api.study_reporting import Reported
 from boothlab.api.study_resolving import Study, resolve_study
+from boothlab.api.study_search_view import ended, summary
 from boothlab.api.studying import Studied
 from boothlab.cli.study import lines_of_study
 from boothlab.config.show import to_toml
@@ -23,6 +24,7 @@ from boothlab.files import folder_listing
 from boothlab.plan import plan_from
 from boothlab.runs.events import Extended, Stepped
 from boothlab.studies.search import Search
+from boothlab.studies.share import Shared
 from boothlab.studies.trials import Trial
 from photos_made import photo_folder
 from study_made import SEARCH, base_plan, write_study
@@ -212,6 +214,8 @@ def test_every_trial_is_judged_by_the_same_held_out_photos(tiny_sd: Path, tmp_pa
         entries = json.loads((folder / "manifest.json").read_text())["photos"]
         held.add(tuple(sorted(e["source_sha256"] for e in entries if e["part"] != "train")))
         assert sum(e["part"] == "train" for e in entries) == point.photos
+        plan = json.loads((folder.parents[1] / "plan.json").read_text())["plan"]
+        assert plan["evaluation"]["references_at_random"], "chance drew what every trial is judged by"
     assert len(held) == 1
 
 
@@ -249,6 +253,64 @@ def test_a_trial_takes_the_named_pool_of_its_own_subject_and_a_bad_one_is_told(
     monkeypatch.setattr(study_searching, "planned_rung", bad)
     found = study_searching.search_through(Studied(study, ()))
     assert [(o.stage, o.reason) for o in found.failed] == [("planning", "no such plan")] * 3
+
+
+def test_where_no_trial_can_be_planned_there_is_a_page_all_the_same(
+    tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def bad(*given: Any) -> Any:
+        raise PlanError("no such plan")
+
+    monkeypatch.setattr(study_searching, "planned_rung", bad)
+    reported = api.study(write_study(tmp_path, tiny_sd, search=SEARCH), tmp_path / "studies")
+    assert len(reported.failed) == 3
+    page = reported.report.read_text()
+    assert "failed: no such plan" in page
+    assert "3 trials: 0 trained to the end, 0 pruned, 3 failed" in page
+
+
+def test_rungs_that_an_older_boothlab_scored_are_scored_again_and_not_trained(
+    journey: Journey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "studies"
+    shutil.copytree(journey.place.parent, root)
+    study = root / journey.place.name
+    before, rungs = tables(study), sorted((study / "runs").glob("*/summary.json"))
+    for path in rungs:
+        old = json.loads(path.read_text())
+        path.write_text(json.dumps({**old, "scoring": old["scoring"] - 1, "key": "old"}))
+
+    def trained(*given: Any) -> Any:
+        raise AssertionError("a finished rung is trained again")
+
+    monkeypatch.setattr(study_searching, "train_and_score", trained)
+    assert not api.study(journey.file, root).failed
+    assert tables(study) == before
+    assert len({json.loads(path.read_text())["scoring"] for path in rungs}) == 1
+
+
+@pytest.mark.parametrize(
+    ("rate", "share"),
+    [("constant", "67%"), ("cosine", "83%")],  # 3 + 1 of 6 steps; where rungs begin anew 1 + 3 + 1
+)
+def test_a_trial_that_has_not_ended_is_not_called_trained(
+    rate: str, share: str, tiny_sd: Path, tmp_path: Path
+) -> None:
+    plan = base_plan(tiny_sd, "photos", rate={"kind": rate})
+    file = write_study(tmp_path, tiny_sd, plan=plan, search=SEARCH)
+    study, search = resolve_study(file, tmp_path / "studies"), Search.model_validate(SEARCH)
+    done = Trial(0, {"strategy.learning_rate": 1e-2}, (0.5, 0.6), "complete")
+    going = Trial(1, {"strategy.learning_rate": 1e-3}, (0.4,))
+    rungs = [
+        study_searching.planned_rung(study, search, replace(trial, scores=trial.scores[:k]))
+        for trial in (done, going)
+        for k in range(len(trial.scores))
+    ]
+    trunks = tuple(trunk for rung in rungs for trunk in rung.trunks)
+    assert ended(search, going) == "not ended; 1 of 2 rungs scored"
+    said = summary(replace(study, shared=Shared(trunks, 0, 0)), search, [done, going])
+    assert said.startswith("2 trials: 1 trained to the end, 0 pruned, 1 not ended.")
+    assert f"They took {share} of the steps" in said
 
 
 def test_the_report_alone_tells_the_trials_so_far_and_tries_nothing(journey: Journey, tmp_path: Path) -> None:

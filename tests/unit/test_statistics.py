@@ -168,6 +168,16 @@ def test_prompts_are_the_units_of_paired_pictures() -> None:
     assert compare_paired(np.zeros(20), np.ones(20), random).smallest_p == 1 / 10_000
 
 
+def test_units_without_a_difference_cannot_make_p_small() -> None:
+    random = np.random.default_rng(0)
+    few = compare_paired(np.zeros(10), [0.5, 0.4, 0.3, *[0.0] * 7], random)
+    assert (few.p, few.smallest_p) == (1 / 4, 1 / 4)
+    many = compare_paired(np.zeros(40), [0.5, 0.4, 0.3, *[0.0] * 37], random)
+    assert many.smallest_p == 1 / 4
+    assert many.p == pytest.approx(1 / 4, abs=0.02)
+    assert compare_paired(np.zeros(5), np.zeros(5), random).smallest_p == 1
+
+
 @pytest.mark.parametrize("n", [12, 20])
 def test_sign_flip_p_is_uniform_under_the_null(n: int) -> None:
     random = np.random.default_rng(7)

@@ -212,6 +212,23 @@ def test_the_least_trained_good_run_within_one_standard_error_is_taken() -> None
     assert "2 of 4 checkpoints are good" in choice.reason
 
 
+def test_of_many_equals_the_least_trained_is_taken() -> None:
+    """More candidates than are tested against each other: the earliest that is as good is among those that are."""
+    random = np.random.default_rng(1)
+
+    def drawn(mean: float) -> np.ndarray:
+        noise = random.normal(0, 0.1, 20)
+        return mean + noise - noise.mean()
+
+    points = [
+        made_point(f"steps {step}", {"training.steps": step}, likeness=drawn(level), prompt=drawn(0.6), step=step)
+        for step, level in zip(range(100, 1100, 50), np.linspace(0.780, 0.793, 20), strict=True)
+    ]
+    choice = choose(points, "ada")
+    assert choice.run == "steps 100"
+    assert "steps 1050 has likeness 0.79, but that is within one standard error" in choice.reason
+
+
 def test_a_failed_gate_bars_a_good_run() -> None:
     points = [
         replace(point, failed_gates=("leak",)) if point.run == "short" else point for point in points_to_choose()

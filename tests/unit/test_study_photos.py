@@ -11,8 +11,9 @@ import pytest
 from boothlab.api.study_reading import coordinates
 from boothlab.api.study_resolving import Study, resolve_study
 from boothlab.errors import PlanError
+from boothlab.studies.compare import neighbours
 from photos_made import photo_folder
-from study_made import base_plan, write_study
+from study_made import base_plan, made_point, write_study
 
 
 def hashes(study: Study, part: str) -> list[set[str]]:
@@ -153,6 +154,21 @@ def test_runs_stand_where_their_own_plans_put_them(tiny_sd: Path, tmp_path: Path
     assert found["lora"]["strategy.learning_rate"] == 1e-4
     assert found["rate"]["strategy.learning_rate"] == 5e-6
     assert found["rate"]["strategy"]["kind"] == "dreambooth"
+
+
+def test_a_run_of_another_kind_leaves_the_grid_beside_it_comparable(tiny_sd: Path, tmp_path: Path) -> None:
+    """Its whole strategy is a coordinate then; what varies inside must not tell the grid's runs apart twice."""
+    rate, lora = "strategy.learning_rate", {"kind": "lora", "learning_rate": 1e-4}
+    runs = [{"name": "lora", "settings": {"strategy": lora}}]
+    study = resolved(
+        tmp_path, tiny_sd, 4, base_plan(tiny_sd, "photos", steps=4), axes={rate: [1e-6, 2e-6]}, runs=runs
+    )
+    places = coordinates(study)
+    points = [made_point(run, values, likeness=[0.1, 0.2, 0.3]) for run, values in places.items()]
+    on_rate = [(one.a, one.b, len(one.pairs)) for one in neighbours(points) if one.axis == rate]
+    assert on_rate[0] == (1e-6, 2e-6, 1)
+    assert places["lora"]["strategy"]["kind"] == "lora"
+    assert {place[rate] for place in places.values()} == {1e-6, 2e-6, 1e-4}
 
 
 def test_a_pool_of_one_takes_no_held_out_photos_from_who_is_trained_with_it(tiny_sd: Path, tmp_path: Path) -> None:

@@ -77,6 +77,19 @@ def test_a_collapsed_run_is_told_from_a_good_one_though_its_frechet_distance_is_
     assert f"only ≥ {second.detectable:.2g} could have been seen" in second.sentence
 
 
+def test_over_seeds_too_scores_against_other_photos_are_not_compared() -> None:
+    def grid(against: dict[str, str]) -> list[Point]:
+        return [
+            point(f"{steps} {seed}", 60.0 - steps + 0.1 * seed, seed=seed, against={"originals": against[f"{steps}"]})
+            for steps in (10, 20)
+            for seed in range(3)
+        ]
+
+    (same,) = set_effects(grid({"10": "x", "20": "x"}), looking({}))  # type: ignore[arg-type]
+    assert (same.about, same.n) == ("settings", 3)
+    assert set_effects(grid({"10": "x", "20": "y"}), looking({})) == []  # type: ignore[arg-type]
+
+
 def test_the_detectable_difference_stands_on_what_the_difference_varies_by() -> None:
     """Between thirty pairs of runs that are alike."""
     differences, detectable = [], []

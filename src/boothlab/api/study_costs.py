@@ -165,6 +165,13 @@ def is_finished(run: Run) -> bool:
     return there and run.status().state == "finished"
 
 
+def ended_at(run: Run, trunk: Trunk, step: int) -> int:
+    """The step of a member's snapshot: the one planned, or an earlier one where the training ended early."""
+    if trunk.plan.training.validation.patience is None or not is_finished(run):
+        return step
+    return min([step, *run.snapshot_steps()[-1:]])
+
+
 def _estimate(study: Study, trunk: Trunk, resolved: Resolved, drawn: set[str]) -> Estimate:
     """The estimate of one trunk; ``drawn`` holds what an earlier one draws for it, and is added to."""
     plan = resolved.plan

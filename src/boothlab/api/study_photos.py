@@ -28,17 +28,23 @@ SELECTIONS = "photos"
 """Folder of the study with the photos that runs train on, where these are not whole folders of the user's."""
 
 
-def settle_photos(runs: Sequence[Planned], place: Path, given: Mapping[str, Path] | None = None) -> list[Planned]:
+def settle_photos(
+    runs: Sequence[Planned],
+    place: Path,
+    given: Mapping[str, Path] | None = None,
+    by_chance: Collection[str] = (),
+) -> list[Planned]:
     """The runs with photo folders that keep every subject's pool out and have as many photos as asked.
 
-    ``given`` are pools that the study names (subject → folder). Raises PlanError, PhotoError.
+    ``given`` are pools that are there already (subject → folder): those that the study names, and of the subjects
+    ``by_chance`` those that an earlier call drew. Raises PlanError, PhotoError.
     """
     given = given or {}
     _all_known(runs, given)
     pools = {name: _given_pool(folder, place / HELD_OUT / name) for name, folder in given.items()}
     pools |= {name: _pool(name, runs, place) for name in _to_be_pooled(runs, given)}
     pools = {name: hashes for name, hashes in pools.items() if hashes}
-    drawn = pools.keys() - given.keys()
+    drawn = (pools.keys() - given.keys()) | (pools.keys() & set(by_chance))
     found: dict[str, RunPlan] = {}
     settled = []
     for planned in runs:

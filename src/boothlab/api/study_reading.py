@@ -8,14 +8,16 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from boothlab.api.scoring import summaries_of, summary_of
-from boothlab.api.study_costs import folder_of
+from boothlab.api.study_costs import ended_at, folder_of
 from boothlab.api.study_resolving import Study
 from boothlab.evaluation.derived import Scale, Table
 from boothlab.evaluation.orders import Source, Wanted, wanted
 from boothlab.evaluation.scores import Score, read_scores
 from boothlab.evaluation.summaries import Cell
 from boothlab.evaluation.summaries import Summary as Line
-from boothlab.files import read_json
+from boothlab.evaluation.vectors import picture_hash
+from boothlab.files import read_json, sha256_json
+from boothlab.photos.photoset import PhotoSet
 from boothlab.plan import RunPlan
 from boothlab.runs.run import Run, step_name
 from boothlab.studies.expand import Planned, who
@@ -44,11 +46,16 @@ def read_results(study: Study, failures: Mapping[str, str]) -> Results:
     trunk_of = {name: trunk for trunk in study.shared.trunks for name in trunk.members}
     tables, summaries = _read_all(study)
     scales = _scales(study, tables)
-    found = []
+    found: list[Point] = []
+    against: dict[str, Mapping[str, str]] = {}
     for planned, resolved in zip(study.runs, study.resolved, strict=True):
         trunk = trunk_of[planned.name]
         run = folder_of(study.root, study.of(trunk))
         for subject in planned.plan.subjects:
+            photos = resolved.sets[subject.name]
+            if photos.content_hash not in against:
+                against[photos.content_hash] = _against(photos)
+            step = ended_at(run, trunk, trunk.members[planned.name])
             point = Point(
                 run=planned.name,
                 setting=planned.setting,
@@ -56,18 +63,29 @@ def read_results(study: Study, failures: Mapping[str, str]) -> Results:
                 values=places[planned.name],
                 subject=subject.name,
                 folder=run.name,
-                snapshot=step_name(trunk.members[planned.name]),
-                step=trunk.members[planned.name],
-                photos=len(resolved.sets[subject.name].train),
+                snapshot=step_name(step),
+                step=step,
+                photos=len(photos.train),
                 state="not yet",
                 noun=subject.class_noun,
                 rival=planned.rival,
+                against=against[photos.content_hash],
             )
             table = tables.get(run.name, {}).get(subject.name)
             scored = table is not None and any(source == point.snapshot for source, *_ in table.cells)
             found.append(_settled(point, table if scored else None, scales, summaries, failures))
     beside = _baselines(found, tables, summaries, scales)
     return Results(tuple(found), scales, beside, _unavailable(found, summaries))
+
+
+def _against(photos: PhotoSet) -> dict[str, str]:
+    """Which photos scores of a run are held against, by the name of the reference."""
+    train, held_out = ([picture_hash(photo.pixels) for photo in part] for part in (photos.train, photos.held_out))
+    return {
+        "train": sha256_json(train),
+        "held_out": sha256_json(held_out),
+        "originals": sha256_json([*train, *held_out]),
+    }
 
 
 def _baselines(
@@ -140,7 +158,21 @@ def coordinates(study: Study) -> dict[str, dict[str, Any]]:
 
 def _place(planned: Planned, paths: Sequence[str]) -> dict[str, Any]:
     dump = planned.plan.model_dump(mode="json")
-    return {path: _value(planned, path, dump) for path in paths}
+    return {path: _less(_value(planned, path, dump), _inside(path, paths)) for path in paths}
+
+
+def _inside(path: str, paths: Sequence[str]) -> list[list[str]]:
+    """The other coordinates that lie within the node at ``path``, as the parts of their paths from there."""
+    return [other.removeprefix(f"{path}.").split(".") for other in paths if other.startswith(f"{path}.")]
+
+
+def _less(node: Any, inside: Sequence[Sequence[str]]) -> Any:
+    """The node without what is a coordinate by itself: two values of that must not make two values of the node."""
+    for head, *rest in inside:
+        if isinstance(node, Mapping) and head in node:
+            kept = {head: _less(node[head], [rest])} if rest else {}
+            node = {name: kept.get(name, value) for name, value in node.items() if name != head or rest}
+    return node
 
 
 def _value(planned: Planned, path: str, dump: Mapping[str, Any]) -> Any:

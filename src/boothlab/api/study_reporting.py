@@ -120,6 +120,8 @@ def report_study(studied: Studied, progress: Progress = silent) -> tuple[Point, 
     subjects = tuple(
         subject_view(study, Ruled(chosen[name], again.get(name)), rows, found, of_sets, columns) for name in chosen
     )
+    # Where every trial failed before its training there is no run, but what was looked at beforehand.
+    known = (*study.resolved, *study.scouted)[0]
     info = StudyInfo(
         name=study.plan.name,
         runs=len(study.runs),
@@ -140,7 +142,7 @@ def report_study(studied: Studied, progress: Progress = silent) -> tuple[Point, 
         files=files,
         no_parquet="" if any(name.endswith(".parquet") for name in files) else NO_PARQUET,
         plan_toml=plan_text(study),
-        provenance=provenance(study.resolved[0].inputs, study.resolved[0].plan.base.device),
+        provenance=provenance(known.inputs, known.plan.base.device),
     )
     write_text(place / "report.html", render_study(info))
     tree = {"format": 1, "choices": {s.name: s.chosen for s in subjects}, "fresh": _fresh_tree(again)}

@@ -14,6 +14,9 @@ from boothlab.studies.trials import Trial
 SEARCH = "trials"
 """Name of the table, without its ending."""
 
+OTHERS = {"failed": "failed", "running": "not ended"}
+"""States that are only told where there are such trials, and how."""
+
 SCORES = {
     "both": "the geometric mean of likeness to held-out photos and prompt following",
     "likeness": "likeness to held-out photos",
@@ -52,15 +55,22 @@ def search_view(study: Study, trials: Sequence[Trial]) -> SearchView | None:
 
 def summary(study: Study, search: Search, trials: Sequence[Trial]) -> str:
     """One sentence: how many trials, how they ended, what that saved."""
-    counts = {state: sum(trial.state == state for trial in trials) for state in ("complete", "pruned", "failed")}
+    counts = {state: sum(trial.state == state for trial in trials) for state in ("complete", "pruned", *OTHERS)}
     seeds = len(study.plan.seeds)
-    rungs = [0, *search.rungs]
-    taken = sum(search.rungs[len(trial.scores) - 1] for trial in trials if trial.scores)
-    whole = len(trials) * rungs[-1]
+    taken = sum(_taken(study, search, trial) for trial in trials)
+    whole = len(trials) * search.rungs[-1]
     times = "" if seeds == 1 else f", each with {seeds} training seeds"
     said = f"{len(trials)} trials{times}: {counts['complete']} trained to the end, {counts['pruned']} pruned"
-    said += f", {counts['failed']} failed" if counts["failed"] else ""
+    said += "".join(f", {counts[state]} {word}" for state, word in OTHERS.items() if counts[state])
     return f"{said}. They took {taken / whole:.0%} of the steps of training all to the end."
+
+
+def _taken(study: Study, search: Search, trial: Trial) -> int:
+    """Steps of a trial, in the unit of the rungs: each rung goes on from the one before it, or begins anew."""
+    own = [t for t in study.shared.trunks if any(name.startswith(f"trial {trial.number:02d},") for name in t.members)]
+    reached = search.rungs[: len(trial.scores)]
+    goes_on = any(trunk.own < trunk.steps for trunk in own)
+    return max(reached, default=0) if goes_on else sum(reached)
 
 
 def best_of(trials: Sequence[Trial]) -> Trial | None:
@@ -72,6 +82,8 @@ def ended(search: Search, trial: Trial) -> str:
     """What became of a trial, in words."""
     if trial.state == "pruned":
         return f"pruned at rung {len(trial.scores)} ({search.rungs[len(trial.scores) - 1]})"
+    if trial.state == "running":
+        return f"not ended; {len(trial.scores)} of {len(search.rungs)} rungs scored"
     return f"failed: {trial.reason}" if trial.state == "failed" else "trained to the end"
 
 

@@ -9,23 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from boothlab.api.resolving import Resolved
-from boothlab.api.study_costs import folder_of, is_finished
+from boothlab.api.scoring import evaluate_run
+from boothlab.api.study_costs import ended_at, folder_of, is_finished
 from boothlab.api.study_photos import HELD_OUT, settle_photos
 from boothlab.api.study_ray import go_through_on_ray
 from boothlab.api.study_resolving import Study, members_of, only, pools_of, resolve_all
 from boothlab.api.study_sharing import Drawn
-from boothlab.api.studying import Outcome, Studied, note, train_and_score
+from boothlab.api.studying import Outcome, Studied, attempt, note, train_and_score
 from boothlab.errors import BoothlabError, PhotoError, PlanError
 from boothlab.evaluation.derived import Scale, Table, identity_scale
 from boothlab.evaluation.scores import read_scores
 from boothlab.files import read_json, sha256_json, write_json
 from boothlab.plan import trunk_digest
 from boothlab.progress import Progress, silent
-from boothlab.runs.run import step_name
+from boothlab.runs.run import Run, step_name
 from boothlab.studies.expand import Planned, axis_name, expand, shown
 from boothlab.studies.points import of_subject
 from boothlab.studies.search import Search
@@ -163,7 +165,8 @@ class _Searching:
         for index, trunk in enumerate(rung.trunks):
             run = folder_of(self.study.root, part.of(trunk))
             if is_finished(run):
-                found[index] = Outcome(run.name, tuple(trunk.members))
+                reason = attempt(partial(self._score_again, run))
+                found[index] = Outcome(run.name, tuple(trunk.members), "evaluation" if reason else "", reason)
         waiting = [index for index in range(len(rung.trunks)) if index not in found]
         if self.ray is not None and waiting:
             done = go_through_on_ray(part, self.ray, self.progress, waiting, self.drawn).outcomes
@@ -179,6 +182,10 @@ class _Searching:
                 self.drawn.add(run, resolved.plan, resolved.inputs)
         return [found[index] for index in range(len(rung.trunks))]
 
+    def _score_again(self, run: Run) -> None:
+        """Look the scores up, unless the code or the weights that score, or the limits that judge, have changed."""
+        evaluate_run(run, self.progress)
+
     def _score(self, rung: _Rung) -> float | None:
         """The mean over seeds and subjects. Each subject keeps the scale of the first run that had one."""
         tables: list[tuple[Table, Scale | None]] = []
@@ -193,7 +200,7 @@ class _Searching:
                 if scale is not None:
                     self.scales.setdefault(name, scale)
                 tables.append((table, self.scales.get(name)))
-                snapshots.append(step_name(trunk.steps))
+                snapshots.append(step_name(ended_at(run, trunk, trunk.steps)))
         return score_of(tables, snapshots, self.search.score)
 
     def whole(self) -> Studied:
@@ -221,9 +228,11 @@ def planned_rung(study: Study, search: Search, trial: Trial) -> _Rung:
     folder = study.source.parent
     plan = only(study.plan, [(rung_name(search, trial), {**trial.params, search.steps: length})])
     planned = expand(plan, study.tree, folder, str(study.source))
-    pools = pools_of(study.plan, folder) | drawn_pools(study)
+    named, drawn = pools_of(study.plan, folder), drawn_pools(study)
+    pools = named | drawn
     here = {subject.name for found in planned for subject in found.plan.subjects}
-    runs = settle_photos(planned, study.place, {name: pools[name] for name in pools.keys() & here})
+    given = {name: pools[name] for name in pools.keys() & here}
+    runs = settle_photos(planned, study.place, given, drawn.keys() - named.keys())
     resolved = resolve_all(runs)
     trunks = []
     for member in members_of(runs, resolved):

@@ -78,7 +78,10 @@ def compare_paired(
     if n == 0:
         raise ValueError("no pair has a score on both sides")
     mean = cluster_interval(difference, clusters)
-    p, exact = _sign_flip(_sums(difference, clusters), random)
+    sums = _sums(difference, clusters)
+    p, exact = _sign_flip(sums, random)
+    # A unit without a difference is the same either way round, so only the others make p small.
+    least = min(1.0, 2.0 ** (1 - int(np.count_nonzero(sums))))
     return Paired(
         n=n,
         units=mean.n,
@@ -88,7 +91,7 @@ def compare_paired(
         high=mean.high,
         p=p,
         exact=exact,
-        smallest_p=min(1.0, 2.0 ** (1 - mean.n)) if exact else 1 / (1 + PERMUTATIONS),
+        smallest_p=least if exact else max(least, 1 / (1 + PERMUTATIONS)),
         improvement=float((difference > 0).mean() + 0.5 * (difference == 0).mean()),
         detectable=detectable(difference, clusters, comparisons),
     )

@@ -18,7 +18,7 @@ from scipy import stats
 from boothlab.statistics.comparisons import LEVEL, holm
 from boothlab.statistics.intervals import CONFIDENCE, Interval, t_interval
 from boothlab.studies.carry import says_who, setting_of
-from boothlab.studies.compare import Neighbours, measured, neighbours, paired_t
+from boothlab.studies.compare import Neighbours, Pair, alike, measured, neighbours, paired_t
 from boothlab.studies.expand import axis_name, shown
 from boothlab.studies.points import COLUMNS, Column, Point
 
@@ -147,16 +147,22 @@ def _within(points: Sequence[Point]) -> Iterator[Difference]:
     every = [beside for beside in neighbours(points) if not says_who(beside.axis)]
     for noun in dict.fromkeys(nouns.values()):
         own = sorted((beside for beside in every if nouns[beside.subject] == noun), key=key)
-        for _, group in groupby(own, key):
-            alike = list(group)
+        for _, beside_each_other in groupby(own, key):
+            group = list(beside_each_other)
             for column in COLUMNS:
-                each = np.array([_mean_difference(b, column) for b in alike if measured(b.pairs, column)])
+                pairs = [_comparable(beside, column) for beside in group]
+                each = np.array([_mean_difference(own, column) for own in pairs if own])
                 if len(each) >= SUBJECTS_NEEDED:
-                    yield _paired(alike[0], column, each, noun)
+                    yield _paired(group[0], column, each, noun)
 
 
-def _mean_difference(beside: Neighbours, column: Column) -> float:
+def _comparable(beside: Neighbours, column: Column) -> list[Pair]:
+    """Pairs that were measured; of what is held against all photos, those whose photos are the same."""
     pairs = measured(beside.pairs, column)
+    return alike(pairs, column) if column.reference == "originals" else pairs
+
+
+def _mean_difference(pairs: Sequence[Pair], column: Column) -> float:
     return float(np.mean([b.cells[column.key].value - a.cells[column.key].value for a, b in pairs]))
 
 

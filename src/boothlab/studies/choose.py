@@ -9,13 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from boothlab.evaluation.thresholds import DOMINANCE_MARGIN
-from boothlab.evaluation.verdict_choice import dominated, least_trained, passed_over
+from boothlab.evaluation.verdict_choice import dominated, least_trained, passed_over, standard_error
 from boothlab.evaluation.verdict_data import Measured
 from boothlab.seeds import derive
 from boothlab.studies.points import COLUMNS, FRECHET, LIKENESS, PROMPT, Column, Point
 
 MOST_CONTESTANTS = 12
-"""So many candidates are tested against each other; the others are left out by their means."""
+"""So many of the best candidates are tested against each other, and so many of the least trained that could be taken
+in place of one of these; the others are left out by their means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +72,16 @@ def choose(points: Sequence[Point], subject: str) -> Choice:
 
 
 def _contestants(good: Sequence[Measured]) -> list[Measured]:
-    """Candidates worth testing: none that another one beats on both axes by more than the margin, best ones first."""
+    """Candidates worth testing: none that another one beats on both axes by more than the margin; of the others the
+    best on likeness, and whoever could be taken in place of the best."""
     kept = [found for found in good if not any(_clearly(other, found) for other in good)]
     ranked = sorted(kept, key=lambda found: (-(found.likeness.value if found.likeness else -np.inf), found.step))
-    chosen = {found.name for found in ranked[:MOST_CONTESTANTS]}
+    best = ranked[:MOST_CONTESTANTS]
+    # Whichever of the best turns out to be on the front: who is within one standard error of it may be taken.
+    least = min((f.likeness.value - standard_error(f.likeness) for f in best if f.likeness), default=np.inf)
+    near = [found for found in ranked if found.likeness is not None and found.likeness.value >= least]
+    early = sorted(near, key=lambda found: found.step)[:MOST_CONTESTANTS]
+    chosen = {found.name for found in (*best, *early)}
     return [found for found in good if found.name in chosen]
 
 

@@ -163,6 +163,11 @@ def measured(pairs: Sequence[Pair], column: Column) -> list[Pair]:
     return [(a, b) for a, b in pairs if column.key in a.cells and column.key in b.cells]
 
 
+def alike(pairs: Sequence[Pair], column: Column) -> list[Pair]:
+    """Those whose pictures were held against the same photos: a distance to others is another number."""
+    return [(a, b) for a, b in pairs if a.against.get(column.reference) == b.against.get(column.reference)]
+
+
 def by_seeds(subject: str, axis: str, column: Column, pairs: Sequence[Pair]) -> Effect | None:
     """The effect over training seeds, before Holm and with the SD of the seeds' differences as ``detectable``.
 

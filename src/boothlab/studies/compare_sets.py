@@ -20,7 +20,7 @@ from boothlab.metrics.related import Related
 from boothlab.seeds import derive
 from boothlab.statistics.comparisons import LEVEL, POWER, holm
 from boothlab.statistics.permutations import Scored, paired_swap
-from boothlab.studies.compare import Effect, Neighbours, Pair, by_seeds, corrected, measured, neighbours
+from boothlab.studies.compare import Effect, Neighbours, Pair, alike, by_seeds, corrected, measured, neighbours
 from boothlab.studies.expand import shown
 from boothlab.studies.points import COLUMNS, FRECHET, KERNELS, SETS, Column, Point
 
@@ -84,7 +84,7 @@ def set_effects(points: Sequence[Point], look: Look, permutations: int = PERMUTA
 
 def _effect(column: Column, beside: Neighbours, look: Look, permutations: int) -> Effect | None:
     """The effect before Holm; None where it was not measured on both sides, or on pictures that are no pairs."""
-    pairs = measured(beside.pairs, column)
+    pairs = alike(measured(beside.pairs, column), column)
     if not pairs:
         return None
     over_seeds = by_seeds(beside.subject, beside.axis, column, pairs)

@@ -91,7 +91,8 @@ class Point:
     ``pictures`` the values behind them, in the order of the evaluation plan, NaN where a picture has none;
     ``prompts`` says which of the plan's prompts each is of, counted from 0, whatever the identifier in it. ``word``,
     ``findings``, ``failed_gates`` and ``untested_gates`` are the verdict; ``noun`` is the class noun that the run was
-    trained with; ``rival`` names a setting that is no candidate, "" for all others.
+    trained with; ``against`` names the photos behind each reference by what they show; ``rival`` names a setting that
+    is no candidate, "" for all others.
     """
 
     run: str
@@ -115,6 +116,7 @@ class Point:
     prompts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     noun: str = ""
     rival: str = ""
+    against: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def may_be_chosen(self) -> bool:
