@@ -6,18 +6,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image, ImageFilter
 
 from boothlab.api.scoring import parted_by_chance
 from boothlab.evaluation.config import Evaluation
 from boothlab.evaluation.derived import Table
-from boothlab.evaluation.lots import BASE, DESCRIBED, PHOTOS, Judged
-from boothlab.evaluation.measure import Measurer
+from boothlab.evaluation.lots import BASE, DESCRIBED, PHOTOS, Judged, Lot, Photos, judged
+from boothlab.evaluation.measure import Measurer, closeness
 from boothlab.evaluation.scores import Score
 from boothlab.evaluation.summaries import Pairs
 from boothlab.evaluation.verdict import judge
+from boothlab.evaluation.verdict_data import Count
 from boothlab.photos.photo import Photo
 from boothlab.photos.photoset import PhotoSet
 from boothlab.reports.page import number
+from photos_made import made_photo
 
 
 def scores(source: str, role: str, seen: list[float]) -> list[Score]:
@@ -82,6 +85,21 @@ def test_prompts_of_the_base_model_are_known_plain_and_told_the_looks() -> None:
     assert means == pytest.approx([0.5, 0.9, 0.8])
     seen = measured.pictures
     assert (seen.prompt, seen.prompt_base, seen.prompt_described) == ((0.4, 0.6), (0.8, 1.0), (0.7, 0.9))
+
+
+def test_pictures_of_held_out_photos_are_no_copies_and_excuse_as_many() -> None:
+    """Three training and two held-out photos; drawn: each of these again, softened."""
+    photos = [np.asarray(made_photo(seed, (64, 64))) for seed in range(5)]
+    again = [np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(0.4))) for pixels in photos]
+    seen = judged({}, Photos(photos[:3], photos[3:]))
+    drawn = Lot("step-000010", "bare", tuple(again), tuple("abcde"))
+    near = closeness(seen, drawn)
+    assert near is not None
+    assert [flag.flagged for flag in near.copies.flags] == [True, True, True, False, False]
+    assert near.copies.expected == pytest.approx(2 * 3 / 2)
+    measured = Measurer(seen, Table([], []), "drawings", {}).measured("step-000010", 10, near)
+    assert measured.copies == Count(3, 5)
+    assert measured.copies_expected == pytest.approx(3)
 
 
 @pytest.mark.parametrize(

@@ -177,6 +177,21 @@ def test_flags_name_the_photo_and_the_mirror() -> None:
     assert copies(plain, between, factor=0.1).flagged == 0
 
 
+def test_who_is_as_near_to_photos_never_trained_on_is_no_copy() -> None:
+    """Of six pictures below the limit two are nearest to one of four held-out photos: 1.5 to one of three others."""
+    between = np.full((3, 3), 1.0)
+    near = np.array([[0.1, 0.9, 0.9]] * 4 + [[0.3, 0.9, 0.9]] * 2 + [[0.9, 0.9, 0.9]])
+    others = np.array([[0.9] * 4] * 4 + [[0.2, 0.9, 0.9, 0.9]] * 2 + [[0.9] * 4])
+    alone, beside = copies(near, between, factor=0.5), copies(near, between, factor=0.5, held_out=others)
+    assert (alone.flagged, alone.expected) == (6, 0.0)
+    assert [flag.flagged for flag in beside.flags] == [True] * 4 + [False] * 3
+    assert (beside.flagged, beside.expected, beside.limit) == (4, 1.5, 0.5)
+    assert copies(near, between, factor=0.5, held_out=np.full((7, 4), 0.9)).flagged == 6
+    assert copies(near, np.zeros((3, 3)), held_out=others).expected == 0, "without a limit nothing was looked at"
+    with pytest.raises(ValueError, match="held-out photos do not fit 7 pictures"):
+        copies(near, between, held_out=others[:3])
+
+
 def test_without_a_limit_nothing_is_flagged() -> None:
     assert copies(np.zeros((2, 1)), np.zeros((1, 1))).limit is None
     twins = copies(np.zeros((2, 2)), np.zeros((2, 2)))

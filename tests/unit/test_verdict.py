@@ -159,6 +159,17 @@ def test_a_fall_below_the_base_model_counts_where_pairs_show_it() -> None:
         assert ("20 pairs do not show a fall, -0.15" in gate.reason) == (state == "not testable")
 
 
+def test_copies_count_beyond_what_is_to_be_expected() -> None:
+    """As many pictures come near to photos that nobody could copy."""
+    for expected, state, called in ((0.0, "failed", "copying"), (2.9, "failed", "copying"), (3.0, "passed", "good")):
+        judged = alone(copies=Count(4, 20), copies_expected=expected)
+        gate = next(gate for gate in judged.gates if gate.name == "copies")
+        assert (gate.state, judged.called) == (state, called)
+        assert ("expected by how many are nearest to photos never trained on" in gate.reason) == (expected > 0)
+    assert alone(copies=Count(4, 20), copies_expected=3.0).findings == ("single copies",)
+    assert alone(copies=Count(4, 20), copies_expected=5.0).findings == ()
+
+
 def test_looks_that_cost_the_base_model_as_much_are_no_fall() -> None:
     """Of a model told the subject's looks half the prompts come out: a tuned one may do the same, not less."""
     base, told = np.full(20, 0.9), np.tile([0.9, 0.5], 10)

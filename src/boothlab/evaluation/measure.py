@@ -49,10 +49,11 @@ def closeness(seen: Judged, lot: Lot, seed: int = 0) -> Closeness | None:
     to_train = copy_distances(lot.pixels, train.pixels)
     among = copy_distances(train.pixels, train.pixels)
     # A view of a is compared with whole b and the other way round; the smaller of both is their distance.
-    flagged = copies(to_train, np.minimum(among, among.T), factor=COPY_FACTOR, leave_out=COPY_LEAVE_OUT)
-    if not len(held_out):
+    to_others = copy_distances(lot.pixels, held_out.pixels) if len(held_out) else None
+    flagged = copies(to_train, np.minimum(among, among.T), None, None, COPY_FACTOR, COPY_LEAVE_OUT, to_others)
+    if to_others is None:
         return Closeness(flagged, None)
-    every = np.concatenate([to_train, copy_distances(lot.pixels, held_out.pixels)], axis=1)
+    every = np.concatenate([to_train, to_others], axis=1)
     labels = [True] * len(train) + [False] * len(held_out)
     random = np.random.default_rng(derive(seed, "statistics", "memorisation", lot.source))
     return Closeness(flagged, memorisation(every, labels, random))
@@ -91,6 +92,7 @@ class Measurer:
             memorisation=None if near is None else near.memorisation,
             at_random=self.at_random,
             copies=_flagged(near),
+            copies_expected=0.0 if near is None else near.copies.expected,
             diversity_base=self._ratio(name, BASE, "bare"),
             diversity_photos=self._ratio(name, PHOTOS, "photos"),
             glued=self._glued(name),

@@ -58,7 +58,8 @@ class Measured:
     ``prompt_base`` and ``prompt_described`` are the prompt following of the base model, asked with the class alone
     and with the subject's description.
     ``faceless`` counts pictures in which no face was found, ``copies`` those flagged by
-    :func:`boothlab.statistics.memorisation.copies` with ``COPY_FACTOR`` (None where it had no limit).
+    :func:`boothlab.statistics.memorisation.copies` with ``COPY_FACTOR`` (None where it had no limit),
+    ``copies_expected`` those of them that are to be expected by how near pictures come to held-out photos.
     ``at_random`` says that chance decided which photos are held out, which ``memorisation`` needs.
     ``diversity_base`` and ``diversity_photos`` are mean distances between pictures over those of the base model's
     pictures and of the training photos. ``glued`` and ``glued_base`` count bare pictures with the training photos'
@@ -79,6 +80,7 @@ class Measured:
     memorisation: Memorisation | None = None
     at_random: bool = True
     copies: Count | None = None
+    copies_expected: float = 0.0
     diversity_base: float | None = None
     diversity_photos: float | None = None
     glued: Count | None = None

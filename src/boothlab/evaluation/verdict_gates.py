@@ -20,7 +20,7 @@ def gates(found: Measured) -> tuple[Gate, ...]:
     return (
         _likeness(found.likeness),
         _faces(found.faceless),
-        _of_the_subject(_copies(found.copies), found.likeness_bare),
+        _of_the_subject(_copies(found), found.likeness_bare),
         _of_the_subject(_memorisation(found.memorisation, found.at_random), found.likeness_bare),
         _prompt(found),
         _diversity(found.diversity_photos, found.diversity_base),
@@ -72,13 +72,22 @@ def _faces(faceless: Count | None) -> Gate:
     return Gate(name, "failed", reason)
 
 
-def _copies(copies: Count | None) -> Gate:
-    name = "copies"
-    if copies is None:
+def copied(found: Measured) -> float | None:
+    """Share of pictures that are copies beyond those to be expected; None where nothing says what a copy is."""
+    if found.copies is None:
+        return None
+    return max(0.0, found.copies.k - found.copies_expected) / found.copies.n
+
+
+def _copies(found: Measured) -> Gate:
+    name, copies, share = "copies", found.copies, copied(found)
+    if copies is None or share is None:
         return Gate(name, "not measured", "there were no bare pictures, or too few photos, to say what a copy is")
     reason = f"{copies.k} of {copies.n} pictures nearly are a training photo"
-    reason += f"; the most is {limit.COPY_SHARE_MOST:.0%}"
-    return Gate(name, "failed" if copies.share > limit.COPY_SHARE_MOST else "passed", reason)
+    if found.copies_expected:
+        reason += f", {found.copies_expected:.1f} expected by how many are nearest to photos never trained on"
+    reason += f"; the most is {limit.COPY_SHARE_MOST:.0%}{' more' if found.copies_expected else ''}"
+    return Gate(name, "failed" if share > limit.COPY_SHARE_MOST + 1e-9 else "passed", reason)
 
 
 def _memorisation(test: Memorisation | None, at_random: bool) -> Gate:

@@ -8,7 +8,7 @@ import numpy as np
 
 from boothlab.evaluation import thresholds as limit
 from boothlab.evaluation.verdict_data import Gate, Judgement, Measured, Word
-from boothlab.evaluation.verdict_gates import absent, gates
+from boothlab.evaluation.verdict_gates import absent, copied, gates
 from boothlab.statistics.comparisons import paired_differences
 from boothlab.statistics.intervals import cluster_interval, wilson
 
@@ -155,7 +155,7 @@ def _findings(found: Measured, gate: dict[str, Gate]) -> tuple[str, ...]:
         findings.append("another subject")
     if gate["leak"].state == "failed":
         findings.append("leaks into the class word")
-    if found.copies is not None and 0 < found.copies.share <= limit.COPY_SHARE_MOST:
+    if 0 < (copied(found) or 0.0) <= limit.COPY_SHARE_MOST:
         findings.append("single copies")
     if gate["likeness"].state == "passed" and absent(found.likeness_bare):
         findings.append("not in bare pictures")

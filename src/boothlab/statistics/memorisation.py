@@ -159,12 +159,14 @@ class Copies:
 
     ``limit`` is None where there is none: fewer than two photos, or two equal ones. Nothing is flagged then, and
     nothing was tested. ``by_chance`` is the share of pictures that a model as varied as the photos would have flagged
-    at a factor of 1 (2/(m + 1) for m photos): the reason for a smaller factor.
+    at a factor of 1 (2/(m + 1) for m photos): the reason for a smaller factor. ``expected`` is how many of the
+    flagged are to be expected without copying, by those as near to photos that nothing was trained on.
     """
 
     flags: tuple[CopyFlag, ...]
     limit: float | None
     by_chance: float
+    expected: float = 0.0
 
     @property
     def flagged(self) -> int:
@@ -196,6 +198,7 @@ def copies(
     between_mirrored: ArrayLike | None = None,
     factor: float = 1.0,
     leave_out: int = 0,
+    held_out: ArrayLike | None = None,
 ) -> Copies:
     """Flags the pictures that come nearer to a photo than any two photos come to each other.
 
@@ -204,6 +207,10 @@ def copies(
     counts. A picture is flagged below ``factor`` × the smallest distance between two photos, ``leave_out`` photos
     aside (see :func:`spread_out`). Exchangeable pictures fall below the smallest one with probability 2/(m + 1)
     each, since the closest pair of m + 1 pictures then holds any given one that often; copies lie far below it.
+
+    ``held_out`` (n, h) are the same distances to photos that nothing was trained on, which nobody can copy. A picture
+    that is nearer to one of these is not flagged; where a person looks much alike in all photos there are such, and
+    m/h times as many are then ``expected`` to be nearest to a training photo.
     Raises ValueError when shapes do not fit.
     """
     plain, among = np.asarray(distances, dtype=np.float64), np.asarray(between_photos, dtype=np.float64)
@@ -222,9 +229,19 @@ def copies(
     kept = spread_out(pairs, leave_out)
     smallest = float(pairs[np.ix_(kept, kept)][~np.eye(len(kept), dtype=bool)].min()) if len(kept) > 1 else 0.0
     limit = factor * smallest if smallest > 0 else None
+    others = np.full((len(nearest), 1), np.inf) if held_out is None else np.asarray(held_out, dtype=np.float64)
+    if others.ndim != 2 or len(others) != len(nearest):
+        raise ValueError(f"distances {others.shape} to held-out photos do not fit {len(nearest)} pictures")
+    elsewhere: list[float] = others.min(axis=1, initial=np.inf).tolist()
     flags = []
     for row, photo in enumerate(nearest.argmin(axis=1).tolist()):
         distance = float(nearest[row, photo])
         is_turned = turned is not None and bool(turned[row, photo] < plain[row, photo])
-        flags.append(CopyFlag(photo, distance, is_turned, limit is not None and distance < limit))
-    return Copies(tuple(flags), limit, 2 / (photos + 1))
+        flagged = limit is not None and distance < limit and distance <= elsewhere[row]
+        flags.append(CopyFlag(photo, distance, is_turned, flagged))
+    innocent = sum(
+        limit is not None and away < limit and away < flag.distance
+        for away, flag in zip(elsewhere, flags, strict=True)
+    )
+    expected = innocent * photos / others.shape[1] if innocent else 0.0
+    return Copies(tuple(flags), limit, 2 / (photos + 1), expected)
