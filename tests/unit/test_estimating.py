@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,7 @@ def test_rates_between_measured_widths() -> None:
 def test_the_machine_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
     measured = []
     monkeypatch.setattr(rates_room, "measure", lambda device, threads: measured.append(device) or RATES)
+    monkeypatch.setattr(os, "getloadavg", lambda: (2.0 * (os.cpu_count() or 1), 0.0, 0.0))
     first, again = rates_room.speed("cpu", 1), rates_room.speed("cpu", 1)
     assert first == again == RATES
     assert measured == ["cpu"]
@@ -152,6 +154,15 @@ def test_the_machine_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
     kept.write_text("{")
     assert rates_room.speed("cpu", 1) == RATES
     assert measured == ["cpu", "cpu"]
+
+
+def test_what_an_overloaded_machine_gives_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = []
+    monkeypatch.setattr(rates_room, "measure", lambda device, threads: measured.append(device) or RATES)
+    monkeypatch.setattr(os, "getloadavg", lambda: (2.0 * (os.cpu_count() or 1) + 0.1, 0.0, 0.0))
+    assert rates_room.speed("cpu", 1) == rates_room.speed("cpu", 1) == RATES
+    assert len(measured) == 2
+    assert not cache("speed").exists()
 
 
 def test_a_real_measurement_gives_rates() -> None:

@@ -114,13 +114,27 @@ def _speed(tree: dict[str, Any]) -> Speed:
 
 
 def speed(device: str, threads: int) -> Speed:
-    """The rates of this machine: remembered, or measured now, which takes a second besides the import of torch."""
+    """The rates of this machine: remembered, or measured now, which takes a second besides the import of torch.
+
+    What an overloaded machine gives is true now, and is not remembered.
+    """
     found = known(device, threads)
     if found is None:
+        busy = overloaded()
         found = measure(device, threads)
+        if busy:
+            return found
         path = cache("speed") / f"{machine_key(device, threads)}.json"
         write_json(path, {"format": 1, "device": device, "threads": threads, "speed": asdict(found)})
     return found
+
+
+def overloaded() -> bool:
+    """Whether every core had more than two things to do in the last minute; not known on Windows, then False."""
+    try:
+        return os.getloadavg()[0] > 2 * (os.cpu_count() or 1)
+    except (AttributeError, OSError):
+        return False
 
 
 def measure(device: str, threads: int) -> Speed:
