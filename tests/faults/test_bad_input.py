@@ -120,3 +120,10 @@ def test_a_home_of_nobody_is_one_message(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "BOOTHLAB_HOME begins with the home folder of nobody here" in only_message(done)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_sample_is_not_described_anew(tmp_path: Path) -> None:
+    done = boothlab("demo", "--description", "a woman with a red quiff", home=tmp_path / "home", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "The sample photos have their own description" in only_message(done)
+    assert not (tmp_path / "demo").exists()

@@ -44,7 +44,7 @@ def settle_photos(
     pools = {name: _given_pool(folder, place / HELD_OUT / name) for name, folder in given.items()}
     pools |= {name: _pool(name, runs, place) for name in _to_be_pooled(runs, given)}
     pools = {name: hashes for name, hashes in pools.items() if hashes}
-    drawn = (pools.keys() - given.keys()) | (pools.keys() & set(by_chance))
+    drawn = pools.keys() - (given.keys() - set(by_chance))
     found: dict[str, RunPlan] = {}
     settled = []
     for planned in runs:

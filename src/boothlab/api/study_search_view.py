@@ -67,7 +67,7 @@ def summary(study: Study, search: Search, trials: Sequence[Trial]) -> str:
 
 def _taken(study: Study, search: Search, trial: Trial) -> int:
     """Steps of a trial, in the unit of the rungs: each rung goes on from the one before it, or begins anew."""
-    own = [t for t in study.shared.trunks if any(name.startswith(f"trial {trial.number:02d},") for name in t.members)]
+    own = [t for t in study.shared.trunks if any(name.startswith(f"{trial.name},") for name in t.members)]
     reached = search.rungs[: len(trial.scores)]
     goes_on = any(trunk.own < trunk.steps for trunk in own)
     return max(reached, default=0) if goes_on else sum(reached)

@@ -253,7 +253,7 @@ def planned_rung(study: Study, search: Search, trial: Trial) -> _Rung:
 def rung_name(search: Search, trial: Trial) -> str:
     """What a trial is called in tables at its next rung."""
     steps = axis_name(search.steps)
-    return f"trial {trial.number:02d}, {steps} {shown(search.rungs[len(trial.scores)])}"
+    return f"{trial.name}, {steps} {shown(search.rungs[len(trial.scores)])}"
 
 
 def drawn_pools(study: Study) -> dict[str, Path]:

@@ -50,7 +50,8 @@ def closeness(seen: Judged, lot: Lot, seed: int = 0) -> Closeness | None:
     among = copy_distances(train.pixels, train.pixels)
     # A view of a is compared with whole b and the other way round; the smaller of both is their distance.
     to_others = copy_distances(lot.pixels, held_out.pixels) if len(held_out) else None
-    flagged = copies(to_train, np.minimum(among, among.T), None, None, COPY_FACTOR, COPY_LEAVE_OUT, to_others)
+    among = np.minimum(among, among.T)
+    flagged = copies(to_train, among, factor=COPY_FACTOR, leave_out=COPY_LEAVE_OUT, held_out=to_others)
     if to_others is None:
         return Closeness(flagged, None)
     every = np.concatenate([to_train, to_others], axis=1)

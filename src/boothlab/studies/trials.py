@@ -39,6 +39,11 @@ class Trial:
     state: State = "running"
     reason: str = ""
 
+    @property
+    def name(self) -> str:
+        """What its runs' names begin with."""
+        return f"trial {self.number:02d}"
+
     def tree(self) -> dict[str, Any]:
         """As JSON."""
         return {**asdict(self), "params": dict(self.params), "scores": list(self.scores)}
