@@ -20,7 +20,7 @@ from boothlab.training.config import Optimizer, Training
 from boothlab.training.job import Job
 from boothlab.training.loop import train
 
-SUBJECT = Subject(name="ada", photos=Path("photos"), class_noun="person", identifier="rinn")
+SUBJECT = Subject(name="ada", photos=Path("photos"), class_noun="person", identifier="nlwx")
 
 
 def copied(model: Model) -> Model:
@@ -40,7 +40,7 @@ def example(name: str, shape: tuple[int, int, int], seed: int, prompt: str, noun
 
 def pool(shape: tuple[int, int, int], photos: int = 3, class_images: int = 4) -> Pool:
     """``photos`` photos of a person and ``class_images`` class images."""
-    instances = [example(f"photo-{k}", shape, k, "a photo of rinn person") for k in range(photos)]
+    instances = [example(f"photo-{k}", shape, k, "a photo of nlwx person") for k in range(photos)]
     others = [example(f"class-{k}", shape, 100 + k, "a photo of a person") for k in range(class_images)]
     return Pool(tuple(instances), {"person": tuple(others)} if others else {})
 
@@ -104,7 +104,7 @@ def same(left: Tensor, right: Tensor) -> bool:
 
 
 @torch.no_grad()
-def predictions(model: Model, prompts: tuple[str, ...] = ("a photo of rinn person", "a dog")) -> Tensor:
+def predictions(model: Model, prompts: tuple[str, ...] = ("a photo of nlwx person", "a dog")) -> Tensor:
     """What the model predicts for fixed noise, timesteps and prompts, in eval mode."""
     for module in model.parts().values():
         module.eval()

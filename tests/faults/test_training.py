@@ -50,7 +50,7 @@ def only_run(root: Path) -> Run:
 def test_loss_that_is_no_number_stops_before_a_weight_is_written(fresh: Fresh, tmp_path: Path) -> None:
     model = fresh()
     bad = pool(model.latent_shape, photos=2)
-    spoilt = example("bad", model.latent_shape, 0, "a photo of rinn person")
+    spoilt = example("bad", model.latent_shape, 0, "a photo of nlwx person")
     spoilt.posterior.mean_BCHW[0, 0, 0, 0] = float("nan")
     examples = type(bad)((*bad.instances, spoilt), bad.classes)
     job = make_job(model, DreamBooth(), tmp_path, training=settings(9, checkpoint_every=1), examples=examples)

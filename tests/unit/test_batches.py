@@ -54,7 +54,7 @@ def test_accumulation_deals_the_big_batch() -> None:
 
 
 def test_partners_are_of_the_photos_class() -> None:
-    people = [example(f"p{k}", SHAPE, k, "a photo of rinn person") for k in range(2)]
+    people = [example(f"p{k}", SHAPE, k, "a photo of nlwx person") for k in range(2)]
     dogs = [example(f"d{k}", SHAPE, 9 + k, "a photo of vexo dog", "dog") for k in range(3)]
     classes = {
         noun: tuple(example(f"{noun}-{k}", SHAPE, 50 + k, f"a {noun}", noun) for k in range(4))
@@ -112,28 +112,28 @@ def test_captions_are_dropped_as_often_as_asked() -> None:
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 def test_a_captioned_photo_is_trained_under_the_instance_prompt_as_often_as_asked(share: float) -> None:
-    told = replace(example("photo-0", SHAPE, 0, "a photo of rinn owl at sea"), bare_prompt="a photo of rinn owl")
+    told = replace(example("photo-0", SHAPE, 0, "a photo of nlwx owl at sea"), bare_prompt="a photo of nlwx owl")
     objective = Objective(instance_prompt_share=share)
     drawn = [draw(Dealt(told, "instance", 0), 0, step, objective, 10) for step in range(3000)]
     said = Counter(prompts([Dealt(told, "instance", 0)], [one])[0] for one in drawn)
-    assert said["a photo of rinn owl"] / 3000 == pytest.approx(share, abs=0.03)
+    assert said["a photo of nlwx owl"] / 3000 == pytest.approx(share, abs=0.03)
     assert said.keys() <= {told.prompt, told.bare_prompt}
 
 
 def test_a_photo_without_a_caption_has_one_prompt_and_a_dropped_one_has_none() -> None:
-    plain = example("photo-0", SHAPE, 0, "a photo of rinn owl")
+    plain = example("photo-0", SHAPE, 0, "a photo of nlwx owl")
     drawn = draw(Dealt(plain, "instance", 0), 0, 0, Objective(instance_prompt_share=1.0), 10)
     assert not drawn.without_caption
-    assert prompts([Dealt(plain, "instance", 0)], [drawn]) == ["a photo of rinn owl"]
-    told = replace(plain, prompt="a photo of rinn owl at sea", bare_prompt="a photo of rinn owl")
+    assert prompts([Dealt(plain, "instance", 0)], [drawn]) == ["a photo of nlwx owl"]
+    told = replace(plain, prompt="a photo of nlwx owl at sea", bare_prompt="a photo of nlwx owl")
     both = replace(drawn, without_caption=True, without_prompt=True)
     assert prompts([Dealt(told, "instance", 0)], [both]) == [""]
 
 
 def test_each_sample_has_the_mask_of_what_is_said() -> None:
     told = replace(
-        example("photo-0", SHAPE, 0, "a photo of rinn owl at sea"),
-        bare_prompt="a photo of rinn owl",
+        example("photo-0", SHAPE, 0, "a photo of nlwx owl at sea"),
+        bare_prompt="a photo of nlwx owl",
         silent_mask_11HW=torch.full((1, 1, *SHAPE[1:]), 0.25),
     )
     batch = [Dealt(told, "instance", slot) for slot in range(3)]
@@ -146,7 +146,7 @@ def test_each_sample_has_the_mask_of_what_is_said() -> None:
 
 
 def test_as_the_script_does_it_captions_are_never_left_out() -> None:
-    told = replace(example("photo-0", SHAPE, 0, "a photo of rinn owl at sea"), bare_prompt="a photo of rinn owl")
+    told = replace(example("photo-0", SHAPE, 0, "a photo of nlwx owl at sea"), bare_prompt="a photo of nlwx owl")
     draws = seeded_draws(
         Pool((told,), {}), Objective(instance_prompt_share=1.0), Training(steps=9, compat="diffusers"), 10
     )

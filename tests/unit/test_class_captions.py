@@ -99,11 +99,11 @@ def test_the_demos_contexts_are_none_that_is_scored() -> None:
 @pytest.mark.parametrize("follow", [True, False])
 def test_a_photo_stands_in_for_its_class_under_its_own_caption(fresh: Callable[[], Model], follow: bool) -> None:
     model = fresh()
-    subject = Subject(name="ada", photos=Path("."), class_noun="owl", identifier="rinn")
+    subject = Subject(name="ada", photos=Path("."), class_noun="owl", identifier="nlwx")
     wanted = Objective(prior_from="prediction", class_captions=follow)
     pool = build_pool(model, wanted, [TrainingSet(subject, photos(model.size))], {})
     assert [example.prompt for example in pool.instances] == [
-        "a photo of rinn owl at sea", "a photo of rinn owl", "rinn owl, asleep", "a photo of rinn owl at sea"
+        "a photo of nlwx owl at sea", "a photo of nlwx owl", "nlwx owl, asleep", "a photo of nlwx owl at sea"
     ]  # fmt: skip
     expected = [PROMPTS[0], PROMPTS[1], PROMPTS[2], PROMPTS[0]] if follow else [PROMPTS[1]] * 4
     assert [example.prompt for example in photos_as_class(pool.instances, "a CLASS")["owl"]] == expected
@@ -114,17 +114,17 @@ def test_captioned_photos_and_what_stands_in_for_their_class_also_have_prompts_w
 ) -> None:
     """Else the identifier, and the class noun, would mean something beside the captions' words only."""
     model = fresh()
-    subject = Subject(name="ada", photos=Path("."), class_noun="owl", identifier="rinn")
+    subject = Subject(name="ada", photos=Path("."), class_noun="owl", identifier="nlwx")
     wanted = Objective(prior_from="prediction", instance_prompt_share=0.5)
     pool = build_pool(model, wanted, [TrainingSet(subject, photos(model.size))], {})
     assert [example.bare_prompt for example in pool.instances] == [
-        "a photo of rinn owl",
+        "a photo of nlwx owl",
         "",
-        *["a photo of rinn owl"] * 2,
+        *["a photo of nlwx owl"] * 2,
     ]
     assert [example.bare_prompt for example in pool.classes["owl"]] == [PROMPTS[1], "", PROMPTS[1], PROMPTS[1]]
-    assert pool.instances[0].prompts == ("a photo of rinn owl at sea", "a photo of rinn owl")
-    assert pool.instances[1].prompts == ("a photo of rinn owl",)
+    assert pool.instances[0].prompts == ("a photo of nlwx owl at sea", "a photo of nlwx owl")
+    assert pool.instances[1].prompts == ("a photo of nlwx owl",)
 
 
 @pytest.mark.parametrize("lifts", [False, True])
@@ -132,7 +132,7 @@ def test_a_caption_lifts_what_a_mask_weighs_less_but_not_what_it_leaves_out(
     fresh: Callable[[], Model], lifts: bool
 ) -> None:
     model = fresh()
-    subject = Subject(name="ada", photos=Path("."), class_noun="owl", identifier="rinn")
+    subject = Subject(name="ada", photos=Path("."), class_noun="owl", identifier="nlwx")
     mask = np.full((model.size, model.size), 51, dtype=np.uint8)
     mask[:, : model.size // 2] = 255
     hole = mask.copy()
@@ -153,7 +153,7 @@ def test_a_caption_lifts_what_a_mask_weighs_less_but_not_what_it_leaves_out(
 def test_bars_that_end_within_a_latent_are_as_much_left_out_as_without_lifting(fresh: Callable[[], Model]) -> None:
     """Lifted latents instead of pixels would train on bars of half a latent as if they were photo."""
     model = fresh()
-    subject = Subject(name="ada", photos=Path("."), class_noun="owl", identifier="rinn")
+    subject = Subject(name="ada", photos=Path("."), class_noun="owl", identifier="nlwx")
     cell = model.size // model.latent_shape[-1]
     mask = np.full((model.size, model.size), 255, dtype=np.uint8)
     mask[:, : cell // 2] = 0
@@ -174,7 +174,7 @@ def values(mask: Tensor | None) -> set[float]:
 
 def test_without_a_share_there_is_no_second_prompt_to_encode(fresh: Callable[[], Model]) -> None:
     model = fresh()
-    subject = Subject(name="ada", photos=Path("."), class_noun="owl", identifier="rinn")
+    subject = Subject(name="ada", photos=Path("."), class_noun="owl", identifier="nlwx")
     pool = build_pool(model, Objective(), [TrainingSet(subject, photos(model.size))], {})
     assert {example.bare_prompt for example in pool.instances} == {""}
 
@@ -183,10 +183,10 @@ def test_a_frozen_text_encoder_has_encoded_both_prompts_before_it_is_given_back(
     """Every sample here asks for the instance prompt, which no caption is."""
     model = fresh()
     objective = Objective(prior_preservation=False, instance_prompt_share=1.0)
-    subject = Subject(name="ada", photos=Path("."), class_noun="owl", identifier="rinn")
+    subject = Subject(name="ada", photos=Path("."), class_noun="owl", identifier="nlwx")
     pool = build_pool(model, objective, [TrainingSet(subject, tuple(p for p in photos(model.size) if p.caption))], {})
     job = make_job(model, DreamBooth(learning_rate=1e-3), objective=objective, examples=pool)
     job.settle()
-    assert job.text_cache.keys() == {"", "a photo of rinn owl at sea", "a photo of rinn owl", "rinn owl, asleep"}
+    assert job.text_cache.keys() == {"", "a photo of nlwx owl at sea", "a photo of nlwx owl", "nlwx owl, asleep"}
     run(job)
     assert job.step == 3

@@ -71,3 +71,13 @@ def test_a_damaged_set_in_the_cache_is_made_again(tiny_sd: Path, tmp_path: Path,
     again = resolve(plan_from(plan(tiny_sd, photos), "t")).sets["ada"]
     assert again.content_hash == first.content_hash
     assert damaged.read_bytes()[-1:] != b"x"
+
+
+def test_an_identifier_whose_vector_is_learned_is_one_token(tiny_sd: Path, tmp_path: Path) -> None:
+    photo_folder(tmp_path / "photos", 4, size=(72, 64))
+    tree = plan(tiny_sd, tmp_path / "photos", strategy={"kind": "dreambooth", "identifier_learning_rate": 1e-3})
+    tree["subjects"] = [{**tree["subjects"][0], "identifier": "zl635"}]
+    with pytest.raises(PlanError, match=r"'zl635' is \d tokens .*identifier_learning_rate learns the vector of one"):
+        resolve(plan_from(tree, "t"))
+    tree["subjects"] = [{**tree["subjects"][0], "identifier": "nlwx"}]
+    assert resolve(plan_from(tree, "t")).plan.subjects[0].identifier == "nlwx"

@@ -191,7 +191,7 @@ def test_frozen_text_is_encoded_once_and_in_full_precision(fresh: Fresh, monkeyp
     encode = job.model.encode_text
     monkeypatch.setattr(type(job.model), "encode_text", lambda self, texts: (asked.extend(texts), encode(texts))[1])
     run(job)
-    assert sorted(asked) == ["a photo of a person", "a photo of rinn person"]
+    assert sorted(asked) == ["a photo of a person", "a photo of nlwx person"]
     assert {text.states_BLD.dtype for text in job.text_cache.values()} == {torch.float32}
 
 

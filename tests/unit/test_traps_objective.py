@@ -182,7 +182,7 @@ def test_l7_the_cached_class_embedding_is_that_of_the_class_prompt(fresh: Fresh)
     job = make_job(fresh(), DreamBooth())
     (batch,) = job.draws.deal(0)
     texts = prompts(batch, [job.draws.draw(0, dealt) for dealt in batch])
-    assert texts == ["a photo of rinn person", "a photo of a person"]
+    assert texts == ["a photo of nlwx person", "a photo of a person"]
     for _ in range(2):  # filled, then read
         cached = job.condition(texts).states_BLD
         live = torch.cat([job.model.encode_text([text]).states_BLD for text in texts])
@@ -195,7 +195,7 @@ def test_l8_masks_cover_photos_and_class_images(batch_size: int) -> None:
     """diffusers once forgot the class half when it put the (attention) masks together."""
     mask = torch.zeros((1, 1, *SHAPE[1:]))
     mask[..., 0] = 1.0
-    photos = [example(f"photo-{k}", SHAPE, k, "a photo of rinn person") for k in range(3)]
+    photos = [example(f"photo-{k}", SHAPE, k, "a photo of nlwx person") for k in range(3)]
     masked = replace(photos[0], id="photo-masked", mask_11HW=mask)
     examples = Pool((masked, *photos), pool(SHAPE).classes)
     for step in range(4):
@@ -246,7 +246,7 @@ def test_l9_picture_and_prompt_stay_together(
     class_files = sorted(photo_folder(tmp_path / "class", 3, (model.size, model.size)).iterdir())
     classes = [ClassImage(path, "a photo of a person") for path in class_files]
     examples = build_pool(model, Objective(), [TrainingSet(SUBJECT, photos)], {"person": classes})
-    wanted = {f"ada/{name}": f"rinn person no {k}" for k, name in enumerate(names)}
+    wanted = {f"ada/{name}": f"nlwx person no {k}" for k, name in enumerate(names)}
     wanted |= {f"person/{path.name}": "a photo of a person" for path in class_files}
     pixels = {f"ada/{photo.name}": photo.pixels for photo in photos}
     pixels |= {f"person/{path.name}": np.asarray(read_class_image(path, model.size)) for path in class_files}
@@ -333,7 +333,7 @@ def test_l13_shift_counts_the_tokens_of_the_resolution(size_px: int) -> None:
 
 def test_l14_the_offset_is_part_of_the_target_and_changes_no_other_draw() -> None:
     """What is added to the noise must also be what the model is asked for."""
-    dealt = Dealt(example("photo", SHAPE, 0, "a photo of rinn person"), "instance", 0)
+    dealt = Dealt(example("photo", SHAPE, 0, "a photo of nlwx person"), "instance", 0)
     plain, offset = (draw(dealt, 3, 5, Objective(offset_noise=strength), 1000) for strength in (0.0, 0.1))
     difference = offset.noise_CHW - plain.noise_CHW
     per_channel = difference.mean(dim=(1, 2), keepdim=True)

@@ -295,12 +295,14 @@ def disk_of(plan: RunPlan, counts: Counts, costs: Costs) -> dict[str, float]:
     """Bytes of the run folder and of its share of the cache, and of the checkpoint that is written beside the old."""
     settings, trained = plan.training, trained_numbers(plan, costs)
     state = FLOAT + STATES[settings.optimizer.kind] + (FLOAT if settings.optimizer.ema_decay is not None else 0)
-    whole = all(moved.whole for moved in plan.strategy.trains().values())
+    moves = plan.strategy.trains()
+    whole = all(moved.whole or moved.table for moved in moves.values())
     width = 2 if whole and settings.snapshot_precision == "fp16" else FLOAT
+    exported = sum(moved.exported(costs.part(role)) for role, moved in moves.items())
     pixels = costs.side**2 * PICTURE_BYTES
     return {
         "checkpoints": (settings.keep_checkpoints + 1) * state * trained,
-        "snapshots": float(counts.snapshots * width * trained),
+        "snapshots": float(counts.snapshots * width * exported),
         "pictures": (counts.pictures + previews_of(plan, counts)) * pixels,
         "photos and class images": (2 * counts.photos + counts.classes) * pixels,
     }

@@ -126,6 +126,12 @@ def name_subjects(plan: RunPlan) -> tuple[tuple[Subject, ...], tuple[str, ...]]:
             subjects.append(subject.model_copy(update={"identifier": next(free)}))
             continue
         report = inspect_word(tokenizer, subject.identifier)
+        if plan.strategy.needs_one_token() and len(report.pieces) > 1:
+            raise PlanError(
+                f"The identifier {report.word!r} {report.problems[0]}; strategy.identifier_learning_rate learns the "
+                "vector of one token.",
+                "Take another identifier (`boothlab tokens`), or leave identifier_learning_rate out.",
+            )
         warnings += [f"The identifier {report.word!r} {problem}." for problem in report.problems]
         subjects.append(subject)
     return tuple(subjects), tuple(warnings)

@@ -18,6 +18,9 @@ Kind = Literal["conv", "linear", "attention", "pointwise"]
 TEXT_LENGTH = 77
 """Tokens of a CLIP prompt."""
 
+TOKEN_TABLE = "token_embedding"
+"""Name of the layer that holds a vector for every token."""
+
 
 @dataclass(frozen=True, slots=True)
 class Layer:
@@ -254,8 +257,12 @@ def text_layers(config: Mapping[str, Any], length: int = TEXT_LENGTH) -> list[La
     """The layers of a ``CLIPTextModel`` for a prompt of ``length`` tokens."""
     walk = Walk()
     width, inner = int(config["hidden_size"]), int(config["intermediate_size"])
-    rows = int(config["vocab_size"]) + int(config.get("max_position_embeddings", TEXT_LENGTH))
-    walk.add("embeddings", "pointwise", rows, width, length, parameters=rows * width, leaf=True)
+    tables = {
+        TOKEN_TABLE: config["vocab_size"],
+        "position_embedding": config.get("max_position_embeddings", TEXT_LENGTH),
+    }
+    for name, rows in tables.items():
+        walk.add(name, "pointwise", int(rows), width, length, parameters=int(rows) * width, leaf=True)
     for _ in range(int(config["num_hidden_layers"])):
         walk.open_block()
         walk.norm("layer_norm1", width, length)

@@ -33,6 +33,10 @@ class Strategy(Config):
     def restore(self, model: Model, folder: Path) -> None:
         """Put into a fresh base ``model`` what ``Attached.export`` wrote to ``folder``."""
 
+    def needs_one_token(self) -> bool:
+        """Whether an identifier must be a single token, because its own word vector is learned."""
+        return False
+
     def trains(self) -> Mapping[str, Trained]:
         """Role → what of it moves, for the estimates of `check`; here the whole denoiser."""
         return {"backbone": Trained(whole=True)}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from boothlab.models.costs import Trained
 from boothlab.strategies.config import Strategy
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 
 class DreamBooth(Strategy):
-    """Full fine-tuning of the denoiser, optionally with the text encoder (Ruiz et al. 2023)."""
+    """Full fine-tuning of the denoiser (Ruiz et al. 2023), optionally with the text encoder or the identifier's word
+    vector alone."""
 
     kind: Literal["dreambooth"] = "dreambooth"
     learning_rate: float = Field(2e-6, gt=0)
@@ -28,13 +29,28 @@ class DreamBooth(Strategy):
     text_encoder_learning_rate: float | None = Field(None, gt=0)
     """Its learning rate; left out, that of the denoiser."""
     text_encoder_steps: int | None = Field(None, ge=1)
-    """The text encoder moves only in the first so many steps; left out, in all."""
+    """The text encoder, or the identifier's vector, moves only in the first so many steps; left out, in all."""
+    identifier_learning_rate: float | None = Field(None, gt=0)
+    """Of the text encoder learn the identifier's word vector alone, at this rate (textual inversion, Gal et al. 2022,
+    beside the denoiser): what other words mean stays as it is. Left out, the vector stays too."""
+
+    @model_validator(mode="after")
+    def _one_way_to_move_words(self) -> DreamBooth:
+        if self.identifier_learning_rate is not None and self.text_encoder:
+            raise ValueError(
+                "give text_encoder or identifier_learning_rate: the whole text encoder has that vector too"
+            )
+        return self
+
+    def needs_one_token(self) -> bool:
+        """Where the identifier's vector is learned."""
+        return self.identifier_learning_rate is not None
 
     def attach(self, model: Model, subjects: Sequence[Subject], seed: int) -> Attached:
-        """Open the denoiser, and the text encoders if asked."""
+        """Open the denoiser, and of the text encoders what is asked for."""
         from boothlab.strategies.dreambooth.method import attach
 
-        return attach(self, model)
+        return attach(self, model, subjects)
 
     def restore(self, model: Model, folder: Path) -> None:
         """Load the moved modules."""
@@ -43,6 +59,10 @@ class DreamBooth(Strategy):
         restore(self, model, folder)
 
     def trains(self) -> dict[str, Trained]:
-        """The denoiser, and the text encoder if asked."""
-        roles = ["backbone", *(["text_encoder"] if self.text_encoder else [])]
-        return {role: Trained(whole=True) for role in roles}
+        """The denoiser, and of the text encoder what is asked for."""
+        found = {"backbone": Trained(whole=True)}
+        if self.text_encoder:
+            found["text_encoder"] = Trained(whole=True)
+        elif self.identifier_learning_rate is not None:
+            found["text_encoder"] = Trained(table=True)
+        return found
