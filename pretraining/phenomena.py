@@ -45,9 +45,19 @@ class Table:
     """Name → settings that are no candidates, trained on every subject too."""
 
 
+TEXT_ENCODER: dict[str, Any] = {
+    "kind": "dreambooth",
+    "learning_rate": 5e-4,
+    "text_encoder": True,
+    "text_encoder_learning_rate": 1e-3,
+}
+"""The whole text encoder trained too, as before docs/decisions/042: for the source study's settings, for identifiers
+of several tokens and for adapters, which have no word vector to learn."""
+
+
 SOURCE_STUDY: dict[str, dict[str, Any]] = {
-    "zl635_008": {"strategy.learning_rate": 5e-4, "training.steps_per_photo": 20, "photos.framing": "head"},
-    "CYR_003": {"strategy.learning_rate": 5e-3, "training.steps_per_photo": 4},
+    "zl635_008": {"strategy": TEXT_ENCODER, "training.steps_per_photo": 20, "photos.framing": "head"},
+    "CYR_003": {"strategy": {**TEXT_ENCODER, "learning_rate": 5e-3}, "training.steps_per_photo": 4},
 }
 """The source study's two best settings, scaled as in docs/studies (steps by 1/25, rate by 250), without captions."""
 
@@ -91,6 +101,7 @@ TABLES = {
     "identifier": Table(
         "Which identifier: a rare word, one of four tokens, a real word, a word with a hidden meaning (a mohawk).",
         {"subjects.0.identifier": ["nlwx", "zl635", "window", "drwho"]},
+        {"strategy": TEXT_ENCODER},
     ),
     "noun": Table(
         "The class noun: right, wrong, and one that means nothing to the model.",
@@ -107,8 +118,7 @@ TABLES = {
         "Whether differences are found where there are none: the base model as it is, at other initial noises.",
         {"evaluation.seed": [0, 1]},
         {
-            "strategy.learning_rate": 1e-12,
-            "strategy.text_encoder": False,
+            "strategy": {"kind": "dreambooth", "learning_rate": 1e-12},
             "training.steps": 1,
             "training.rate": {},
             "objective.prior_weight": 0.0,
@@ -116,11 +126,12 @@ TABLES = {
         seeds=(0,),
     ),
     "strategy": Table(
-        "LoRA against full fine-tuning, each over learning rates.",
+        "The identifier's vector alone, the whole text encoder, or LoRA in both, over learning rates.",
         {
             "strategy": [
-                *({**TOON["strategy"], "learning_rate": rate} for rate in (2.5e-4, 5e-4)),
-                *({**TOON["strategy"], "kind": "lora", "rank": 8, "learning_rate": rate} for rate in (1e-3, 4e-3)),
+                TOON["strategy"],
+                *({**TEXT_ENCODER, "learning_rate": rate} for rate in (2.5e-4, 5e-4)),
+                *({**TEXT_ENCODER, "kind": "lora", "rank": 8, "learning_rate": rate} for rate in (1e-3, 4e-3)),
             ]
         },
     ),

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from boothlab.diffusion.config import Objective
 from boothlab.errors import PlanError
+from boothlab.files import read_json
 from boothlab.models import words
+from boothlab.models.costs import costs_of
 from boothlab.models.model import Model
-from boothlab.runs.events import Stepped
 from boothlab.strategies import DreamBooth
 from jobs_made import SUBJECT, make_job, run, same, settings
 
@@ -26,65 +26,63 @@ def row_of(model: Model, word: str) -> int:
 
 
 def table_of(model: Model) -> torch.Tensor:
-    return words.table(model.text_encoders()["text_encoder"]).detach()
+    """The token table as a snapshot would hold it, copied."""
+    encoder = model.text_encoders()["text_encoder"]
+    with words.folded(encoder):
+        weight: torch.Tensor = encoder.get_input_embeddings().weight  # type: ignore[operator]
+        return weight.detach().clone()
 
 
-def test_one_row_moves_and_all_others_stay_bit_for_bit(fresh: Fresh) -> None:
+def test_one_vector_moves_and_every_other_number_of_the_text_encoder_stays(fresh: Fresh) -> None:
     model = fresh()
-    before = table_of(model).clone()
-    job = make_job(model, WORD, training=settings(3))  # with a weight decay that moves what has no gradient
-    run(job)
-    moved = [index for index in range(len(before)) if not same(before[index], table_of(model)[index])]
-    assert moved == [row_of(model, "nlwx")]
-    frozen = [p for name, p in model.text_encoders()["text_encoder"].named_parameters() if "token" not in name]
-    assert frozen
-    assert all(not p.requires_grad for p in frozen)
+    encoder = model.text_encoders()["text_encoder"]
+    before = {name: tensor.clone() for name, tensor in encoder.state_dict().items()}
+    own = row_of(model, "nlwx")
+    run(make_job(model, WORD, training=settings(3)))  # with a weight decay, which moves what has no gradient
+    with words.folded(encoder):
+        after = {name: tensor.clone() for name, tensor in encoder.state_dict().items()}
+    assert after.keys() == before.keys()
+    (name,) = [name for name in before if not same(before[name], after[name])]
+    assert "token_embedding" in name
+    assert [index for index, (a, b) in enumerate(zip(before[name], after[name], strict=True)) if not same(a, b)] == [
+        own
+    ]
+    assert [p.shape for p in encoder.parameters() if p.requires_grad] == [(1, before[name].shape[1])]
 
 
 def test_a_first_step_moves_the_vector_by_its_own_rate(fresh: Fresh) -> None:
     model = fresh()
     own = row_of(model, "nlwx")
-    before = table_of(model)[own].clone()
-    training = settings(1).model_copy(
-        update={"optimizer": settings(1).optimizer.model_copy(update={"weight_decay": 0.0})}
-    )
-    run(make_job(model, WORD, training=training))
+    before = table_of(model)[own]
+    plain = settings(1).optimizer.model_copy(update={"weight_decay": 0.0})
+    run(make_job(model, WORD, training=settings(1).model_copy(update={"optimizer": plain})))
     # Adam's first step is the rate times the gradient's sign, wherever the gradient is not tiny.
-    steps = (table_of(model)[own] - before).abs()
-    assert float(steps.median()) == pytest.approx(RATE, rel=1e-2)
+    assert float((table_of(model)[own] - before).abs().median()) == pytest.approx(RATE, rel=1e-2)
 
 
-def test_the_clipped_norm_knows_nothing_of_other_words(fresh: Fresh) -> None:
-    """Its square is the denoiser's and the one row's, though every word of the prompts has a gradient."""
-    model = fresh()
-    job = make_job(model, WORD, training=settings(1))
-    weight = words.table(model.text_encoders()["text_encoder"])
-    seen: list[float] = []
-    clip = job.optimizer.clip
-
-    def look(step: int) -> float | None:
-        assert weight.grad is not None
-        others = weight.grad.clone()
-        others[row_of(model, "nlwx")] = 0.0
-        assert float(others.abs().max()) == 0.0
-        squares = [float(p.grad.square().sum()) for p in model.backbone().parameters() if p.grad is not None]
-        seen.append((sum(squares) + float(weight.grad.square().sum())) ** 0.5)
-        return clip(step)
-
-    job.optimizer.clip = look  # type: ignore[method-assign]
-    (event,) = (event for event in run(job) if isinstance(event, Stepped))
-    assert event.norm == pytest.approx(seen[0], rel=1e-4)
+def test_it_starts_as_it_was(fresh: Fresh) -> None:
+    model, prompts = fresh(), ["a photo of nlwx person", "a dog", "nlwx nlwx"]
+    before = model.encode_text(prompts).states_BLD
+    WORD.attach(model, [SUBJECT], 0)
+    assert same(model.encode_text(prompts).states_BLD.detach(), before.detach())
 
 
 def test_two_subjects_learn_two_words(fresh: Fresh) -> None:
     model = fresh()
-    before = table_of(model).clone()
-    attached = WORD.attach(model, [SUBJECT, SUBJECT.model_copy(update={"name": "bob", "identifier": "bsgo"})], 0)
+    before = table_of(model)
+    bob = SUBJECT.model_copy(update={"name": "bob", "identifier": "bsgo"})
+    group = WORD.attach(model, [SUBJECT, bob], 0).groups[1]
+    (vectors,) = group.parameters.values()
+    ours, theirs = (row_of(model, name) for name in ("nlwx", "bsgo"))
     with torch.no_grad():
-        words.table(model.text_encoders()["text_encoder"]).add_(1.0)
-    attached.hold()
-    moved = {index for index in range(len(before)) if not same(before[index], table_of(model)[index])}
-    assert moved == {row_of(model, "nlwx"), row_of(model, "bsgo")}
+        vectors[sorted((ours, theirs)).index(theirs)] += 1.0
+    after = table_of(model)
+    assert {index for index in range(len(before)) if not same(before[index], after[index])} == {theirs}
+    assert torch.equal(after[theirs], before[theirs] + 1.0)
+    # What is drawn is what is exported: the same prompt, by the table and by the vectors beside it.
+    inside = model.encode_text(["a photo of bsgo person beside nlwx person"]).states_BLD.detach()
+    with words.folded(model.text_encoders()["text_encoder"]):
+        assert same(model.encode_text(["a photo of bsgo person beside nlwx person"]).states_BLD.detach(), inside)
 
 
 def test_a_word_of_several_tokens_has_no_vector(fresh: Fresh) -> None:
@@ -97,10 +95,22 @@ def test_what_contradicts_itself_is_refused() -> None:
         DreamBooth(text_encoder=True, identifier_learning_rate=RATE)
 
 
-def test_a_prompt_without_the_identifier_is_read_as_before(fresh: Fresh, tmp_path: Path) -> None:
+def test_a_prompt_without_the_identifier_is_read_as_before(fresh: Fresh) -> None:
     model = fresh()
-    before = model.encode_text(["a photo of a person"]).states_BLD.detach().clone()
-    named = model.encode_text(["a photo of nlwx person"]).states_BLD.detach().clone()
-    run(make_job(model, WORD, training=settings(3), objective=Objective()))
-    assert same(model.encode_text(["a photo of a person"]).states_BLD.detach(), before)
-    assert not same(model.encode_text(["a photo of nlwx person"]).states_BLD.detach(), named)
+    prompts = ["a photo of a person", "a photo of nlwx person"]
+    other, named = (model.encode_text([prompt]).states_BLD.detach().clone() for prompt in prompts)
+    run(make_job(model, WORD, training=settings(3)))
+    assert same(model.encode_text(prompts[:1]).states_BLD.detach(), other)
+    assert not same(model.encode_text(prompts[1:]).states_BLD.detach(), named)
+
+
+def test_the_estimate_counts_one_vector_and_a_whole_snapshot(fresh: Fresh, tiny_sd: Path) -> None:
+    model = fresh()
+    costs = costs_of(
+        {part: read_json(tiny_sd / part / "config.json") for part in ("unet", "vae", "text_encoder")}, 64
+    )
+    counted = {role: trained.parameters(costs.part(role)) for role, trained in WORD.trains().items()}
+    exported = sum(trained.exported(costs.part(role)) for role, trained in WORD.trains().items())
+    attached = WORD.attach(model, [SUBJECT], 0)
+    assert sum(counted.values()) == attached.num_parameters
+    assert 4 * exported == attached.export_bytes("fp32")

@@ -47,12 +47,7 @@ CONTEXTS = (
 that are scored, so that these go on saying how words fare that no class image was drawn under."""
 
 TOON = {
-    "strategy": {
-        "kind": "dreambooth",
-        "learning_rate": 5e-4,
-        "text_encoder": True,
-        "text_encoder_learning_rate": 1e-3,
-    },
+    "strategy": {"kind": "dreambooth", "learning_rate": 1e-3, "identifier_learning_rate": 1e-2},
     "objective": {"class_images": 96, "class_contexts": list(CONTEXTS)},
     "training": {
         "steps": 300,
@@ -65,9 +60,9 @@ TOON = {
     },
     "generation": {"steps": 12, "guidance": 4.0, "batch_size": 10},
 }
-"""Settings for the built-in model, chosen on development subjects (docs/decisions/037, 039): a network of 9 million
-numbers wants a higher rate than one of 860 million, its text encoder twice as high a one, and weights averaged over
-the last fifty steps bear it."""
+"""Settings for the built-in model, chosen on development subjects (docs/decisions/037, 039, 042): a network of 9
+million numbers wants a higher rate than one of 860 million, the identifier's vector ten times as high a one, and
+weights averaged over the last fifty steps bear it."""
 
 STEPS_PER_PHOTO = 100
 """Length of a training of another model; the photos are counted as they lie in the folder."""

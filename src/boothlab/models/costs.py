@@ -56,11 +56,11 @@ SD15: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What of a part moves: ``whole``, or its token ``table``, or adapters of ``rank`` beside the layers named in
-    ``targets``, or nothing."""
+    """What of a part moves: ``whole``, or the vector of one ``word``, or adapters of ``rank`` beside the layers named
+    in ``targets``, or nothing."""
 
     whole: bool = False
-    table: bool = False
+    word: bool = False
     targets: tuple[str, ...] = ()
     rank: int = 0
     magnitudes: bool = False
@@ -75,8 +75,8 @@ class Trained:
         """How many numbers are trained."""
         if self.whole:
             return sum(layer.parameters for layer in layers)
-        if self.table:
-            return sum(layer.parameters for layer in layers if layer.name == TOKEN_TABLE)
+        if self.word:
+            return sum(layer.outputs for layer in layers if layer.name == TOKEN_TABLE)
         return sum(
             self.rank * (layer.inputs * layer.kernel**2 + layer.outputs) + (layer.outputs if self.magnitudes else 0)
             for layer in layers
@@ -85,12 +85,12 @@ class Trained:
 
     def exported(self, layers: Sequence[Layer]) -> int:
         """How many numbers a snapshot holds of the part: all of a module that moves anywhere, or the adapters."""
-        return sum(layer.parameters for layer in layers) if self.whole or self.table else self.parameters(layers)
+        return sum(layer.parameters for layer in layers) if self.whole or self.word else self.parameters(layers)
 
     @property
     def nothing(self) -> bool:
         """Whether the part stays as it is."""
-        return not self.whole and not self.table and not self.targets
+        return not self.whole and not self.word and not self.targets
 
 
 FROZEN = Trained()

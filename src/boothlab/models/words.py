@@ -1,12 +1,14 @@
-"""The word vectors of the text encoders: which row of the token table is a word's, and how it alone moves.
+"""Single words of a text encoder's token table, as parameters of their own beside the frozen table.
 
-Separate from ``tokens``, which knows words without any weights.
+Separate from ``tokens``, which knows words without any weights. The table of SD v1.5 has 38 million numbers; opened
+as a whole to learn one word of it, it would cost gradient, moments and mean of all of them.
+Shapes: B prompts, L tokens, R rows that are learned, D width.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import cast
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -15,9 +17,23 @@ from boothlab.errors import PlanError
 from boothlab.models.model import Model
 
 
-def table(encoder: nn.Module) -> nn.Parameter:
-    """The token table of a text encoder, (vocabulary, width)."""
-    return cast(nn.Parameter, encoder.get_input_embeddings().weight)  # type: ignore[operator]
+class Words(nn.Module):
+    """In the place of a token table: some of its rows are learned, all others are as they were."""
+
+    numbers: Tensor
+
+    def __init__(self, table: nn.Embedding, rows: Sequence[int]) -> None:
+        super().__init__()
+        self.table = table
+        self.register_buffer("numbers", torch.tensor(sorted(set(rows)), device=table.weight.device), persistent=False)
+        self.rows = nn.Parameter(table.weight.detach()[self.numbers].clone())
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(B, L) token numbers -> (B, L, D)."""
+        is_row = tokens[..., None] == self.numbers
+        learned = is_row.to(self.rows.dtype) @ self.rows
+        found: Tensor = torch.where(is_row.any(-1, keepdim=True), learned, self.table(tokens))
+        return found
 
 
 def row(model: Model, role: str, word: str) -> int:
@@ -31,22 +47,26 @@ def row(model: Model, role: str, word: str) -> int:
     return int(found[0])
 
 
-def only_rows(weight: nn.Parameter, moving: Sequence[int]) -> Callable[[], None]:
-    """Let gradients through to these rows alone; returns what puts all other rows back, bit by bit, after a step.
+def learn(encoder: nn.Module, rows: Sequence[int]) -> dict[str, nn.Parameter]:
+    """Open these rows of the encoder's token table, and nothing else; returns the new parameter by its name."""
+    words = Words(encoder.get_input_embeddings(), rows)  # type: ignore[operator]
+    encoder.set_input_embeddings(words)  # type: ignore[operator]
+    return {name: parameter for name, parameter in encoder.named_parameters() if parameter is words.rows}
 
-    The gradient of other rows must not count in the norm that is clipped; weight decay moves rows without any.
-    """
-    chosen = torch.tensor(sorted(set(moving)), device=weight.device)
-    kept = weight.detach().clone()
 
-    def through(gradient: Tensor) -> Tensor:
-        return torch.zeros_like(gradient).index_copy_(0, chosen, gradient[chosen])
-
-    weight.register_hook(through)  # type: ignore[no-untyped-call]
-
-    @torch.no_grad()
-    def hold() -> None:
-        kept[chosen] = weight[chosen]
-        weight.copy_(kept)
-
-    return hold
+@contextmanager
+def folded(encoder: nn.Module) -> Iterator[None]:
+    """A module for a while as stock libraries know it, with what was learned in its table; others as they are."""
+    words = next((module for module in encoder.modules() if isinstance(module, Words)), None)
+    if words is None:
+        yield
+        return
+    weight = words.table.weight.data
+    before = weight[words.numbers].clone()
+    try:
+        weight[words.numbers] = words.rows.detach()
+        encoder.set_input_embeddings(words.table)  # type: ignore[operator]
+        yield
+    finally:
+        weight[words.numbers] = before
+        encoder.set_input_embeddings(words)  # type: ignore[operator]

@@ -64,5 +64,5 @@ class DreamBooth(Strategy):
         if self.text_encoder:
             found["text_encoder"] = Trained(whole=True)
         elif self.identifier_learning_rate is not None:
-            found["text_encoder"] = Trained(table=True)
+            found["text_encoder"] = Trained(word=True)
         return found

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from torch import nn
 
@@ -21,57 +22,44 @@ def _moved(config: DreamBooth, model: Model) -> dict[str, nn.Module]:
 
 
 def attach(config: DreamBooth, model: Model, subjects: Sequence[Subject]) -> Attached:
-    """Open the modules that move. Raises PlanError for an identifier that has no vector of its own to learn."""
+    """Open what moves. Raises PlanError for an identifier that has no vector of its own to learn."""
     moved = _moved(config, model)
-    groups, holds = [], []
+    # Before a word is taken out of its table, which snapshots hold in one.
+    sizes: dict[Precision, int] = {
+        precision: sum(state_bytes(module, precision) for module in moved.values())
+        for precision in get_args(Precision)
+    }
+    groups = []
     for role, module in moved.items():
         backbone = role == "backbone"
+        rate = config.learning_rate if backbone else config.text_encoder_learning_rate or config.learning_rate
         if backbone or config.text_encoder:
             module.requires_grad_(True)
             module.train()
-            groups.append(
-                ParamGroup(
-                    name=role,
-                    parameters={f"{role}.{name}": parameter for name, parameter in module.named_parameters()},
-                    lr=config.learning_rate
-                    if backbone
-                    else config.text_encoder_learning_rate or config.learning_rate,
-                    closes=None if backbone else config.text_encoder_steps,
-                )
-            )
+            opened = dict(module.named_parameters())
         else:
-            group, hold = _words(config, model, role, module, subjects)
-            groups.append(group)
-            holds.append(hold)
-
-    def hold_all() -> None:
-        for hold in holds:
-            hold()
+            rate = config.identifier_learning_rate or rate
+            opened = words.learn(module, [words.row(model, role, one.identifier or "") for one in subjects])
+        groups.append(
+            ParamGroup(
+                name=role,
+                parameters={f"{role}.{name}": parameter for name, parameter in opened.items()},
+                lr=rate,
+                closes=None if backbone else config.text_encoder_steps,
+            )
+        )
 
     def export(folder: Path, precision: Precision) -> None:
         for role, module in moved.items():
-            save_module(module, folder, role, precision)
+            with words.folded(module):
+                save_module(module, folder, role, precision)
 
     return Attached(
         groups=tuple(groups),
         export=export,
-        export_bytes=lambda precision: sum(state_bytes(module, precision) for module in moved.values()),
+        export_bytes=sizes.__getitem__,
         moves_text=len(moved) > 1,
-        hold=hold_all,
     )
-
-
-def _words(
-    config: DreamBooth, model: Model, role: str, encoder: nn.Module, subjects: Sequence[Subject]
-) -> tuple[ParamGroup, Callable[[], None]]:
-    """The subjects' word vectors as a group, and what holds all others."""
-    weight = words.table(encoder)
-    moving = [words.row(model, role, subject.identifier or "") for subject in subjects]
-    weight.requires_grad_(True)
-    (name,) = (name for name, parameter in encoder.named_parameters() if parameter is weight)
-    rate = config.identifier_learning_rate or 0.0
-    group = ParamGroup(role, {f"{role}.{name}": weight}, lr=rate, closes=config.text_encoder_steps)
-    return group, words.only_rows(weight, moving)
 
 
 def restore(config: DreamBooth, model: Model, folder: Path) -> None:
