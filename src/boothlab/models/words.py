@@ -1,7 +1,8 @@
 """Single words of a text encoder's token table, as parameters of their own beside the frozen table.
 
 Separate from ``tokens``, which knows words without any weights. The table of SD v1.5 has 38 million numbers; opened
-as a whole to learn one word of it, it would cost gradient, moments and mean of all of them.
+as a whole to learn one word of it, it would cost gradient, moments and mean of all of them. Parity: peft's
+``TrainableTokens``, which copies the whole table in every pass (tests/parity/test_word_parity.py).
 Shapes: B prompts, L tokens, R rows that are learned, D width.
 """
 
@@ -24,7 +25,7 @@ class Words(nn.Module):
 
     def __init__(self, table: nn.Embedding, rows: Sequence[int]) -> None:
         super().__init__()
-        self.table = table
+        self.base_layer = table
         self.register_buffer("numbers", torch.tensor(sorted(set(rows)), device=table.weight.device), persistent=False)
         self.rows = nn.Parameter(table.weight.detach()[self.numbers].clone())
 
@@ -32,7 +33,7 @@ class Words(nn.Module):
         """(B, L) token numbers -> (B, L, D)."""
         is_row = tokens[..., None] == self.numbers
         learned = is_row.to(self.rows.dtype) @ self.rows
-        found: Tensor = torch.where(is_row.any(-1, keepdim=True), learned, self.table(tokens))
+        found: Tensor = torch.where(is_row.any(-1, keepdim=True), learned, self.base_layer(tokens))
         return found
 
 
@@ -61,11 +62,11 @@ def folded(encoder: nn.Module) -> Iterator[None]:
     if words is None:
         yield
         return
-    weight = words.table.weight.data
+    weight = words.base_layer.weight.data
     before = weight[words.numbers].clone()
     try:
         weight[words.numbers] = words.rows.detach()
-        encoder.set_input_embeddings(words.table)  # type: ignore[operator]
+        encoder.set_input_embeddings(words.base_layer)  # type: ignore[operator]
         yield
     finally:
         weight[words.numbers] = before
