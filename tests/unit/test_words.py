@@ -47,6 +47,8 @@ def test_one_vector_moves_and_every_other_number_of_the_text_encoder_stays(fresh
     assert [index for index, (a, b) in enumerate(zip(before[name], after[name], strict=True)) if not same(a, b)] == [
         own
     ]
+    # Saving put the vector into the table for a while only: beside it the table is the base model's again.
+    assert same(encoder.get_input_embeddings().base_layer.weight.detach(), before[name])  # type: ignore[operator]
     assert [p.shape for p in encoder.parameters() if p.requires_grad] == [(1, before[name].shape[1])]
 
 

@@ -296,8 +296,8 @@ def disk_of(plan: RunPlan, counts: Counts, costs: Costs) -> dict[str, float]:
     settings, trained = plan.training, trained_numbers(plan, costs)
     state = FLOAT + STATES[settings.optimizer.kind] + (FLOAT if settings.optimizer.ema_decay is not None else 0)
     moves = plan.strategy.trains()
-    whole = all(moved.whole or moved.word for moved in moves.values())
-    width = 2 if whole and settings.snapshot_precision == "fp16" else FLOAT
+    modules = all(moved.as_module for moved in moves.values())
+    width = 2 if modules and settings.snapshot_precision == "fp16" else FLOAT
     exported = sum(moved.exported(costs.part(role)) for role, moved in moves.items())
     pixels = costs.side**2 * PICTURE_BYTES
     return {

@@ -14,7 +14,7 @@ from boothlab.files import folder_listing, new_folder, sha256_json
 from boothlab.home import cache
 from boothlab.models.config import Base
 from boothlab.models.locate import base_size, device_kind, fingerprint, locate
-from boothlab.models.tokens import MOST_TOKENS, cut_off, inspect_word, load_tokenizer, suggest
+from boothlab.models.tokens import MOST_TOKENS, cut_off, inspect_word, load_tokenizer, require_one_token, suggest
 from boothlab.photos.config import HELD_OUT_FROM, Photos
 from boothlab.photos.folder import list_folder
 from boothlab.photos.photoset import PhotoSet, is_photo_set, read_set
@@ -126,12 +126,8 @@ def name_subjects(plan: RunPlan) -> tuple[tuple[Subject, ...], tuple[str, ...]]:
             subjects.append(subject.model_copy(update={"identifier": next(free)}))
             continue
         report = inspect_word(tokenizer, subject.identifier)
-        if plan.strategy.needs_one_token() and len(report.pieces) > 1:
-            raise PlanError(
-                f"The identifier {report.word!r} {report.problems[0]}; strategy.identifier_learning_rate learns the "
-                "vector of one token.",
-                "Take another identifier (`boothlab tokens`), or leave identifier_learning_rate out.",
-            )
+        if plan.strategy.needs_one_token():
+            require_one_token(report.word, [piece.text for piece in report.pieces])
         warnings += [f"The identifier {report.word!r} {problem}." for problem in report.problems]
         subjects.append(subject)
     return tuple(subjects), tuple(warnings)

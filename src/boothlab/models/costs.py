@@ -83,14 +83,19 @@ class Trained:
             if self.has_adapter(layer)
         )
 
+    @property
+    def as_module(self) -> bool:
+        """Whether snapshots hold the part itself, and not adapters beside it."""
+        return self.whole or self.word
+
     def exported(self, layers: Sequence[Layer]) -> int:
-        """How many numbers a snapshot holds of the part: all of a module that moves anywhere, or the adapters."""
-        return sum(layer.parameters for layer in layers) if self.whole or self.word else self.parameters(layers)
+        """How many numbers a snapshot holds of the part: all of it, or the adapters."""
+        return sum(layer.parameters for layer in layers) if self.as_module else self.parameters(layers)
 
     @property
     def nothing(self) -> bool:
         """Whether the part stays as it is."""
-        return not self.whole and not self.word and not self.targets
+        return not self.as_module and not self.targets
 
 
 FROZEN = Trained()

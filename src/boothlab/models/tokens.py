@@ -164,6 +164,17 @@ def inspect_word(tokenizer: Tokenizer, word: str) -> TokenReport:
     return TokenReport(word, pieces, zipf, language, tuple(problems))
 
 
+def require_one_token(word: str, tokens: Sequence[str]) -> None:
+    """Raises PlanError for an identifier of several tokens, which other words share: no vector is its own."""
+    if len(tokens) != 1:
+        parts = " ".join(token.removesuffix(WORD_END) for token in tokens)
+        raise PlanError(
+            f"The identifier {word!r} is {len(tokens)} tokens ({parts}), shared with other words; "
+            "strategy.identifier_learning_rate learns the vector of one token.",
+            "Take another identifier (`boothlab tokens`), or leave identifier_learning_rate out.",
+        )
+
+
 def _holds_a_word(text: str) -> bool:
     """Whether a part of three letters or more is an everyday word ("foxtv", "erose")."""
     parts = {text[i:j] for i in range(len(text)) for j in range(i + 3, len(text) + 1) if j - i < len(text)}

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from boothlab.errors import PlanError
 from boothlab.models.model import Model
+from boothlab.models.tokens import require_one_token
 
 
 class Words(nn.Module):
@@ -39,12 +39,9 @@ class Words(nn.Module):
 
 def row(model: Model, role: str, word: str) -> int:
     """The row of a word in the table of the text encoder ``role``. Raises PlanError for a word of several tokens."""
-    found = model.tokenizers()[role](word, add_special_tokens=False)["input_ids"]
-    if len(found) != 1:
-        raise PlanError(
-            f"The identifier {word!r} is {len(found)} tokens, shared with other words: no vector is its own.",
-            "Take one of a single token (`boothlab tokens`), or leave strategy.identifier_learning_rate out.",
-        )
+    tokenizer = model.tokenizers()[role]
+    found = tokenizer(word, add_special_tokens=False)["input_ids"]
+    require_one_token(word, tokenizer.convert_ids_to_tokens(found))
     return int(found[0])
 
 

@@ -17,8 +17,7 @@ from boothlab.subjects import Subject
 
 
 def _moved(config: DreamBooth, model: Model) -> dict[str, nn.Module]:
-    moves_text = config.text_encoder or config.identifier_learning_rate is not None
-    return {"backbone": model.backbone()} | (model.text_encoders() if moves_text else {})
+    return {"backbone": model.backbone()} | (model.text_encoders() if "text_encoder" in config.trains() else {})
 
 
 def attach(config: DreamBooth, model: Model, subjects: Sequence[Subject]) -> Attached:
