@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -75,3 +77,35 @@ def test_people_monsters_and_plants_are_learned_in_one_study(studies: dict[str, 
     assert {noun: nouns.count(noun) for noun in nouns} == {"person": 9, "monster": 9, "plant": 9}
     names = {run.plan.subjects[0].name for run in studies["kinds"]}
     assert names == {"person-00", "monster-00", "plant-00"}
+
+
+STANDS_IN = """#!/bin/sh
+echo "$PWD: $*" >> "$SAID"
+[ "$2" = boothlab ] || exit 0
+mkdir -p studies/phenomena-prior-test-0 && echo "the means" > studies/phenomena-prior-test-0/subjects.md
+exit 3
+"""
+"""Writes down what it is asked for, and ends like a study of which some trainings failed."""
+
+
+def test_one_command_draws_runs_and_prints_a_table(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    python, said = tmp_path / "python", tmp_path / "said"
+    python.write_text(STANDS_IN)
+    python.chmod(0o755)
+
+    def phenomena_of(*words: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "PYTHON": str(python), "SAID": str(said)}
+        command = [str(root / "scripts" / "phenomena"), *words]
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    done = phenomena_of("place", "prior", "--first", "4", "--", "--ray", "auto")
+    assert (done.returncode, done.stdout) == (3, "the means\n")
+    place = tmp_path / "place"
+    assert said.read_text().splitlines() == [
+        f"{root}: -m pretraining phenomena --work {place} --stream test --count 8 --first 4 --tables prior",
+        f"{place}: -m boothlab study prior.toml --ray auto",
+    ]
+    asked = phenomena_of("--help")
+    assert asked.returncode == 2
+    assert "scripts/phenomena DIR TABLE" in asked.stdout
