@@ -14,9 +14,11 @@ import torch
 
 from pretraining import (
     autoencoder,
+    caption_tokens,
     card,
     clip,
     dataset,
+    devices,
     diffusion,
     gates,
     heads,
@@ -31,7 +33,7 @@ from pretraining import (
 from pretraining.loop import Schedule
 from pretraining.sizes import SIZES, Size
 
-ORDER = ("draw", "autoencoder", "clip", "latents", "identity", "heads", "judge", "diffusion", "package")
+ORDER = ("draw", "captions", "autoencoder", "clip", "latents", "identity", "heads", "judge", "diffusion", "package")
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -60,12 +62,17 @@ def arguments() -> argparse.ArgumentParser:
         "--rank", help="i/n: this process is number i of n that share one training (start all n, each on its core)"
     )
     parser.add_argument("--threads", type=int, default=1, help="torch threads of this process")
+    parser.add_argument(
+        "--device", choices=("cpu", "cuda"), default="cpu",
+        help="where `autoencoder`, `decoder`, `latents`, `judge` and `diffusion` compute",
+    )  # fmt: skip
     return parser
 
 
 def stages(size: Size, options: argparse.Namespace) -> dict[str, Callable[[], None]]:
     """Stage name -> what it does."""
     work: Path = options.work
+    device = devices.chosen(options.device)
     number, count = (int(part) for part in options.worker.split("/"))
 
     shards = options.shards or size.shards
@@ -77,12 +84,16 @@ def stages(size: Size, options: argparse.Namespace) -> dict[str, Callable[[], No
         for shard in range(number, shards, count):
             dataset.write_shard(work / "drawings", shard, size.shard, size.picture)
 
+    def caption_all() -> None:
+        for shard in range(number, shards, count):
+            caption_tokens.write_shard(size, work, shard)
+
     def train_identity() -> None:
         identity.prepare(size, work)
         identity.training(size, work).run(options.until)
 
     def train_diffusion() -> None:
-        training = diffusion.training(size, work, pictures())
+        training = diffusion.training(size, work, device)
         if options.cooldown:
             training.schedule = cooled(training.schedule, options.until or size.unet_steps, options.cooldown)
         training.run(options.until)
@@ -104,15 +115,16 @@ def stages(size: Size, options: argparse.Namespace) -> dict[str, Callable[[], No
 
     return {
         "draw": draw_all,
-        "autoencoder": lambda: autoencoder.training(size, work, pictures()).run(options.until),
-        "decoder": lambda: autoencoder.decoder_training(size, work, pictures()).run(options.until),
+        "captions": caption_all,
+        "autoencoder": lambda: autoencoder.training(size, work, pictures(), device).run(options.until),
+        "decoder": lambda: autoencoder.decoder_training(size, work, pictures(), device).run(options.until),
         "clip": lambda: clip.training(size, pictures(), work).run(options.until),
         "latents": lambda: autoencoder.cache_latents(
-            size, work, pictures(shards * size.shard), worker=(number, count)
+            size, work, pictures(shards * size.shard), (number, count), device
         ),
         "identity": train_identity,
         "heads": lambda: heads.training(size, work, pictures()).run(options.until),
-        "judge": lambda: judge.training(size, work, pictures()).run(options.until),
+        "judge": lambda: judge.training(size, work, pictures(), device).run(options.until),
         "diffusion": train_diffusion,
         "package": make_package,
         "gates": measure,

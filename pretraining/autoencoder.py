@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from pretraining import atomic
+from pretraining import atomic, devices
 from pretraining.dataset import Pictures
 from pretraining.identities import SEED
 from pretraining.loop import Losses, Schedule, Training, ema_weights
@@ -54,18 +54,20 @@ def build(size: Size) -> AutoencoderKL:
     return model
 
 
-def to_model(pixels: np.ndarray) -> Tensor:
-    """(B, H, W, 3) uint8 -> (B, 3, H, W) float32 in -1..1."""
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+def to_model(pixels: np.ndarray, device: torch.device = devices.CPU) -> Tensor:
+    """(B, H, W, 3) uint8 -> (B, 3, H, W) float32 in -1..1 on ``device``."""
+    return torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
 def to_pixels(pictures: Tensor) -> np.ndarray:
     """(B, 3, H, W) in -1..1 (clipped) -> (B, H, W, 3) uint8."""
     scaled = pictures.clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8)
-    return scaled.permute(0, 2, 3, 1).contiguous().numpy()
+    return scaled.permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
 
-def crops(pictures: Pictures, size: Size, step: int, purpose: str = "autoencoder") -> Tensor:
+def crops(
+    pictures: Pictures, size: Size, step: int, purpose: str = "autoencoder", device: torch.device = devices.CPU
+) -> Tensor:
     """One batch of random crops, (B, 3, crop, crop)."""
     whole = pictures.at(batch_indices(len(pictures), size.ae_batch, SEED, purpose, step))
     rng = stream(SEED, f"{purpose}/crop", step)
@@ -74,7 +76,7 @@ def crops(pictures: Pictures, size: Size, step: int, purpose: str = "autoencoder
     cut = [
         picture[y : y + size.ae_crop, x : x + size.ae_crop] for picture, (y, x) in zip(whole, corners, strict=True)
     ]
-    return to_model(np.stack(cut))
+    return to_model(np.stack(cut), device).contiguous(memory_format=torch.channels_last)
 
 
 def edge_loss(output: Tensor, target: Tensor) -> Tensor:
@@ -83,14 +85,14 @@ def edge_loss(output: Tensor, target: Tensor) -> Tensor:
     return error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()
 
 
-def training(size: Size, work: Path, pictures: Pictures) -> Training:
+def training(size: Size, work: Path, pictures: Pictures, device: torch.device = devices.CPU) -> Training:
     """The stage's training: L1 + squared error + edges + a little KL."""
-    model = build(size).to(memory_format=torch.channels_last)
+    model = build(size).to(device, memory_format=torch.channels_last)
 
     def loss_at(step: int) -> Losses:
-        batch = crops(pictures, size, step).contiguous(memory_format=torch.channels_last)
+        batch = crops(pictures, size, step, device=device)
         posterior = model.encode(batch).latent_dist
-        output = model.decode(posterior.sample(torch_stream(SEED, "autoencoder/noise", step))).sample
+        output = model.decode(posterior.sample(torch_stream(SEED, "autoencoder/noise", step, device))).sample
         squared = F.mse_loss(output, batch)
         kl = posterior.kl().mean() / batch[0].numel()
         small = F.avg_pool2d(batch, 8)
@@ -125,21 +127,22 @@ def training(size: Size, work: Path, pictures: Pictures) -> Training:
         ema_decay=0.995,
         sample=sample,
         sample_every=1000,
+        device=device,
     )
 
 
-def decoder_training(size: Size, work: Path, pictures: Pictures) -> Training:
+def decoder_training(size: Size, work: Path, pictures: Pictures, device: torch.device = devices.CPU) -> Training:
     """Stage `decoder`: better pictures from the same latents, so that a trained UNet stays valid.
 
     Encoder and ``quant_conv`` are held still; crops are encoded to the posterior's mean.
     """
-    model = build(size).to(memory_format=torch.channels_last)
+    model = build(size).to(device, memory_format=torch.channels_last)
     model.load_state_dict(ema_weights(work / "autoencoder", "vae"))
     model.encoder.requires_grad_(False)
     model.quant_conv.requires_grad_(False)
 
     def loss_at(step: int) -> Losses:
-        batch = crops(pictures, size, step, "decoder").contiguous(memory_format=torch.channels_last)
+        batch = crops(pictures, size, step, "decoder", device)
         with torch.no_grad():
             latents = model.encode(batch).latent_dist.mode()
         output = model.decode(latents).sample
@@ -154,6 +157,7 @@ def decoder_training(size: Size, work: Path, pictures: Pictures) -> Training:
         Schedule(size.decoder_steps, 1.5e-3, warmup=100, decay=0.9, weight_decay=0.0),
         size.ae_batch,
         ema_decay=0.995,
+        device=device,
     )
 
 
@@ -161,7 +165,7 @@ def decoder_training(size: Size, work: Path, pictures: Pictures) -> Training:
 def sheet(model: AutoencoderKL, pictures: Pictures, path: Path, count: int = 8) -> None:
     """Originals above, reconstructions below."""
     originals = pictures.at(np.arange(count))
-    output = to_pixels(model.decode(model.encode(to_model(originals)).latent_dist.mode()).sample)
+    output = to_pixels(model.decode(model.encode(to_model(originals, model.device)).latent_dist.mode()).sample)
     rows = np.concatenate([np.concatenate(list(originals), 1), np.concatenate(list(output), 1)], 0)
     atomic.write(path, lambda target: Image.fromarray(rows).save(target))
 
@@ -182,16 +186,16 @@ def cache_latents(
     size: Size,
     work: Path,
     pictures: Pictures,
-    batch: int = 16,
     worker: tuple[int, int] = (0, 1),
+    device: torch.device = devices.CPU,
 ) -> None:
     """Posterior mean and standard deviation of every drawing, a float16 file per shard: (N, 8, h, w).
 
     The first shard also fixes ``scaling.txt``: 1 / standard deviation of its sampled latents.
     ``worker`` = (number, count) splits the shards among processes. Small batches in the plain memory layout stay
-    in the processor's cache: 66 pictures/s on one core, 35 in batches of 64, channels last.
+    in a processor's cache: 66 pictures/s on one core, 35 in batches of 64, channels last.
     """
-    model = load(size, work)
+    model, batch = load(size, work).to(device), 16 if device.type == "cpu" else 512
     folder = work / "latents"
     for shard in range(len(pictures) // pictures.length):
         path = folder / f"shard-{shard:04d}.npy"
@@ -200,9 +204,9 @@ def cache_latents(
         parts = []
         for start in range(shard * pictures.length, (shard + 1) * pictures.length, batch):
             stop = min(start + batch, (shard + 1) * pictures.length)
-            images = to_model(pictures.at(np.arange(start, stop))).contiguous()
+            images = to_model(pictures.at(np.arange(start, stop)), device).contiguous()
             posterior = model.encode(images).latent_dist
-            parts.append(torch.cat([posterior.mean, posterior.std], 1).half().numpy())
+            parts.append(torch.cat([posterior.mean, posterior.std], 1).half().cpu().numpy())
         packed = np.concatenate(parts)
         if shard == 0:
             variance = packed[:, :4].astype(np.float64).var() + (packed[:, 4:].astype(np.float64) ** 2).mean()

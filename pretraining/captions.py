@@ -6,6 +6,7 @@ Separate because text is drawn anew at every step while pictures are drawn once.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
@@ -36,6 +37,12 @@ HATS = ("turban", "beanie", "cap")
 WORDLESS = ("bald", "balding")
 
 
+@cache
+def _meaningless() -> np.ndarray:
+    """The words as an array: NumPy would make one of 15,000 at every draw."""
+    return np.array(vocabulary.meaningless_words())
+
+
 def article(words: str) -> str:
     """``a`` or ``an`` in front of ``words``."""
     return ("an " if words[0] in "aeiou" else "a ") + words
@@ -45,7 +52,7 @@ def caption(record: Record, rng: np.random.Generator) -> str:
     """One caption of a drawing."""
     opening = str(rng.choice(OPENINGS, p=OPENING_SHARES))
     noise = (
-        list(rng.choice(vocabulary.meaningless_words(), int(rng.integers(1, 3))))
+        list(rng.choice(_meaningless(), int(rng.integers(1, 3))))
         if rng.random() < NOISE_SHARE
         else []
     )

@@ -59,6 +59,11 @@ def write_shard(folder: Path, shard: int, length: int, size: int, stream_name: s
     atomic.write_text(truth_path, "\n".join(lines) + "\n")
 
 
+def records_of(truth: Path) -> list[Record]:
+    """The records of one shard."""
+    return [from_json(line) for line in truth.read_text("utf-8").splitlines()]
+
+
 class Pictures:
     """All complete, consecutive shards of a folder as one sequence of pictures and records."""
 
@@ -69,7 +74,7 @@ class Pictures:
         shard = 0
         while (truth := folder / f"shard-{shard:04d}.jsonl").exists():
             self._arrays.append(np.load(truth.with_suffix(".npy"), mmap_mode="r"))
-            self.records += [from_json(line) for line in truth.read_text("utf-8").splitlines()]
+            self.records += records_of(truth)
             shard += 1
             if at_most is not None and len(self.records) >= at_most:
                 break

@@ -15,11 +15,10 @@ from PIL import Image
 from torch import Tensor
 from transformers import CLIPModel, CLIPTextConfig, CLIPTextModel
 
-from pretraining import atomic, autoencoder, bfloat, captions, clip, vocabulary
-from pretraining.dataset import Pictures
+from pretraining import atomic, autoencoder, caption_tokens, clip, devices, vocabulary
 from pretraining.identities import SEED
 from pretraining.loop import Losses, Schedule, Training, ema_weights
-from pretraining.randomness import batch_indices, stream, torch_stream
+from pretraining.randomness import batch_indices, torch_stream
 from pretraining.sizes import Size
 
 DROPOUT = 0.10
@@ -79,26 +78,24 @@ def text_encoder(model: CLIPModel) -> CLIPTextModel:
 
 
 class Latents:
-    """All cached latents as one sequence; sampled from the posterior and scaled on reading."""
+    """All cached latents as one sequence held on ``device``; sampled from the posterior and scaled on reading."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, device: torch.device = devices.CPU) -> None:
         self.factor = float((folder / "scaling.txt").read_text("utf-8"))
-        paths = []
-        while (path := folder / f"shard-{len(paths):04d}.npy").exists():
-            paths.append(path)
-        self._arrays = [np.load(path, mmap_mode="r") for path in paths]
-        self.length = len(self._arrays[0])
+        parts: list[np.ndarray] = []
+        while (path := folder / f"shard-{len(parts):04d}.npy").exists():
+            parts.append(np.load(path))
+        if not parts:
+            raise FileNotFoundError(f"no latents in {folder}; run the stage 'latents' first")
+        self._packed = torch.from_numpy(np.concatenate(parts)).to(device)
 
     def __len__(self) -> int:
-        return self.length * len(self._arrays)
+        return len(self._packed)
 
-    def at(self, indices: np.ndarray, generator: torch.Generator) -> Tensor:
-        """(B,) -> (B, 4, h, w) scaled posterior samples."""
-        packed = torch.from_numpy(
-            np.stack([self._arrays[int(i) // self.length][int(i) % self.length] for i in indices])
-        ).float()
-        mean, std = packed.chunk(2, 1)
-        return (mean + std * torch.randn(mean.shape, generator=generator)) * self.factor
+    def at(self, indices: Tensor, generator: torch.Generator) -> Tensor:
+        """(B,) int64 -> (B, 4, h, w) scaled posterior samples."""
+        mean, std = self._packed[indices].float().chunk(2, 1)
+        return (mean + std * torch.randn(mean.shape, generator=generator, device=mean.device)) * self.factor
 
 
 def snr(alphas_cumprod: Tensor) -> Tensor:
@@ -106,47 +103,48 @@ def snr(alphas_cumprod: Tensor) -> Tensor:
     return alphas_cumprod / (1 - alphas_cumprod)
 
 
-def training(size: Size, work: Path, pictures: Pictures) -> Training:
-    """Min-SNR weighted epsilon prediction, fresh captions at every step."""
-    unet = build(size).to(memory_format=torch.channels_last)
-    bfloat.prepare(unet)
-    latents = Latents(work / "latents")
-    tower, tokenizer = text_encoder(clip.load(size, work)), vocabulary.tokenizer()
+def training(size: Size, work: Path, device: torch.device = devices.CPU) -> Training:
+    """Min-SNR weighted epsilon prediction; epoch by epoch another of the cached captions."""
+    unet = build(size).to(device, memory_format=torch.channels_last)
+    forward = devices.forward_of(unet, device)
+    latents = Latents(work / "latents", device)
+    tokens = caption_tokens.Tokens(work / "captions", len(latents), device)
+    tower = text_encoder(clip.load(size, work)).to(device)
     scheduler = DDPMScheduler(**SCHEDULE)
-    ratio = snr(scheduler.alphas_cumprod)
+    ratio = snr(scheduler.alphas_cumprod).to(device)
     batch = size.unet_batch
 
     def loss_at(step: int) -> Losses:
-        picked = batch_indices(len(latents), batch, SEED, "diffusion", step)
-        generator = torch_stream(SEED, "diffusion/noise", step)
+        picked = torch.from_numpy(batch_indices(len(latents), batch, SEED, "diffusion", step)).to(device)
+        generator = torch_stream(SEED, "diffusion/noise", step, device)
         clean = latents.at(picked, generator)
-        noise = torch.randn(clean.shape, generator=generator)
-        times = torch.randint(0, 1000, (batch,), generator=generator)
-        texts = clip.batch_captions([pictures.records[int(i)] for i in picked], "diffusion/caption", step * batch)
-        dropped = stream(SEED, "diffusion/dropout", step).random(batch) < DROPOUT
-        texts = ["" if drop else text for text, drop in zip(texts, dropped, strict=True)]
+        noise = torch.randn(clean.shape, generator=generator, device=device)
+        times = torch.randint(0, 1000, (batch,), generator=generator, device=device)
+        dropped = torch.rand(batch, generator=generator, device=device) < DROPOUT
+        ids = tokens.at(picked, step * batch // len(latents), dropped)
         noisy = scheduler.add_noise(clean, noise, times).contiguous(memory_format=torch.channels_last)
-        with bfloat.autocast():
+        with devices.autocast(device):
             with torch.no_grad():
-                context = tower(clip.token_ids(tokenizer, texts))[0]
-            predicted = unet(noisy, times, context).sample
+                context = tower(ids)[0]
+            predicted = forward(noisy, times, context, return_dict=False)[0]
         error = (predicted.float() - noise).square().mean((1, 2, 3))
         weight = ratio[times].clamp(max=SNR_GAMMA) / ratio[times]
         return {"loss": (error * weight).mean(), "mse": error.mean()}
 
     def sample(step: int) -> None:
-        made = pipeline(size, work, unet, ema=trainer.ema)
+        made = pipeline(size, work, unet, ema=trainer.ema).to(device)
         write_sheet(made, SHEET_PROMPTS, work / "sheets" / f"diffusion-{step:06d}.png")
 
     trainer = Training(
         work / "diffusion",
         {"unet": unet},
         loss_at,
-        Schedule(size.unet_steps, 2e-3, warmup=200, decay=0.0, weight_decay=0.01),
+        Schedule(size.unet_steps, 3e-3, warmup=200, decay=0.0, weight_decay=0.01),
         batch,
         ema_decay=0.999,
         sample=sample,
-        sample_every=500,
+        sample_every=4000,
+        device=device,
     )
     return trainer
 
@@ -212,8 +210,3 @@ def write_sheet(
     rows = [np.concatenate(list(pictures[i : i + columns]), 1) for i in range(0, len(pictures), columns)]
     grid = np.concatenate([row for row in rows if row.shape == rows[0].shape], 0)
     atomic.write(path, lambda target: Image.fromarray(grid).save(target))
-
-
-def held_out_captions(pictures: Pictures, count: int, purpose: str) -> list[str]:
-    """Captions of the first ``count`` drawings of a held-out set."""
-    return [captions.caption(record, stream(SEED, purpose, i)) for i, record in enumerate(pictures.records[:count])]

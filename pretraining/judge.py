@@ -10,18 +10,20 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageFilter
 from torch import Tensor, nn
 
 from boothlab.features.toon_identity import Residual, to_input
-from pretraining import labels
+from pretraining import devices, labels
 from pretraining.dataset import Pictures
 from pretraining.identities import SEED
 from pretraining.loop import Losses, Schedule, Training, ema_weights
-from pretraining.randomness import batch_indices, stream
+from pretraining.randomness import batch_indices, torch_stream
 from pretraining.sizes import Size
 
-BATCH = 32
+BLUR = (0.3, 1.2)
+"""Range of the blur's standard deviation in pixels."""
+REACH = 4
+"""Pixels to each side that the blur looks at."""
 
 
 class Judge(nn.Module):
@@ -49,8 +51,8 @@ class Judge(nn.Module):
     def maps(self, pictures: Tensor) -> Tensor:
         """(B, 3, H, W) -> (B, 6 width, H / 16, W / 16); the stem also sees where in the picture it is."""
         batch, _, height, width = pictures.shape
-        y = torch.linspace(-1, 1, height)[:, None].expand(height, width)
-        x = torch.linspace(-1, 1, width)[None, :].expand(height, width)
+        y = torch.linspace(-1, 1, height, device=pictures.device)[:, None].expand(height, width)
+        x = torch.linspace(-1, 1, width, device=pictures.device)[None, :].expand(height, width)
         place = torch.stack([y, x]).expand(batch, 2, height, width)
         found: Tensor = self.blocks(torch.relu(self.stem(torch.cat([pictures, place], 1))))
         return found
@@ -72,35 +74,44 @@ def pooled(maps: Tensor) -> Tensor:
     return torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], 1)
 
 
-def softened(pictures: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Half of the pictures a little blurred: the judge must not live on pixel-sharp edges."""
-    shown = pictures.copy()
-    for i in np.flatnonzero(rng.random(len(pictures)) < 0.5):
-        soften = ImageFilter.GaussianBlur(float(rng.uniform(0.3, 1.2)))
-        shown[i] = np.asarray(Image.fromarray(pictures[i]).filter(soften))
-    return shown
+def softened(pictures: Tensor, generator: torch.Generator) -> Tensor:
+    """Half of the pictures a little blurred (a Gaussian): the judge must not live on pixel-sharp edges.
+
+    Shapes: (B, 3, H, W) -> (B, 3, H, W).
+    """
+    count, device = len(pictures), pictures.device
+    sigma = torch.empty(count, device=device).uniform_(*BLUR, generator=generator)
+    places = torch.arange(-REACH, REACH + 1, device=device)
+    kernels = torch.softmax(-places.square() / (2 * sigma.square()[:, None]), 1)
+    padded = nn.functional.pad(pictures, (REACH,) * 4, mode="replicate").transpose(0, 1)
+    rows = nn.functional.conv2d(padded, kernels[:, None, :, None], groups=count)
+    blurred = nn.functional.conv2d(rows, kernels[:, None, None, :], groups=count).transpose(0, 1)
+    chosen = torch.rand(count, device=device, generator=generator) < 0.5
+    return torch.where(chosen[:, None, None, None], blurred, pictures)
 
 
-def training(size: Size, work: Path, pictures: Pictures) -> Training:
+def training(size: Size, work: Path, pictures: Pictures, device: torch.device = devices.CPU) -> Training:
     """Cross entropy over all attributes that a drawing has."""
     torch.manual_seed(SEED + 6)
-    model = Judge(size.heads_width).to(memory_format=torch.channels_last)
+    model = Judge(size.judge_width).to(device, memory_format=torch.channels_last)
+    truth = {name: value.to(device) for name, value in labels.labels(pictures.records).items()}
 
     def loss_at(step: int) -> Losses:
         model.train()
-        picked = batch_indices(len(pictures), BATCH, SEED, "judge", step)
-        shown = softened(pictures.at(picked), stream(SEED, "judge/blur", step))
-        truth = labels.labels([pictures.records[int(i)] for i in picked])
-        return {"loss": labels.cross_entropy(model(to_input(shown)), truth)}
+        picked = batch_indices(len(pictures), size.judge_batch, SEED, "judge", step)
+        index = torch.from_numpy(picked).to(device)
+        shown = softened(to_input(pictures.at(picked)).to(device), torch_stream(SEED, "judge/blur", step, device))
+        asked = {name: value[index] for name, value in truth.items()}
+        return {"loss": labels.cross_entropy(model(shown), asked)}
 
     return Training(work / "judge", {"judge": model}, loss_at,
-                    Schedule(size.judge_steps, 3e-3, warmup=50, decay=0.8), BATCH,
-                    ema_decay=0.99, log_every=25)  # fmt: skip
+                    Schedule(size.judge_steps, 3e-3, warmup=50, decay=0.8), size.judge_batch,
+                    ema_decay=0.99, log_every=25, device=device)  # fmt: skip
 
 
 def load(size: Size, work: Path) -> Judge:
     """The trained judge (EMA)."""
-    model = Judge(size.heads_width)
+    model = Judge(size.judge_width)
     model.load_state_dict(ema_weights(work / "judge", "judge"))
     return model.eval()
 

@@ -66,13 +66,15 @@ def total() -> int:
 
 def cross_entropy(logits: Tensor, targets: dict[str, Tensor]) -> Tensor:
     """Mean over the attributes present in the batch. Shapes: logits (B, total())."""
-    losses, start = [], 0
+    losses, known, start = [], [], 0
     for name, values in VALUES.items():
-        if bool((targets[name] != ABSENT).any()):
-            part = logits[:, start : start + len(values)]
-            losses.append(torch.nn.functional.cross_entropy(part, targets[name], ignore_index=ABSENT))
+        part = logits[:, start : start + len(values)]
+        count = (targets[name] != ABSENT).sum()
+        total = torch.nn.functional.cross_entropy(part, targets[name], ignore_index=ABSENT, reduction="sum")
+        losses.append(total / count.clamp(min=1))
+        known.append(count > 0)
         start += len(values)
-    return torch.stack(losses).mean()
+    return torch.stack(losses).sum() / torch.stack(known).sum()
 
 
 def predictions(logits: Tensor) -> dict[str, Tensor]:

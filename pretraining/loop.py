@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, distributed, nn
 
-from pretraining import atomic
+from pretraining import atomic, devices
 from pretraining.muon import Muon, groups
 
 Losses = dict[str, Tensor]
@@ -82,6 +82,8 @@ class Training:
     step: int = 0
     warm_from: int = 0
     """Step at which the warm-up begins: 0, or where adopted weights without optimizer state took over."""
+    device: torch.device = devices.CPU
+    """Where the modules are and the losses come from."""
 
     def __post_init__(self) -> None:
         rate, decay = self.schedule.lr, self.schedule.weight_decay
@@ -95,6 +97,8 @@ class Training:
             )
         if self.ema_decay and not self.ema:
             self.ema = {name: value.clone() for name, value in self.weights().items()}
+        self._norms = torch.zeros((), device=self.device)
+        """Sum of the gradient norms since they were last found finite."""
 
     def weights(self) -> dict[str, Tensor]:
         """All modules' tensors under ``module/name``."""
@@ -118,7 +122,8 @@ class Training:
                     if key.startswith(f"{name}/")
                 }
             )
-        self.ema, self.step = saved["ema"] if self.ema_decay else {}, saved["step"]
+        ema = saved["ema"] if self.ema_decay else {}
+        self.ema, self.step = {name: value.to(self.device) for name, value in ema.items()}, saved["step"]
         if saved["optimizer"] is None:
             self.warm_from = self.step
         else:
@@ -127,7 +132,8 @@ class Training:
         return True
 
     def save(self) -> None:
-        """Write the checkpoint atomically."""
+        """Write the checkpoint atomically; never one of weights that a non-finite gradient moved."""
+        self._require_finite()
         state = {
             "weights": self.weights(),
             "optimizer": self.optimizer.state_dict(),
@@ -141,7 +147,7 @@ class Training:
         """Train to ``until`` (default: the schedule's end), checkpointing on the way and at the end."""
         self.restore()
         saved_at = logged_at = time.monotonic()
-        sums: dict[str, float] = {}
+        sums: dict[str, Tensor] = {}
         logged_step = self.step
         last = self.schedule.steps if until is None else min(until, self.schedule.steps)
         rank, count = ranks()
@@ -149,13 +155,14 @@ class Training:
             if not rank and self.sample and self.sample_every and self.step % self.sample_every < count:
                 self.sample(self.step)
             for name, value in self._update(rank, count).items():
-                sums[name] = sums.get(name, 0.0) + value
+                sums[name] = sums[name] + value if name in sums else value
             if rank:
                 continue
             if self.step % self.log_every < count:
-                now = time.monotonic()
+                self._require_finite()
                 done = self.step - logged_step
-                means = {name: round(value * count / done, 5) for name, value in sums.items()}
+                means = {name: round(float(value) * count / done, 5) for name, value in sums.items()}
+                now = time.monotonic()
                 self._log(means, done * self.batch / (now - logged_at))
                 sums, logged_at, logged_step = {}, now, self.step
             if time.monotonic() - saved_at > self.checkpoint_seconds:
@@ -167,7 +174,7 @@ class Training:
         if self.sample and self.sample_every:
             self.sample(self.step)
 
-    def _update(self, rank: int, count: int) -> dict[str, float]:
+    def _update(self, rank: int, count: int) -> Losses:
         """One update from the batches of ``count`` steps, of which this process takes number ``rank``."""
         rate = self.schedule.rate(self.step, self.warm_from) * count**0.5
         for group in self.optimizer.param_groups:
@@ -177,23 +184,30 @@ class Training:
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         if count > 1:
             share_gradients(parameters, count)
-        norm = torch.nn.utils.clip_grad_norm_(parameters, self.schedule.clip)
-        if not torch.isfinite(norm):
-            raise FloatingPointError(f"{self.folder.name}: gradient norm {norm} at step {self.step}")
+        self._norms += torch.nn.utils.clip_grad_norm_(parameters, self.schedule.clip)
+        if self.device.type == "cpu":
+            self._require_finite()
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.step += count
         if self.ema_decay and not rank:
             self._update_ema(count)
-        return {name: float(value.detach()) for name, value in losses.items()}
+        return {name: value.detach() for name, value in losses.items()}
+
+    def _require_finite(self) -> None:
+        """Raises: FloatingPointError after a gradient that is not finite. On a card asking means waiting for it, so
+        there it is asked with every line of the log and every checkpoint, on a CPU before every update.
+        """
+        if not torch.isfinite(self._norms):
+            raise FloatingPointError(f"{self.folder.name}: a gradient norm is not finite, by step {self.step}")
+        self._norms.zero_()
 
     @torch.no_grad()
     def _update_ema(self, steps: int) -> None:
         """Exponential mean whose memory grows with the run until it reaches ``ema_decay`` per step."""
         decay = min(self.ema_decay, (1 + self.step) / (10 + self.step)) ** steps
-        for name, value in self.weights().items():
-            if value.is_floating_point():
-                self.ema[name].lerp_(value, 1 - decay)
+        values = {name: value for name, value in self.weights().items() if value.is_floating_point()}
+        torch._foreach_lerp_([self.ema[name] for name in values], list(values.values()), 1 - decay)
 
     def _log(self, means: dict[str, float], speed: float) -> None:
         line = {

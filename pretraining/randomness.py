@@ -6,6 +6,7 @@ Separate from the stages because all of them share it and none may keep generato
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -22,9 +23,14 @@ def stream(seed: int, purpose: str, index: int = 0) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(derived_integer(seed, purpose, index)))
 
 
-def torch_stream(seed: int, purpose: str, index: int = 0) -> torch.Generator:
-    """A fresh CPU torch generator for one batch or step."""
-    return torch.Generator().manual_seed(derived_integer(seed, purpose, index))
+def torch_stream(seed: int, purpose: str, index: int = 0, device: torch.device | None = None) -> torch.Generator:
+    """A fresh torch generator (default: of the CPU) for one batch or step."""
+    return torch.Generator(device or "cpu").manual_seed(derived_integer(seed, purpose, index))
+
+
+@lru_cache(maxsize=4)
+def _order(count: int, seed: int, purpose: str, epoch: int) -> np.ndarray:
+    return stream(seed, f"{purpose}/order", epoch).permutation(count)
 
 
 def batch_indices(count: int, batch: int, seed: int, purpose: str, step: int) -> np.ndarray:
@@ -37,6 +43,6 @@ def batch_indices(count: int, batch: int, seed: int, purpose: str, step: int) ->
     while sum(len(part) for part in picked) < batch:
         position = first + sum(len(part) for part in picked)
         epoch, offset = divmod(position, count)
-        order = stream(seed, f"{purpose}/order", epoch).permutation(count)
+        order = _order(count, seed, purpose, epoch)
         picked.append(order[offset : offset + batch - sum(len(part) for part in picked)])
     return np.concatenate(picked)

@@ -16,6 +16,7 @@ class Size:
     picture: int
     shard: int
     shards: int
+    captions: int
     ae_channels: tuple[int, ...]
     ae_steps: int
     decoder_steps: int
@@ -38,7 +39,9 @@ class Size:
     identity_steps: int
     heads_width: int
     heads_steps: int
+    judge_width: int
     judge_steps: int
+    judge_batch: int
     norm_groups: int
 
 
@@ -46,12 +49,13 @@ SMALL = Size(
     name="small",
     picture=128,
     shard=1024,
-    shards=40,
+    shards=160,
+    captions=8,
     ae_channels=(16, 32, 64, 64),
-    ae_steps=2600,
+    ae_steps=4000,
     decoder_steps=1600,
-    ae_batch=8,
-    ae_crop=64,
+    ae_batch=64,
+    ae_crop=128,
     text_width=128,
     text_layers=4,
     vision_width=160,
@@ -61,15 +65,17 @@ SMALL = Size(
     clip_batch=64,
     unet_channels=(48, 80, 112, 128),
     unet_heads=2,
-    unet_steps=60_000,
-    unet_batch=48,
+    unet_steps=10_000,
+    unet_batch=512,
     identity_people=1000,
     identity_block=100,
     identity_width=24,
     identity_steps=450,
     heads_width=16,
     heads_steps=450,
+    judge_width=24,
     judge_steps=4000,
+    judge_batch=128,
     norm_groups=8,
 )
 TINY = Size(
@@ -77,6 +83,7 @@ TINY = Size(
     picture=64,
     shard=32,
     shards=2,
+    captions=2,
     ae_channels=(8, 8, 8, 8),
     ae_steps=6,
     decoder_steps=3,
@@ -99,7 +106,9 @@ TINY = Size(
     identity_steps=4,
     heads_width=16,  # 8 channels crash oneDNN's backward convolution on AVX-512 (torch 2.14.1)
     heads_steps=4,
+    judge_width=16,
     judge_steps=4,
+    judge_batch=4,
     norm_groups=8,
 )
 SIZES = {size.name: size for size in (SMALL, TINY)}

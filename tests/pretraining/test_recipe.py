@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -87,7 +88,7 @@ def test_the_small_networks_load(packaged: Path) -> None:
 def test_latents_are_scaled_to_unit_deviation(work: Path) -> None:
     latents = diffusion.Latents(work / "latents")
     assert len(latents) == TINY.shard * TINY.shards
-    drawn = latents.at(np.arange(TINY.shard), torch.Generator().manual_seed(0))
+    drawn = latents.at(torch.arange(TINY.shard), torch.Generator().manual_seed(0))
     assert float(drawn.std()) == pytest.approx(1.0, abs=0.15)
     assert autoencoder.load(TINY, work).config.scaling_factor == pytest.approx(latents.factor)
 
@@ -107,7 +108,7 @@ def test_a_refined_decoder_leaves_the_latents_alone(work: Path, tmp_path: Path) 
 def trained(work: Path, folder: Path, stops: tuple[int, ...]) -> dict[str, torch.Tensor]:
     """Train the tiny diffusion stage in one or several sittings; the weights at the end."""
     for until in stops:
-        training = diffusion.training(TINY, work, dataset.Pictures(work / "drawings"))
+        training = diffusion.training(TINY, work)
         training.folder, training.sample = folder, None
         training.run(until)
     return package_weights(training)
@@ -125,9 +126,9 @@ def test_a_resumed_training_equals_an_unbroken_one(work: Path, tmp_path: Path) -
 
 def test_a_packaged_edition_is_gone_on_from(packaged: Path, work: Path, tmp_path: Path) -> None:
     package.adopt(TINY, packaged, tmp_path)
-    for shard in (work / "latents").glob("*.npy"):
-        (tmp_path / "latents" / shard.name).write_bytes(shard.read_bytes())
-    training = diffusion.training(TINY, tmp_path, dataset.Pictures(work / "drawings"))
+    for folder in ("latents", "captions"):
+        shutil.copytree(work / folder, tmp_path / folder, dirs_exist_ok=True)
+    training = diffusion.training(TINY, tmp_path)
     assert training.restore()
     assert training.step == TINY.unet_steps
     assert training.warm_from == training.step

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pretraining import bfloat, diffusion
+from pretraining import devices, diffusion
 from pretraining.sizes import TINY
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
@@ -21,7 +21,7 @@ def test_plain_attention_is_the_stock_attention() -> None:
     unet, given = diffusion.build(TINY), inputs()
     with torch.no_grad():
         stock = unet(*given).sample
-        unet.set_attn_processor(bfloat.PlainAttention())
+        unet.set_attn_processor(devices.PlainAttention())
         plain = unet(*given).sample
     assert torch.allclose(plain, stock, atol=2e-6)
     assert not torch.equal(stock, torch.zeros_like(stock))
@@ -29,11 +29,11 @@ def test_plain_attention_is_the_stock_attention() -> None:
 
 @pytest.mark.parametrize("there", [True, False])
 def test_weights_and_gradients_stay_float32(monkeypatch: pytest.MonkeyPatch, there: bool) -> None:
-    monkeypatch.setattr(bfloat, "supported", lambda: there)
+    monkeypatch.setattr(devices, "has_bfloat16", lambda device: there)
     unet = diffusion.build(TINY)
-    bfloat.prepare(unet)
-    with bfloat.autocast():
-        predicted = unet(*inputs()).sample
+    forward = devices.forward_of(unet)
+    with devices.autocast():
+        predicted = forward(*inputs(), return_dict=False)[0]
     assert predicted.dtype == (torch.bfloat16 if there else torch.float32)
     predicted.float().square().mean().backward()
     assert {value.dtype for p in unet.parameters() for value in (p, p.grad) if value is not None} == {torch.float32}
