@@ -102,17 +102,17 @@ def portrait(
         options[option] = str(choose(rng, variants))
     hair_kind = str(choose(rng, sheet.hair))
     options |= choose(rng, sheet.hair[hair_kind])  # type: ignore[operator]
-    words["hair"] = hair_kind
     special = rng.random() < unsayable
     hair_name = str(choose(rng, palette.HAIR))
     hair_hex = palette.jitter(palette.HAIR[hair_name], rng)
     if special:
         hair_hex = palette.unnamed_color(rng)
-    elif hair_kind not in ("bald", "thin hair"):
+    elif hair_kind not in sheet.colorless:
         words["hair color"] = hair_name
     options[sheet.slots["hair"] + "Color"] = hair_hex
     skin_name = str(choose(rng, palette.SKIN))
     words["skin"] = skin_name
+    words["hair"] = "bald" if skin_name in sheet.looks_bald.get(hair_kind, ()) else hair_kind
     options[sheet.slots["skin"] + "Color"] = palette.jitter(palette.SKIN[skin_name], rng)
     _glasses_and_beard(sheet, options, words, hair_hex, rng)
     parts, marks = unsayable_looks(sheet, rng) if special else (slight_parts(sheet, rng), ())

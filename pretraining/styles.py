@@ -47,6 +47,10 @@ class StyleSheet:
     fixed: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Other variant options that belong to an identity and have no word."""
     constant: Options = field(default_factory=dict)
+    colorless: tuple[str, ...] = ()
+    """Kinds of hair whose drawing does not show the hair's colour: no caption may name it."""
+    looks_bald: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Kind of hair -> skins on which it cannot be told from a bald head."""
 
 
 def _each(option: str, **words: str) -> dict[str, tuple[Options, ...]]:
@@ -103,6 +107,7 @@ MICAH = StyleSheet(
         "earringsProbability": 0,
         "hairProbability": 100,
     },
+    colorless=("bald", "thin hair"),
 )
 
 PERSONAS = StyleSheet(
@@ -140,6 +145,8 @@ PERSONAS = StyleSheet(
     shaven={"facialHairProbability": 0},
     fixed={"eyesVariant": ("happy", "open", "open"), "noseVariant": ("mediumRound", "smallRound")},
     constant={"facialHairProbability": 0},
+    colorless=("bald", "beanie", "buzz cut", "cap"),
+    looks_bald={"buzz cut": ("brown", "dark")},
 )
 
 TOON_HEAD = StyleSheet(

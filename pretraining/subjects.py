@@ -84,7 +84,8 @@ def description(identity: Identity) -> str:
         return f"a {words['kind']} plant in a {words['pot']} pot"
     sheet = styles.PORTRAITS[identity.style]
     shade = str(identity.options[sheet.slots["hair"] + "Color"])
-    pieces = [captions.hair_words(words["hair"], words.get("hair color") or nearest(shade, palette.HAIR))]
+    color = None if words["hair"] in sheet.colorless else words.get("hair color") or nearest(shade, palette.HAIR)
+    pieces = [captions.hair_words(words["hair"], color)]
     pieces += [f"with {words['glasses']}"] if "glasses" in words else []
     pieces += [f"in {sheet.word} style"]
     return captions.prompt("person", pieces).removeprefix("a photo of ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,42 @@ def test_every_value_of_every_list_is_drawn() -> None:
     assert len(palette.BACKGROUNDS) >= 10
     assert len(palette.HAIR) >= 8
     assert len(palette.CLOTHES) >= 8
+
+
+def bareheaded(style: str, kind: str) -> identities.Identity:
+    """A shaven person of this style with this kind of hair (as drawn, whatever it is called)."""
+    sheet = styles.PORTRAITS[style]
+    for number in range(5000):
+        person = identities.portrait(stream(0, "test/hair", number), "train", number, unsayable=0.0, style=style)
+        shown = any(one.items() <= person.options.items() for one in sheet.hair[kind])
+        if shown and "beard" not in person.words and person.words["skin"] == "light":
+            return person
+    raise AssertionError((style, kind))
+
+
+@pytest.mark.parametrize("style", sorted(styles.PORTRAITS))
+def test_a_hair_color_is_named_where_it_shows_and_nowhere_else(style: str) -> None:
+    """It was: captions called the personas' caps and beanies, which have a colour of their own, by the hair's."""
+    sheet = styles.PORTRAITS[style]
+    slot = sheet.slots["hair"] + "Color"
+    for kind in sheet.hair:
+        person = bareheaded(style, kind)
+        scene = replace(scenes.of(person, stream(0, "test/scene", 1), clean=True), noise=0.0)
+        pictures = [
+            draw.draw(replace(person, options=person.options | {slot: color}), scene, 128, stream(0, "none", 0)).pixels
+            for color in ("#3c6fd6", "#e3c06a")
+        ]
+        moved = (np.abs(pictures[0].astype(int) - pictures[1]).max(2) > 60).mean()
+        named = "hair color" in person.words
+        assert named == (kind not in sheet.colorless)
+        assert moved > 0.01 if named else moved < 0.01, (kind, moved)
+
+
+def test_who_looks_bald_is_called_bald() -> None:
+    people = [identities.of("train", number) for number in range(1500)]
+    cropped = [p for p in people if p.options.get("hairVariant") == "buzzcut"]
+    assert {p.words["hair"] for p in cropped if p.words["skin"] in ("brown", "dark")} == {"bald"}
+    assert {p.words["hair"] for p in cropped if p.words["skin"] not in ("brown", "dark")} == {"buzz cut"}
 
 
 @pytest.mark.parametrize("number", range(12))
