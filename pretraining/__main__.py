@@ -39,10 +39,12 @@ ORDER = ("draw", "captions", "autoencoder", "clip", "latents", "identity", "head
 def arguments() -> argparse.ArgumentParser:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m pretraining", description=__doc__)
-    parser.add_argument("stage", choices=(*ORDER, "all", "decoder", "gates", "samples", "subjects", "phenomena"))
+    parser.add_argument("stage", choices=(*STAGES, "all"))
     parser.add_argument("--work", type=Path, required=True, help="folder of drawings, checkpoints and logs")
     parser.add_argument("--size", choices=sorted(SIZES), default="small", help="the one dial")
-    parser.add_argument("--out", type=Path, help="where `package` or `samples` write (default: in the work folder)")
+    parser.add_argument(
+        "--out", type=Path, help="where `package`, `samples` or `judge` write (default: in the work folder)"
+    )
     parser.add_argument("--edition", type=int, default=1, help="number of the packaged edition")
     parser.add_argument("--continue-from", type=Path, help="packaged folder whose weights are gone on from")
     parser.add_argument("--worker", default="0/1", help="i/n: this process draws or encodes every n-th shard from i")
@@ -69,79 +71,121 @@ def arguments() -> argparse.ArgumentParser:
     return parser
 
 
-def stages(size: Size, options: argparse.Namespace) -> dict[str, Callable[[], None]]:
-    """Stage name -> what it does."""
-    work: Path = options.work
-    device = devices.chosen(options.device)
+def _worker(options: argparse.Namespace) -> tuple[int, int]:
     number, count = (int(part) for part in options.worker.split("/"))
+    return number, count
 
-    shards = options.shards or size.shards
 
-    def pictures(limit: int | None = None) -> dataset.Pictures:
-        return dataset.Pictures(work / "drawings", limit)
+def _shards(size: Size, options: argparse.Namespace) -> range:
+    """The shards that fall to this process."""
+    number, count = _worker(options)
+    return range(number, options.shards or size.shards, count)
 
-    def draw_all() -> None:
-        for shard in range(number, shards, count):
-            dataset.write_shard(work / "drawings", shard, size.shard, size.picture)
 
-    def caption_all() -> None:
-        for shard in range(number, shards, count):
-            caption_tokens.write_shard(size, work, shard)
+def _pictures(options: argparse.Namespace, limit: int | None = None) -> dataset.Pictures:
+    return dataset.Pictures(options.work / "drawings", limit)
 
-    def train_identity() -> None:
-        identity.prepare(size, work)
-        identity.training(size, work).run(options.until)
 
-    def train_diffusion() -> None:
-        training = diffusion.training(size, work, device)
-        if options.cooldown:
-            training.schedule = cooled(training.schedule, options.until or size.unet_steps, options.cooldown)
-        training.run(options.until)
+def _draw(size: Size, options: argparse.Namespace) -> None:
+    for shard in _shards(size, options):
+        dataset.write_shard(options.work / "drawings", shard, size.shard, size.picture)
 
-    def make_package() -> None:
-        made = package.build(size, work, options.out or work / "package" / "toon", options.edition)
-        print(f"{made.folder}: {made.size_bytes / 2**20:.1f} MiB")
 
-    def measure() -> None:
-        folder = options.out or work / "package" / "toon"
-        figures = gates.run(size, work, folder, options.each, options.only.split(","))
-        card.note_curve(work, package.pictures_seen(folder, "diffusion"), figures)
-        package.note_gates(work, folder)
-        diffusion.write_sheet(gates.load_pipeline(folder), diffusion.SHEET_PROMPTS, work / "sheets" / "card.png")
-        package.sheet_jpeg(work / "sheets" / "card.png", folder / "sheet.jpg")
-        card.write(size, work, folder, figures)
-        for name, one in figures.items():
-            print(f"{'reached' if one.reached else 'missed ':7} {name}: {one.value:.3f} (bar {one.bar}, n {one.n})")
+def _caption(size: Size, options: argparse.Namespace) -> None:
+    for shard in _shards(size, options):
+        caption_tokens.write_shard(size, options.work, shard)
 
-    return {
-        "draw": draw_all,
-        "captions": caption_all,
-        "autoencoder": lambda: autoencoder.training(size, work, pictures(), device).run(options.until),
-        "decoder": lambda: autoencoder.decoder_training(size, work, pictures(), device).run(options.until),
-        "clip": lambda: clip.training(size, pictures(), work).run(options.until),
-        "latents": lambda: autoencoder.cache_latents(
-            size, work, pictures(shards * size.shard), (number, count), device
-        ),
-        "identity": train_identity,
-        "heads": lambda: heads.training(size, work, pictures()).run(options.until),
-        "judge": lambda: judge.training(size, work, pictures(), device).run(options.until),
-        "diffusion": train_diffusion,
-        "package": make_package,
-        "gates": measure,
-        "subjects": lambda: print(
-            *subjects.write(
-                options.out or work, options.kind, options.stream, range(options.first, options.first + options.count)
-            ),
-            sep="\n",
-        ),
-        "phenomena": lambda: print(
-            *phenomena.write(
-                options.out or work, options.stream, options.count, tuple(options.tables.split(",")), options.first
-            ),
-            sep="\n",
-        ),
-        "samples": lambda: print(*samples.write(options.out or work / "samples"), sep="\n"),
-    }
+
+def _autoencoder(size: Size, options: argparse.Namespace) -> None:
+    autoencoder.training(size, options.work, _pictures(options), options.device).run(options.until)
+
+
+def _decoder(size: Size, options: argparse.Namespace) -> None:
+    autoencoder.decoder_training(size, options.work, _pictures(options), options.device).run(options.until)
+
+
+def _clip(size: Size, options: argparse.Namespace) -> None:
+    clip.training(size, _pictures(options), options.work).run(options.until)
+
+
+def _latents(size: Size, options: argparse.Namespace) -> None:
+    pictures = _pictures(options, (options.shards or size.shards) * size.shard)
+    autoencoder.cache_latents(size, options.work, pictures, _worker(options), options.device)
+
+
+def _identity(size: Size, options: argparse.Namespace) -> None:
+    identity.prepare(size, options.work)
+    identity.training(size, options.work).run(options.until)
+
+
+def _heads(size: Size, options: argparse.Namespace) -> None:
+    heads.training(size, options.work, _pictures(options)).run(options.until)
+
+
+def _judge(size: Size, options: argparse.Namespace) -> None:
+    judge.training(size, options.work, _pictures(options), options.device).run(options.until)
+    if options.stage == "judge" and options.out:
+        judge.keep(size, options.work, options.out)
+
+
+def _diffusion(size: Size, options: argparse.Namespace) -> None:
+    training = diffusion.training(size, options.work, options.device)
+    if options.cooldown:
+        training.schedule = cooled(training.schedule, options.until or size.unet_steps, options.cooldown)
+    training.run(options.until)
+
+
+def _package(size: Size, options: argparse.Namespace) -> None:
+    made = package.build(size, options.work, options.out or options.work / "package" / "toon", options.edition)
+    print(f"{made.folder}: {made.size_bytes / 2**20:.1f} MiB")
+
+
+def _gates(size: Size, options: argparse.Namespace) -> None:
+    work = options.work
+    folder = options.out or work / "package" / "toon"
+    figures = gates.run(size, work, folder, options.each, options.only.split(","))
+    card.note_curve(work, package.pictures_seen(folder, "diffusion"), figures)
+    package.note_gates(work, folder)
+    diffusion.write_sheet(gates.load_pipeline(folder), diffusion.SHEET_PROMPTS, work / "sheets" / "card.png")
+    package.sheet_jpeg(work / "sheets" / "card.png", folder / "sheet.jpg")
+    card.write(size, work, folder, figures)
+    for name, one in figures.items():
+        print(f"{'reached' if one.reached else 'missed ':7} {name}: {one.value:.3f} (bar {one.bar}, n {one.n})")
+
+
+def _subjects(_: Size, options: argparse.Namespace) -> None:
+    numbers = range(options.first, options.first + options.count)
+    print(*subjects.write(options.out or options.work, options.kind, options.stream, numbers), sep="\n")
+
+
+def _phenomena(_: Size, options: argparse.Namespace) -> None:
+    tables = tuple(options.tables.split(","))
+    folder = options.out or options.work
+    print(*phenomena.write(folder, options.stream, options.count, tables, options.first), sep="\n")
+
+
+def _samples(_: Size, options: argparse.Namespace) -> None:
+    print(*samples.write(options.out or options.work / "samples"), sep="\n")
+
+
+STAGES: dict[str, Callable[[Size, argparse.Namespace], None]] = {
+    "draw": _draw,
+    "captions": _caption,
+    "autoencoder": _autoencoder,
+    "decoder": _decoder,
+    "clip": _clip,
+    "latents": _latents,
+    "identity": _identity,
+    "heads": _heads,
+    "judge": _judge,
+    "diffusion": _diffusion,
+    "package": _package,
+    "gates": _gates,
+    "subjects": _subjects,
+    "phenomena": _phenomena,
+    "samples": _samples,
+}
+"""Stage name -> what it does."""
 
 
 def cooled(schedule: Schedule, until: int, steps: int) -> Schedule:
@@ -154,16 +198,20 @@ def cooled(schedule: Schedule, until: int, steps: int) -> Schedule:
 
 def main() -> None:
     """Parse, adopt an edition where asked, run."""
-    options = arguments().parse_args()
+    parser = arguments()
+    options = parser.parse_args()
+    try:
+        options.device = devices.chosen(options.device)
+    except ValueError as error:
+        parser.error(str(error))
     torch.set_num_threads(options.threads)
     size = SIZES[options.size]
     if options.rank:
         loop.join(*(int(part) for part in options.rank.split("/")))
     if options.continue_from:
         package.adopt(size, options.continue_from, options.work)
-    known = stages(size, options)
     for name in ORDER if options.stage == "all" else (options.stage,):
-        known[name]()
+        STAGES[name](size, options)
 
 
 if __name__ == "__main__":

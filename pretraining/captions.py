@@ -51,11 +51,7 @@ def article(words: str) -> str:
 def caption(record: Record, rng: np.random.Generator) -> str:
     """One caption of a drawing."""
     opening = str(rng.choice(OPENINGS, p=OPENING_SHARES))
-    noise = (
-        list(rng.choice(_meaningless(), int(rng.integers(1, 3))))
-        if rng.random() < NOISE_SHARE
-        else []
-    )
+    noise = list(rng.choice(_meaningless(), int(rng.integers(1, 3)))) if rng.random() < NOISE_SHARE else []
     if rng.random() < BARE_SHARE:
         return " ".join(part for part in (opening, "a", *noise, record.noun) if part)
     facts, hidden = _facts(record, rng)

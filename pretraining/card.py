@@ -37,13 +37,14 @@ out. Figures below their bar are printed as they are.
 ## Recipe
 
 1. draw: identities and scenes as pure functions of a number; framing, turned heads, light, noise, objects, bystanders
-2. autoencoder: AutoencoderKL, factor 8, 4 channels, on 64-px crops; three channels are led to the colours at 1/8 size
+2. autoencoder: AutoencoderKL, factor 8, 4 channels; three channels are led to the colours at 1/8 size
 3. CLIP: contrastive, with attribute heads on both towers that are dropped afterwards; new captions at each step
 4. text-to-image: epsilon, scaled-linear 0.00085-0.012, min-SNR (gamma 5), 10 % empty captions, Muon, EMA 0.999
 5. identity encoder: supervised contrast over twins; head detector: one prediction per 8 x 8 pixels
 
-All figures again, from the shipped weights: `python -m pretraining draw --work DIR`, the same with `judge` (which is
-not shipped), then `python -m pretraining gates --work DIR --out src/boothlab/assets/toon --each 50`.
+All figures again, from the shipped weights: `python -m pretraining gates --work DIR --out src/boothlab/assets/toon
+--each 50` (about 40 minutes on one core). The judge that reads the pictures is no part of the package; it lies beside
+the recipe (`pretraining/judge.safetensors`) and shares no weights with the models here.
 
 ## Data and licences
 
@@ -97,11 +98,11 @@ def _curve(work: Path) -> str:
 
 
 def note_curve(work: Path, pictures: int, figures: Figures) -> None:
-    """Append this measurement's text figures, if they were measured, to ``curve.jsonl``; the same row only once."""
+    """Put this measurement's text figures, if they were measured, into ``curve.jsonl``: one row per pictures seen."""
     if not all(f"text/{name}" in figures for name in GATED):
         return
     path = work / CURVE
-    known = path.read_text("utf-8") if path.exists() else ""
+    known = path.read_text("utf-8").splitlines() if path.exists() else []
     row = {"pictures": pictures} | {name: figures[f"text/{name}"].value for name in GATED}
-    if json.dumps(row) not in known:
-        atomic.write_text(path, known + json.dumps(row) + "\n")
+    kept = [line for line in known if json.loads(line)["pictures"] != pictures]
+    atomic.write_text(path, "\n".join([*kept, json.dumps(row)]) + "\n")

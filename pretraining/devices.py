@@ -15,7 +15,6 @@ from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import Attention
 from torch import Tensor
 
-
 CPU = torch.device("cpu")
 
 

@@ -1,6 +1,7 @@
 """Stage `judge`: an attribute classifier of real drawings, which marks the generator's pictures in the gates.
 
-Separate because a judge must share no weights with what it judges. It is trained by the recipe and not shipped.
+Separate because a judge must share no weights with what it judges. It is trained by the recipe and is no part of
+the package; the weights that measured the card's figures lie beside this file, so that anyone can measure again.
 Shapes: pictures (B, 3, H, W) in -1..1; logits (B, labels.total()); features (B, F).
 """
 
@@ -10,16 +11,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from boothlab.features.toon_identity import Residual, to_input
-from pretraining import devices, labels
+from pretraining import atomic, devices, labels
 from pretraining.dataset import Pictures
 from pretraining.identities import SEED
 from pretraining.loop import Losses, Schedule, Training, ema_weights
 from pretraining.randomness import batch_indices, torch_stream
 from pretraining.sizes import Size
 
+KEPT = Path(__file__).with_name("judge.safetensors")
 BLUR = (0.3, 1.2)
 """Range of the blur's standard deviation in pixels."""
 REACH = 4
@@ -110,10 +113,25 @@ def training(size: Size, work: Path, pictures: Pictures, device: torch.device = 
 
 
 def load(size: Size, work: Path) -> Judge:
-    """The trained judge (EMA)."""
+    """The judge trained in ``work`` (EMA), or where none was, the one that lies beside this file.
+
+    Raises: FileNotFoundError where there is neither (only size `small` has one beside this file).
+    """
     model = Judge(size.judge_width)
-    model.load_state_dict(ema_weights(work / "judge", "judge"))
+    if (work / "judge" / "checkpoint.pt").exists():
+        model.load_state_dict(ema_weights(work / "judge", "judge"))
+    elif size.name == "small":
+        model.load_state_dict(load_file(KEPT))
+    else:
+        raise FileNotFoundError(f"no judge in {work}; run the stage 'judge' first")
     return model.eval()
+
+
+def keep(size: Size, work: Path, path: Path) -> None:
+    """Write the judge trained in ``work`` as float16 safetensors."""
+    weights = load(size, work).state_dict()
+    packed = {name: value.half() if value.is_floating_point() else value for name, value in weights.items()}
+    atomic.write(path, lambda target: save_file({k: v.contiguous() for k, v in packed.items()}, target))
 
 
 @torch.no_grad()

@@ -37,3 +37,10 @@ def test_weights_and_gradients_stay_float32(monkeypatch: pytest.MonkeyPatch, the
     assert predicted.dtype == (torch.bfloat16 if there else torch.float32)
     predicted.float().square().mean().backward()
     assert {value.dtype for p in unet.parameters() for value in (p, p.grad) if value is not None} == {torch.float32}
+
+
+def test_a_card_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert devices.chosen("cpu") == devices.CPU
+    with pytest.raises(ValueError, match="no CUDA card"):
+        devices.chosen("cuda")

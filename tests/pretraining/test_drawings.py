@@ -88,7 +88,9 @@ def test_a_hair_color_is_named_where_it_shows_and_nowhere_else(style: str) -> No
         person = bareheaded(style, kind)
         scene = replace(scenes.of(person, stream(0, "test/scene", 1), clean=True), noise=0.0)
         pictures = [
-            draw.draw(replace(person, options=person.options | {slot: color}), scene, 128, stream(0, "none", 0)).pixels
+            draw.draw(
+                replace(person, options=person.options | {slot: color}), scene, 128, stream(0, "none", 0)
+            ).pixels
             for color in ("#3c6fd6", "#e3c06a")
         ]
         moved = (np.abs(pictures[0].astype(int) - pictures[1]).max(2) > 60).mean()

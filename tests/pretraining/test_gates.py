@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -88,8 +89,10 @@ def test_orthogonalised_updates_have_singular_values_near_one() -> None:
 
 def test_the_curve_keeps_one_row_per_measurement(tmp_path: Path) -> None:
     figures = {f"text/{name}": gates.Figure(0.5, bar, 10) for name, bar in prompts.GATED.items()}
-    for _ in range(2):
-        card.note_curve(tmp_path, 1000, figures)
+    better = {name: gates.Figure(0.75, one.bar, 10) for name, one in figures.items()}
+    for measured in (figures, better):
+        card.note_curve(tmp_path, 1000, measured)
     card.note_curve(tmp_path, 2000, figures)
-    assert len((tmp_path / "curve.jsonl").read_text("utf-8").splitlines()) == 2
+    rows = [json.loads(line) for line in (tmp_path / "curve.jsonl").read_text("utf-8").splitlines()]
+    assert [(row["pictures"], row["hair"]) for row in rows] == [(1000, 0.75), (2000, 0.5)]
     assert "| 2,000 |" in card._curve(tmp_path)
