@@ -1,0 +1,44 @@
+"""The judge that lies beside the recipe reads real drawings, and training may soften what it sees."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import gaussian_filter
+
+from pretraining import gates, judge
+from pretraining.sizes import SMALL, TINY
+
+
+def test_half_of_the_pictures_are_blurred_as_scipy_blurs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judge, "BLUR", (0.8, 0.8))
+    pictures = torch.rand(16, 3, 24, 24, generator=torch.Generator().manual_seed(1))
+    shown = judge.softened(pictures, torch.Generator().manual_seed(2))
+    blurred = [i for i in range(16) if not torch.equal(shown[i], pictures[i])]
+    assert 4 <= len(blurred) <= 12
+    for i in blurred:
+        wanted = gaussian_filter(pictures[i].numpy(), (0, 0.8, 0.8), mode="nearest", radius=judge.REACH)
+        assert np.allclose(shown[i].numpy(), wanted, atol=1e-5)
+
+
+def test_without_a_judge_of_its_size_the_stage_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="run the stage 'judge' first"):
+        judge.load(TINY, tmp_path)
+
+
+def test_the_kept_judge_reads_drawings_that_nobody_trained_on(tmp_path: Path) -> None:
+    figures = gates.judge_figures(judge.load(SMALL, tmp_path), SMALL, 120)
+    assert all(one.value >= 0.9 for one in figures.values()), figures
+
+
+def test_a_judge_is_kept_as_it_was_trained(tmp_path: Path) -> None:
+    model = judge.load(SMALL, tmp_path)
+    judge.keep(SMALL, tmp_path, tmp_path / "kept.safetensors")
+    again = judge.Judge(SMALL.judge_width)
+    again.load_state_dict(judge.load_file(tmp_path / "kept.safetensors"))
+    assert all(
+        torch.equal(a, b) for a, b in zip(model.state_dict().values(), again.state_dict().values(), strict=True)
+    )
