@@ -31,7 +31,7 @@ from pretraining import (
     subjects,
 )
 from pretraining.loop import Schedule
-from pretraining.sizes import SIZES, Size
+from pretraining.sizes import SIZES, Size, in_batches
 
 ORDER = ("draw", "captions", "autoencoder", "clip", "latents", "identity", "heads", "judge", "diffusion", "package")
 
@@ -42,9 +42,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("stage", choices=(*STAGES, "all"))
     parser.add_argument("--work", type=Path, required=True, help="folder of drawings, checkpoints and logs")
     parser.add_argument("--size", choices=sorted(SIZES), default="small", help="the one dial")
-    parser.add_argument(
-        "--out", type=Path, help="where `package`, `samples` or `judge` write (default: in the work folder)"
-    )
+    parser.add_argument("--out", type=Path, help="folder (for `judge`: file) to write to instead of the work folder")
     parser.add_argument("--edition", type=int, default=1, help="number of the packaged edition")
     parser.add_argument("--continue-from", type=Path, help="packaged folder whose weights are gone on from")
     parser.add_argument("--worker", default="0/1", help="i/n: this process draws or encodes every n-th shard from i")
@@ -62,6 +60,11 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--tables", default=",".join(phenomena.TABLES), help="which `phenomena`, with commas")
     parser.add_argument(
         "--rank", help="i/n: this process is number i of n that share one training (start all n, each on its core)"
+    )
+    parser.add_argument(
+        "--batch",
+        type=int,
+        help="`diffusion`: pictures in a step, 512 for a card; the number of steps follows",
     )
     parser.add_argument("--threads", type=int, default=1, help="torch threads of this process")
     parser.add_argument(
@@ -144,7 +147,7 @@ def _gates(size: Size, options: argparse.Namespace) -> None:
     work = options.work
     folder = options.out or work / "package" / "toon"
     figures = gates.run(size, work, folder, options.each, options.only.split(","))
-    card.note_curve(work, package.pictures_seen(folder, "diffusion"), figures)
+    card.note_curve(work, folder, figures)
     package.note_gates(work, folder)
     diffusion.write_sheet(gates.load_pipeline(folder), diffusion.SHEET_PROMPTS, work / "sheets" / "card.png")
     package.sheet_jpeg(work / "sheets" / "card.png", folder / "sheet.jpg")
@@ -205,7 +208,11 @@ def main() -> None:
     except ValueError as error:
         parser.error(str(error))
     torch.set_num_threads(options.threads)
+    if options.rank and options.device.type != "cpu":
+        parser.error("--rank shares a training among processes on CPUs; a card trains alone")
     size = SIZES[options.size]
+    if options.batch:
+        size = in_batches(size, options.batch)
     if options.rank:
         loop.join(*(int(part) for part in options.rank.split("/")))
     if options.continue_from:

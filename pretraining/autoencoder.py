@@ -56,7 +56,7 @@ def build(size: Size) -> AutoencoderKL:
 
 def to_model(pixels: np.ndarray, device: torch.device = devices.CPU) -> Tensor:
     """(B, H, W, 3) uint8 -> (B, 3, H, W) float32 in -1..1 on ``device``."""
-    return torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+    return devices.moved(pixels, device).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
 def to_pixels(pictures: Tensor) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Stage `captions`: a few captions of every drawing as token ids on disk, so that training only looks them up.
 
-Separate because making one takes Python half a millisecond, and a card draws ten thousand pictures a second.
+Separate because making one takes Python half a millisecond, more than a card takes for the picture.
 Shapes: ids (N, K, 77) uint16 per shard, padded as the stock pipeline pads.
 """
 
@@ -15,6 +15,7 @@ from torch import Tensor
 from pretraining import atomic, captions, clip, dataset, vocabulary
 from pretraining.identities import SEED
 from pretraining.randomness import stream
+from pretraining.rows import Rows
 from pretraining.sizes import Size
 
 
@@ -23,7 +24,10 @@ def write_shard(size: Size, work: Path, shard: int) -> None:
     path = work / "captions" / f"shard-{shard:04d}.npy"
     if path.exists():
         return
-    records = dataset.records_of(work / "drawings" / f"shard-{shard:04d}.jsonl")
+    truth = work / "drawings" / f"shard-{shard:04d}.jsonl"
+    if not truth.exists():
+        raise FileNotFoundError(f"no drawings {truth}; run the stage 'draw' first")
+    records = dataset.records_of(truth)
     texts = [
         captions.caption(record, stream(SEED, "diffusion/caption", record.number * size.captions + turn))
         for record in records
@@ -35,24 +39,24 @@ def write_shard(size: Size, work: Path, shard: int) -> None:
 
 
 class Tokens:
-    """The captions of the first ``count`` drawings, held on ``device``."""
+    """The captions of the first ``count`` drawings, on ``device``."""
 
     def __init__(self, folder: Path, count: int, device: torch.device) -> None:
-        parts, held = [], 0
+        paths: list[Path] = []
+        held = 0
         while held < count:
-            path = folder / f"shard-{len(parts):04d}.npy"
-            if not path.exists():
-                raise FileNotFoundError(f"no captions {path}; run the stage 'captions' first")
-            parts.append(np.load(path))
-            held += len(parts[-1])
-        self._ids = torch.from_numpy(np.concatenate(parts)[:count].astype(np.int32)).to(device)
-        empty = clip.token_ids(vocabulary.tokenizer(), [""])
-        self._empty = empty.to(device, torch.int32)
+            paths.append(folder / f"shard-{len(paths):04d}.npy")
+            if not paths[-1].exists():
+                raise FileNotFoundError(f"no captions {paths[-1]}; run the stage 'captions' first")
+            held += len(np.load(paths[-1], mmap_mode="r"))
+        self._rows = Rows(paths, device)
+        self._empty = clip.token_ids(vocabulary.tokenizer(), [""]).to(device, torch.int32)
 
-    def at(self, indices: Tensor, turn: int, dropped: Tensor) -> Tensor:
+    def at(self, picked: np.ndarray, turn: int, dropped: Tensor) -> Tensor:
         """Caption number ``turn`` (counted on from 0 again after the last); the empty text where ``dropped``.
 
-        Shapes: indices (B,) int64, dropped (B,) bool -> (B, 77) int32.
+        Shapes: picked (B,) int64, dropped (B,) bool -> (B, 77) int32.
         """
-        ids = self._ids[indices, turn % self._ids.shape[1]]
+        captions_of = self._rows.at(picked)
+        ids = captions_of[:, turn % captions_of.shape[1]].int() & 0xFFFF
         return torch.where(dropped[:, None], self._empty, ids)

@@ -1,6 +1,6 @@
 """Captions in natural words from a drawing's truth: random order, random omission, hidden and empty words.
 
-Separate because text is drawn anew at every step while pictures are drawn once.
+Separate because a drawing has many captions: CLIP's training draws one anew at every step, the UNet's has eight.
 """
 
 from __future__ import annotations

@@ -43,8 +43,8 @@ out. Figures below their bar are printed as they are.
 5. identity encoder: supervised contrast over twins; head detector: one prediction per 8 x 8 pixels
 
 All figures again, from the shipped weights: `python -m pretraining gates --work DIR --out src/boothlab/assets/toon
---each 50` (about 40 minutes on one core). The judge that reads the pictures is no part of the package; it lies beside
-the recipe (`pretraining/judge.safetensors`) and shares no weights with the models here.
+--each 50` (about 40 minutes on one core; it writes this card anew). The judge that reads the pictures is no part of
+the package; it lies beside the recipe (`pretraining/judge.safetensors`) and shares no weights with the models here.
 
 ## Data and licences
 
@@ -97,12 +97,21 @@ def _curve(work: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-def note_curve(work: Path, pictures: int, figures: Figures) -> None:
-    """Put this measurement's text figures, if they were measured, into ``curve.jsonl``: one row per pictures seen."""
+def note_curve(work: Path, folder: Path, figures: Figures) -> None:
+    """Put the packaged folder's text figures, if they were measured, into ``curve.jsonl``.
+
+    One row per pictures seen, that of the most pictures judged; a new work folder begins with the package's rows.
+    """
     if not all(f"text/{name}" in figures for name in GATED):
         return
     path = work / CURVE
-    known = path.read_text("utf-8").splitlines() if path.exists() else []
-    row = {"pictures": pictures} | {name: figures[f"text/{name}"].value for name in GATED}
-    kept = [line for line in known if json.loads(line)["pictures"] != pictures]
-    atomic.write_text(path, "\n".join([*kept, json.dumps(row)]) + "\n")
+    facts = json.loads((folder / "version.json").read_text("utf-8"))
+    if path.exists():
+        rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    else:
+        rows = facts.get("curve", [])
+    measured = {"pictures": facts["pictures_seen"]["diffusion"], "n": figures[f"text/{next(iter(GATED))}"].n}
+    rows.append(measured | {name: figures[f"text/{name}"].value for name in GATED})
+    best = {row["pictures"]: row for row in sorted(rows, key=lambda row: row.get("n", 0))}
+    lines = [json.dumps(best[pictures]) for pictures in sorted(best)]
+    atomic.write_text(path, "\n".join(lines) + "\n")

@@ -14,6 +14,9 @@ import numpy as np
 
 from pretraining import atomic, draw
 
+WORDS = 2
+"""Number of the way in which drawings are put into words; 2: a hair colour only where it shows."""
+
 
 @dataclass(frozen=True)
 class Record:
@@ -29,9 +32,8 @@ class Record:
 def to_json(number: int, drawing: draw.Drawing) -> str:
     """One JSON line without pixels."""
     heads = [{"box": head.box, "points": head.points, "yaw": head.yaw} for head in drawing.heads]
-    return json.dumps(
-        {"number": number, "noun": drawing.noun, "style": drawing.style, "words": drawing.words, "heads": heads}
-    )
+    facts = {"number": number, "noun": drawing.noun, "style": drawing.style, "words": drawing.words, "heads": heads}
+    return json.dumps(facts | {"format": WORDS})
 
 
 def from_json(line: str) -> Record:
@@ -60,8 +62,11 @@ def write_shard(folder: Path, shard: int, length: int, size: int, stream_name: s
 
 
 def records_of(truth: Path) -> list[Record]:
-    """The records of one shard."""
-    return [from_json(line) for line in truth.read_text("utf-8").splitlines()]
+    """The records of one shard. Raises: ValueError for words of an older recipe."""
+    lines = truth.read_text("utf-8").splitlines()
+    if json.loads(lines[0]).get("format") != WORDS:
+        raise ValueError(f"{truth} was drawn by an older recipe, whose words differ; go on in a new folder")
+    return [from_json(line) for line in lines]
 
 
 class Pictures:

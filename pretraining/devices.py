@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
+import numpy as np
 import torch
 from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import Attention
@@ -30,6 +31,12 @@ def has_bfloat16(device: torch.device = CPU) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return bool(torch.cpu._is_avx512_bf16_supported())
+
+
+def moved(array: np.ndarray, device: torch.device) -> Tensor:
+    """The array on ``device``. The copy to a card waits in line with the card's other work, the caller does not."""
+    tensor = torch.from_numpy(array)
+    return tensor if device.type == "cpu" else tensor.pin_memory().to(device, non_blocking=True)
 
 
 class PlainAttention:

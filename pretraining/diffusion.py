@@ -19,6 +19,7 @@ from pretraining import atomic, autoencoder, caption_tokens, clip, devices, voca
 from pretraining.identities import SEED
 from pretraining.loop import Losses, Schedule, Training, ema_weights
 from pretraining.randomness import batch_indices, torch_stream
+from pretraining.rows import Rows
 from pretraining.sizes import Size
 
 DROPOUT = 0.10
@@ -78,29 +79,34 @@ def text_encoder(model: CLIPModel) -> CLIPTextModel:
 
 
 class Latents:
-    """All cached latents as one sequence held on ``device``; sampled from the posterior and scaled on reading."""
+    """All cached latents as one sequence; sampled from the posterior and scaled on reading."""
 
     def __init__(self, folder: Path, device: torch.device = devices.CPU) -> None:
         self.factor = float((folder / "scaling.txt").read_text("utf-8"))
-        parts: list[np.ndarray] = []
-        while (path := folder / f"shard-{len(parts):04d}.npy").exists():
-            parts.append(np.load(path))
-        if not parts:
+        paths: list[Path] = []
+        while (path := folder / f"shard-{len(paths):04d}.npy").exists():
+            paths.append(path)
+        if not paths:
             raise FileNotFoundError(f"no latents in {folder}; run the stage 'latents' first")
-        self._packed = torch.from_numpy(np.concatenate(parts)).to(device)
+        self._rows = Rows(paths, device)
 
     def __len__(self) -> int:
-        return len(self._packed)
+        return len(self._rows)
 
-    def at(self, indices: Tensor, generator: torch.Generator) -> Tensor:
+    def at(self, picked: np.ndarray, generator: torch.Generator) -> Tensor:
         """(B,) int64 -> (B, 4, h, w) scaled posterior samples."""
-        mean, std = self._packed[indices].float().chunk(2, 1)
+        mean, std = self._rows.at(picked).float().chunk(2, 1)
         return (mean + std * torch.randn(mean.shape, generator=generator, device=mean.device)) * self.factor
 
 
 def snr(alphas_cumprod: Tensor) -> Tensor:
     """Signal-to-noise ratio of every time step. Shapes: (T,) -> (T,)."""
     return alphas_cumprod / (1 - alphas_cumprod)
+
+
+def rate(batch: int) -> float:
+    """Peak learning rate: 2e-3 for 48 pictures, growing with the root of their number up to 3e-3."""
+    return min(3e-3, 2e-3 * (batch / 48) ** 0.5)
 
 
 def training(size: Size, work: Path, device: torch.device = devices.CPU) -> Training:
@@ -115,7 +121,7 @@ def training(size: Size, work: Path, device: torch.device = devices.CPU) -> Trai
     batch = size.unet_batch
 
     def loss_at(step: int) -> Losses:
-        picked = torch.from_numpy(batch_indices(len(latents), batch, SEED, "diffusion", step)).to(device)
+        picked = batch_indices(len(latents), batch, SEED, "diffusion", step)
         generator = torch_stream(SEED, "diffusion/noise", step, device)
         clean = latents.at(picked, generator)
         noise = torch.randn(clean.shape, generator=generator, device=device)
@@ -139,11 +145,11 @@ def training(size: Size, work: Path, device: torch.device = devices.CPU) -> Trai
         work / "diffusion",
         {"unet": unet},
         loss_at,
-        Schedule(size.unet_steps, 3e-3, warmup=200, decay=0.0, weight_decay=0.01),
+        Schedule(size.unet_steps, rate(batch), warmup=200, decay=0.0, weight_decay=0.01),
         batch,
         ema_decay=0.999,
         sample=sample,
-        sample_every=4000,
+        sample_every=2000,
         device=device,
     )
     return trainer

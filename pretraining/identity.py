@@ -22,6 +22,7 @@ VIEWS = 4
 """Pictures of one identity in a batch."""
 PAIRS = 16
 """Pairs of twins in a batch: 2 * PAIRS identities."""
+BATCH = 2 * PAIRS * VIEWS
 TEMPERATURE = 0.1
 
 
@@ -79,7 +80,7 @@ def training(size: Size, work: Path) -> Training:
         return {"loss": loss, "hit": hit}
 
     return Training(work / "identity", {"identity": encoder}, loss_at,
-                    Schedule(size.identity_steps, 3e-3, warmup=50, decay=0.8), 2 * PAIRS * VIEWS,
+                    Schedule(size.identity_steps, 3e-3, warmup=50, decay=0.8), BATCH,
                     ema_decay=0.99, log_every=25)  # fmt: skip
 
 

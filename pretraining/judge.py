@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from boothlab.features.toon_identity import Residual, to_input
-from pretraining import atomic, devices, labels
+from pretraining import devices, labels, package
 from pretraining.dataset import Pictures
 from pretraining.identities import SEED
 from pretraining.loop import Losses, Schedule, Training, ema_weights
@@ -102,8 +102,9 @@ def training(size: Size, work: Path, pictures: Pictures, device: torch.device = 
     def loss_at(step: int) -> Losses:
         model.train()
         picked = batch_indices(len(pictures), size.judge_batch, SEED, "judge", step)
-        index = torch.from_numpy(picked).to(device)
-        shown = softened(to_input(pictures.at(picked)).to(device), torch_stream(SEED, "judge/blur", step, device))
+        index = devices.moved(picked, device)
+        seen = devices.moved(pictures.at(picked), device).permute(0, 3, 1, 2).float() / 127.5 - 1
+        shown = softened(seen, torch_stream(SEED, "judge/blur", step, device))
         asked = {name: value[index] for name, value in truth.items()}
         return {"loss": labels.cross_entropy(model(shown), asked)}
 
@@ -129,9 +130,7 @@ def load(size: Size, work: Path) -> Judge:
 
 def keep(size: Size, work: Path, path: Path) -> None:
     """Write the judge trained in ``work`` as float16 safetensors."""
-    weights = load(size, work).state_dict()
-    packed = {name: value.half() if value.is_floating_point() else value for name, value in weights.items()}
-    atomic.write(path, lambda target: save_file({k: v.contiguous() for k, v in packed.items()}, target))
+    package.save_half(load(size, work).state_dict(), path)
 
 
 @torch.no_grad()

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
@@ -113,7 +114,7 @@ class Training:
         path = self.folder / "checkpoint.pt"
         if not path.exists():
             return False
-        saved = torch.load(path, map_location="cpu", weights_only=True)
+        saved = read(path)
         for name, module in self.modules.items():
             module.load_state_dict(
                 {
@@ -123,12 +124,13 @@ class Training:
                 }
             )
         ema = saved["ema"] if self.ema_decay else {}
-        self.ema, self.step = {name: value.to(self.device) for name, value in ema.items()}, saved["step"]
+        self.ema = {name: value.to(self.device) for name, value in ema.items()}
+        self.step = saved["step"] * saved["batch"] // self.batch
         if saved["optimizer"] is None:
             self.warm_from = self.step
         else:
             self.optimizer.load_state_dict(saved["optimizer"])
-            self.warm_from = saved["warm_from"]
+            self.warm_from = saved["warm_from"] * saved["batch"] // self.batch
         return True
 
     def save(self) -> None:
@@ -139,6 +141,7 @@ class Training:
             "optimizer": self.optimizer.state_dict(),
             "ema": self.ema,
             "step": self.step,
+            "batch": self.batch,
             "warm_from": self.warm_from,
         }
         atomic.write(self.folder / "checkpoint.pt", lambda path: torch.save(state, path))
@@ -151,6 +154,8 @@ class Training:
         logged_step = self.step
         last = self.schedule.steps if until is None else min(until, self.schedule.steps)
         rank, count = ranks()
+        if self.step >= last and not rank:
+            print(f"{self.folder.name}: finished at step {self.step:,} of {last:,}; --until goes no further.")
         while self.step < last:
             if not rank and self.sample and self.sample_every and self.step % self.sample_every < count:
                 self.sample(self.step)
@@ -232,8 +237,16 @@ def share_gradients(parameters: list[Tensor], count: int) -> None:
         parameter.grad = part.view(parameter.shape)
 
 
+def read(path: Path) -> dict[str, Any]:
+    """A stage's checkpoint. Raises: ValueError for one of an older recipe, which did not say how large a step was."""
+    saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    if "batch" not in saved:
+        raise ValueError(f"{path} was written by an older recipe; go on in a new folder, with --continue-from")
+    return saved
+
+
 def ema_weights(folder: Path, module: str) -> dict[str, Tensor]:
     """The EMA tensors (or the plain ones where no EMA was kept) of one module in a stage's checkpoint."""
-    saved = torch.load(folder / "checkpoint.pt", map_location="cpu", weights_only=True)
+    saved = read(folder / "checkpoint.pt")
     source = saved["ema"] or saved["weights"]
     return {key.removeprefix(f"{module}/"): value for key, value in source.items() if key.startswith(f"{module}/")}

@@ -14,7 +14,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from pretraining import atomic, clip, diffusion, heads, identity, vocabulary
+from pretraining import atomic, clip, diffusion, heads, identity, loop, vocabulary
 from pretraining.sizes import Size
 
 VERSION = "toon-1"
@@ -60,7 +60,7 @@ def build(size: Size, work: Path, folder: Path, edition: int) -> Made:
     if (work / "heads" / "checkpoint.pt").exists():
         save_half(heads.load(size, work).state_dict(), folder / "heads.safetensors")
     facts = {"format": 1, "version": VERSION, "edition": edition, "size": size.name, "picture": size.picture,
-             "pictures_seen": _pictures_seen(size, work), "gates": {}}  # fmt: skip
+             "pictures_seen": _pictures_seen(work), "gates": {}}  # fmt: skip
     atomic.write_text(folder / "version.json", json.dumps(facts, indent=1) + "\n")
     total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     if total > LIMIT_BYTES:
@@ -83,13 +83,12 @@ def _save_clip(size: Size, work: Path, folder: Path) -> None:
     atomic.write_text(folder / "preprocessor_config.json", json.dumps(preprocessing, indent=1) + "\n")
 
 
-def _pictures_seen(size: Size, work: Path) -> dict[str, int]:
+def _pictures_seen(work: Path) -> dict[str, int]:
     """Stage -> pictures that its steps have seen, earlier editions included."""
-    batches = {"autoencoder": size.ae_batch, "clip": size.clip_batch, "diffusion": size.unet_batch}
     seen = {}
-    for stage, batch in batches.items():
-        saved = torch.load(work / stage / "checkpoint.pt", map_location="cpu", weights_only=True, mmap=True)
-        seen[stage] = int(saved["step"]) * batch
+    for stage in ("autoencoder", "clip", "diffusion"):
+        saved = loop.read(work / stage / "checkpoint.pt")
+        seen[stage] = int(saved["step"]) * int(saved["batch"])
     return seen
 
 
@@ -122,12 +121,14 @@ def adopt(size: Size, folder: Path, work: Path) -> None:
     text = load_file(folder / "sd" / "text_encoder" / "model.safetensors")
     whole = load_file(folder / "clip" / "model.safetensors")
     whole |= {f"text_model.{name.removeprefix('text_model.')}": value for name, value in text.items()}
-    _adopt_stage(work / "autoencoder", "vae", vae, seen["autoencoder"] // size.ae_batch)
-    _adopt_stage(work / "clip", "clip", whole, seen["clip"] // size.clip_batch)
-    _adopt_stage(work / "diffusion", "unet", unet, seen["diffusion"] // size.unet_batch)
-    for stage, steps in (("identity", size.identity_steps), ("heads", size.heads_steps)):
+    _adopt_stage(work / "autoencoder", "vae", vae, seen["autoencoder"], size.ae_batch)
+    _adopt_stage(work / "clip", "clip", whole, seen["clip"], size.clip_batch)
+    _adopt_stage(work / "diffusion", "unet", unet, seen["diffusion"], size.unet_batch)
+    small = (("identity", size.identity_steps, identity.BATCH), ("heads", size.heads_steps, heads.BATCH))
+    for stage, steps, batch in small:
         if (folder / f"{stage}.safetensors").exists():
-            _adopt_stage(work / stage, stage, load_file(folder / f"{stage}.safetensors"), steps)
+            tensors = load_file(folder / f"{stage}.safetensors")
+            _adopt_stage(work / stage, stage, tensors, steps * batch, batch)
     factor = json.loads((folder / "sd" / "vae" / "config.json").read_text("utf-8"))["scaling_factor"]
     if not (work / "latents" / "scaling.txt").exists():
         atomic.write_text(work / "latents" / "scaling.txt", f"{factor:.6f}\n")
@@ -135,12 +136,14 @@ def adopt(size: Size, folder: Path, work: Path) -> None:
         atomic.write_text(work / CURVE, "".join(json.dumps(row) + "\n" for row in facts["curve"]))
 
 
-def _adopt_stage(folder: Path, module: str, tensors: dict[str, Tensor], step: int) -> None:
+def _adopt_stage(folder: Path, module: str, tensors: dict[str, Tensor], pictures: int, batch: int) -> None:
     if (folder / "checkpoint.pt").exists():
         return
     weights = {f"{module}/{name}": value.float() if value.is_floating_point() else value
                for name, value in tensors.items()}  # fmt: skip
-    state = {"weights": weights, "optimizer": None, "ema": dict(weights), "step": step, "warm_from": step}
+    step = pictures // batch
+    state = {"weights": weights, "optimizer": None, "ema": dict(weights), "step": step, "batch": batch,
+             "warm_from": step}  # fmt: skip
     atomic.write(folder / "checkpoint.pt", lambda target: torch.save(state, target))
 
 

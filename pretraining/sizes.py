@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ SMALL = Size(
     shards=160,
     captions=8,
     ae_channels=(16, 32, 64, 64),
-    ae_steps=4000,
+    ae_steps=1869,
     decoder_steps=1600,
     ae_batch=64,
     ae_crop=128,
@@ -65,8 +65,8 @@ SMALL = Size(
     clip_batch=64,
     unet_channels=(48, 80, 112, 128),
     unet_heads=2,
-    unet_steps=10_000,
-    unet_batch=512,
+    unet_steps=107_000,
+    unet_batch=48,
     identity_people=1000,
     identity_block=100,
     identity_width=24,
@@ -112,3 +112,8 @@ TINY = Size(
     norm_groups=8,
 )
 SIZES = {size.name: size for size in (SMALL, TINY)}
+
+
+def in_batches(size: Size, batch: int) -> Size:
+    """The same size with ``batch`` pictures in a step of the UNet's training, and as many pictures in all."""
+    return replace(size, unet_batch=batch, unet_steps=-(-size.unet_steps * size.unet_batch // batch))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -26,14 +27,14 @@ def test_every_turn_is_another_caption_of_the_same_drawing(work: Path) -> None:
     record = dataset.records_of(work / "drawings" / "shard-0000.jsonl")[4]
     tokenizer = vocabulary.tokenizer()
     for turn in range(2 * TINY.captions):
-        (ids,) = tokens.at(torch.tensor([4]), turn, torch.tensor([False]))
+        (ids,) = tokens.at(np.array([4]), turn, torch.tensor([False]))
         told = captions.caption(record, stream(SEED, "diffusion/caption", 4 * TINY.captions + turn % TINY.captions))
         assert ids.tolist() == tokenizer(told, padding="max_length").input_ids
 
 
 def test_a_dropped_caption_is_the_empty_text(work: Path) -> None:
     tokens = caption_tokens.Tokens(work / "captions", 6, devices.CPU)
-    kept, dropped = tokens.at(torch.tensor([1, 1]), 0, torch.tensor([False, True]))
+    kept, dropped = tokens.at(np.array([1, 1]), 0, torch.tensor([False, True]))
     assert dropped.tolist() == vocabulary.tokenizer()("", padding="max_length").input_ids
     assert not torch.equal(kept, dropped)
 

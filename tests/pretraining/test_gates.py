@@ -88,11 +88,19 @@ def test_orthogonalised_updates_have_singular_values_near_one() -> None:
 
 
 def test_the_curve_keeps_one_row_per_measurement(tmp_path: Path) -> None:
-    figures = {f"text/{name}": gates.Figure(0.5, bar, 10) for name, bar in prompts.GATED.items()}
-    better = {name: gates.Figure(0.75, one.bar, 10) for name, one in figures.items()}
-    for measured in (figures, better):
-        card.note_curve(tmp_path, 1000, measured)
-    card.note_curve(tmp_path, 2000, figures)
+    """The package's own rows come first in a new work folder; of two measurements the larger one stays."""
+    old = {"pictures": 500} | dict.fromkeys(prompts.GATED, 0.25)
+
+    def measured(pictures: int, n: int, value: float) -> None:
+        facts = {"pictures_seen": {"diffusion": pictures}, "curve": [old]}
+        (tmp_path / "version.json").write_text(json.dumps(facts), "utf-8")
+        figures = {f"text/{name}": gates.Figure(value, bar, n) for name, bar in prompts.GATED.items()}
+        card.note_curve(tmp_path, tmp_path, figures)
+
+    measured(2000, 10, 0.5)
+    measured(1000, 10, 0.5)
+    measured(1000, 50, 0.75)
+    measured(1000, 3, 1.0)
     rows = [json.loads(line) for line in (tmp_path / "curve.jsonl").read_text("utf-8").splitlines()]
-    assert [(row["pictures"], row["hair"]) for row in rows] == [(1000, 0.75), (2000, 0.5)]
+    assert [(row["pictures"], row["hair"]) for row in rows] == [(500, 0.25), (1000, 0.75), (2000, 0.5)]
     assert "| 2,000 |" in card._curve(tmp_path)

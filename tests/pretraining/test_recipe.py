@@ -12,11 +12,12 @@ import torch
 from diffusers import StableDiffusionPipeline
 from safetensors.torch import load_file
 
+from boothlab.assets import asset
 from boothlab.features import toon_clip, toon_heads, toon_identity
 from pretraining import __main__ as recipe
-from pretraining import autoencoder, clip, dataset, diffusion, package
-from pretraining.loop import Training
-from pretraining.sizes import TINY
+from pretraining import autoencoder, clip, dataset, diffusion, judge, package
+from pretraining.loop import Schedule, Training, ema_weights
+from pretraining.sizes import SMALL, TINY, in_batches
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 
@@ -88,7 +89,7 @@ def test_the_small_networks_load(packaged: Path) -> None:
 def test_latents_are_scaled_to_unit_deviation(work: Path) -> None:
     latents = diffusion.Latents(work / "latents")
     assert len(latents) == TINY.shard * TINY.shards
-    drawn = latents.at(torch.arange(TINY.shard), torch.Generator().manual_seed(0))
+    drawn = latents.at(np.arange(TINY.shard), torch.Generator().manual_seed(0))
     assert float(drawn.std()) == pytest.approx(1.0, abs=0.15)
     assert autoencoder.load(TINY, work).config.scaling_factor == pytest.approx(latents.factor)
 
@@ -157,8 +158,6 @@ def test_a_non_finite_gradient_stops_before_any_weight_is_written(tmp_path: Path
     def loss_at(step: int) -> dict[str, torch.Tensor]:
         return {"loss": module(torch.ones(1, 2)).sum() * float("nan")}
 
-    from pretraining.loop import Schedule
-
     training = Training(tmp_path, {"m": module}, loss_at, Schedule(2, 1e-3), batch=1)
     with pytest.raises(FloatingPointError, match="step 0"):
         training.run()
@@ -178,3 +177,70 @@ def test_gates_measure_the_packaged_folder_and_write_its_card(
     assert json.loads((packaged / "version.json").read_text("utf-8"))["gates"] == saved
     run(monkeypatch, "gates", "--work", str(work), "--each", "3", "--only", "judge")
     assert json.loads((work / "gates.json").read_text("utf-8"))["figures"].keys() == saved["figures"].keys()
+
+
+def test_on_a_card_a_non_finite_gradient_is_found_before_a_checkpoint_is_written(tmp_path: Path) -> None:
+    """There it is asked late, so as not to wait; the tensors of this test stay on the CPU."""
+    module = torch.nn.Linear(9, 9)
+    bad = iter([1.0, float("nan"), 1.0, 1.0])
+    schedule = Schedule(4, 1e-3)
+    training = Training(
+        tmp_path, {"m": module}, lambda step: {"loss": module(torch.ones(1, 9)).sum() * next(bad)}, schedule, batch=1
+    )
+    training.device = torch.device("cuda")
+    with pytest.raises(FloatingPointError, match="by step 4"):
+        training.run()
+    assert not (tmp_path / "checkpoint.pt").exists()
+
+
+def test_a_step_may_change_its_size_between_two_sittings(work: Path, tmp_path: Path) -> None:
+    first = diffusion.training(in_batches(TINY, 4), work)
+    first.folder, first.sample = tmp_path, None
+    first.run(3)
+    then = diffusion.training(TINY, work)
+    then.folder = tmp_path
+    assert then.restore()
+    assert then.step * TINY.unet_batch == 3 * 4
+    assert in_batches(TINY, 4).unet_steps * 4 == TINY.unet_steps * TINY.unet_batch
+
+
+def test_what_an_older_recipe_left_is_refused(work: Path, tmp_path: Path) -> None:
+    saved = torch.load(work / "diffusion" / "checkpoint.pt", weights_only=True)
+    del saved["batch"]
+    torch.save(saved, tmp_path / "checkpoint.pt")
+    with pytest.raises(ValueError, match="older recipe"):
+        ema_weights(tmp_path, "unet")
+    truth = tmp_path / "shard-0000.jsonl"
+    line = (work / "drawings" / truth.name).read_text("utf-8").splitlines()[0]
+    truth.write_text(line.replace('"format": 2', '"format": 1') + "\n", "utf-8")
+    with pytest.raises(ValueError, match="words differ"):
+        dataset.records_of(truth)
+
+
+def test_the_shipped_edition_leaves_the_finished_stages_finished(tmp_path: Path) -> None:
+    package.adopt(SMALL, asset("toon"), tmp_path)
+    ends = {"autoencoder": SMALL.ae_steps, "clip": SMALL.clip_steps, "identity": SMALL.identity_steps,
+            "heads": SMALL.heads_steps}  # fmt: skip
+    for stage, steps in ends.items():
+        saved = torch.load(tmp_path / stage / "checkpoint.pt", weights_only=True)
+        assert saved["step"] == steps, stage
+    saved = torch.load(tmp_path / "diffusion" / "checkpoint.pt", weights_only=True)
+    assert saved["step"] < SMALL.unet_steps
+
+
+def test_a_judge_is_kept_where_one_says(work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(monkeypatch, "judge", "--work", str(work), "--out", str(tmp_path / "judge.safetensors"))
+    kept, trained = load_file(tmp_path / "judge.safetensors"), judge.load(TINY, work).state_dict()
+    assert kept.keys() == trained.keys()
+    assert all(torch.equal(value, trained[name].to(value.dtype)) for name, value in kept.items())
+
+
+def test_a_card_that_is_not_there_and_a_shared_card_are_usage_errors(
+    work: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for there, more, said in ((False, [], "no CUDA card"), (True, ["--rank", "0/2"], "a card trains alone")):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
+        with pytest.raises(SystemExit) as ended:
+            run(monkeypatch, "diffusion", "--work", str(work), "--device", "cuda", *more)
+        assert ended.value.code == 2
+        assert said in capsys.readouterr().err
