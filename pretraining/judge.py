@@ -135,8 +135,15 @@ def keep(size: Size, work: Path, path: Path) -> None:
 
 @torch.no_grad()
 def verdicts(model: Judge, pictures: np.ndarray, batch: int = 64) -> dict[str, np.ndarray]:
-    """attribute -> (N,) predicted numbers. Shapes: pictures (N, H, W, 3) uint8."""
-    logits = [model(to_input(pictures[i : i + batch])) for i in range(0, len(pictures), batch)]
+    """attribute -> (N,) predicted numbers. Shapes: pictures (N, H, W, 3) uint8.
+
+    Each picture is read beside its mirror image and the logits are added: half of the drawings are mirrored, so that
+    nothing that is asked depends on it.
+    """
+    logits = []
+    for start in range(0, len(pictures), batch):
+        shown = to_input(pictures[start : start + batch])
+        logits.append(model(shown) + model(shown.flip(3)))
     return {name: value.numpy() for name, value in labels.predictions(torch.cat(logits)).items()}
 
 

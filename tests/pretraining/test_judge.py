@@ -9,6 +9,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
+from boothlab.features.toon_identity import to_input
 from pretraining import gates, judge
 from pretraining.sizes import SMALL, TINY
 
@@ -32,3 +33,13 @@ def test_without_a_judge_of_its_size_the_stage_is_named(tmp_path: Path) -> None:
 def test_the_kept_judge_reads_drawings_that_nobody_trained_on(tmp_path: Path) -> None:
     figures = gates.judge_figures(judge.load(SMALL, tmp_path), SMALL, 120)
     assert all(one.value >= 0.9 for one in figures.values()), figures
+
+
+def test_a_picture_and_its_mirror_image_are_read_alike(tmp_path: Path) -> None:
+    model = judge.load(SMALL, tmp_path)
+    pictures = np.stack([one.pixels for one in gates.held_out(24, SMALL, first=600_000)])
+    plain, mirrored = judge.verdicts(model, pictures), judge.verdicts(model, pictures[:, :, ::-1])
+    assert all(np.array_equal(plain[name], mirrored[name]) for name in plain)
+    with torch.no_grad():
+        once, turned = (model(to_input(shown)) for shown in (pictures, pictures[:, :, ::-1]))
+    assert not torch.allclose(once, turned, atol=0.1)
