@@ -6,6 +6,7 @@ Each figure is a dict: value, bar, n, chance (None where none is meaningful), un
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -241,17 +242,44 @@ def load_pipeline(folder: Path) -> StableDiffusionPipeline:
 
 
 GROUPS = ("judge", "autoencoder", "clip", "identity", "heads", "text", "rare", "class")
-OF_THE_UNET = ("text/", "class/")
+FILES = {
+    "text tower": "sd/text_encoder/model.safetensors",
+    "autoencoder": "sd/vae/diffusion_pytorch_model.safetensors",
+    "unet": "sd/unet/diffusion_pytorch_model.safetensors",
+    "clip": "clip/model.safetensors",
+    "identity": "identity.safetensors",
+    "heads": "heads.safetensors",
+}
+"""Part -> its weights in the packaged folder."""
+PAINTED = ("judge", "text tower", "autoencoder", "unet")
+DEPENDS = {
+    "judge": ("judge",),
+    "autoencoder": ("judge", "autoencoder"),
+    "clip": ("clip", "text tower"),
+    "identity": ("identity",),
+    "heads": ("heads",),
+    "text": PAINTED,
+    "class": PAINTED,
+}
+"""First word of a figure's name -> the parts whose weights it was measured with."""
+
+
+def fingerprints(folder: Path, model: judge.Judge) -> dict[str, str]:
+    """Part -> a short hash of its weights; the judge's are ``model``'s."""
+    found = {part: (folder / name).read_bytes() for part, name in FILES.items() if (folder / name).exists()}
+    found["judge"] = b"".join(value.numpy().tobytes() for value in model.state_dict().values())
+    return {part: hashlib.sha256(data).hexdigest()[:16] for part, data in found.items()}
 
 
 def run(size: Size, work: Path, folder: Path, each: int, only: Sequence[str] = GROUPS) -> Figures:
     """The gates named in ``only``, ``each`` pictures per attribute; ``gates.json`` is written after every group.
 
-    Figures of other groups that were measured before are kept, unless the UNet has seen more pictures since.
+    Figures of other groups that were measured before are kept where the weights they depend on are the same.
     """
     model, pipeline = judge.load(size, work), load_pipeline(folder)
     seen = package.pictures_seen(folder, "diffusion")
-    figures = _measured_before(work, seen)
+    weights = fingerprints(folder, model)
+    figures = _measured_before(work, weights)
     measures: dict[str, Callable[[], Figures]] = {
         "judge": lambda: judge_figures(model, size, 8 * each),
         "autoencoder": lambda: autoencoder_figures(pipeline, model, size, 4 * each),
@@ -265,17 +293,20 @@ def run(size: Size, work: Path, folder: Path, each: int, only: Sequence[str] = G
     for name in (group for group in GROUPS if group in only):
         figures |= measures[name]()
         saved = {key: asdict(one) | {"reached": one.reached} for key, one in figures.items()}
-        atomic.write_text(work / "gates.json", json.dumps({"unet_pictures": seen, "figures": saved}, indent=1) + "\n")
+        facts = {"unet_pictures": seen, "weights": weights, "figures": saved}
+        atomic.write_text(work / "gates.json", json.dumps(facts, indent=1) + "\n")
     return figures
 
 
-def _measured_before(work: Path, seen: int) -> Figures:
+def _measured_before(work: Path, weights: dict[str, str]) -> Figures:
     path = work / "gates.json"
     if not path.exists():
         return {}
     saved = json.loads(path.read_text("utf-8"))
+    then = saved.get("weights", {})
+    same = {part for part, mark in weights.items() if then.get(part) == mark}
     return {
         name: Figure(**{key: value for key, value in one.items() if key != "reached"})
         for name, one in saved["figures"].items()
-        if saved["unet_pictures"] == seen or not name.startswith(OF_THE_UNET)
+        if same.issuperset(DEPENDS[name.split("/")[0]])
     }

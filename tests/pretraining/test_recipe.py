@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from boothlab.assets import asset
 from boothlab.features import toon_clip, toon_heads, toon_identity
 from pretraining import __main__ as recipe
-from pretraining import autoencoder, clip, dataset, diffusion, judge, package
+from pretraining import autoencoder, clip, dataset, diffusion, gates, judge, package
 from pretraining.loop import Schedule, Training, ema_weights
 from pretraining.sizes import SMALL, TINY, in_batches
 
@@ -177,6 +177,11 @@ def test_gates_measure_the_packaged_folder_and_write_its_card(
     assert json.loads((packaged / "version.json").read_text("utf-8"))["gates"] == saved
     run(monkeypatch, "gates", "--work", str(work), "--each", "3", "--only", "judge")
     assert json.loads((work / "gates.json").read_text("utf-8"))["figures"].keys() == saved["figures"].keys()
+    found = gates.fingerprints(packaged, judge.load(TINY, work))
+    monkeypatch.setattr(gates, "fingerprints", lambda *_: found | {"unet": "another"})
+    run(monkeypatch, "gates", "--work", str(work), "--each", "3", "--only", "judge")
+    kept = json.loads((work / "gates.json").read_text("utf-8"))["figures"]
+    assert {name.split("/")[0] for name in kept} == {"judge", "heads"}
 
 
 def test_on_a_card_a_non_finite_gradient_is_found_before_a_checkpoint_is_written(tmp_path: Path) -> None:
