@@ -69,7 +69,7 @@ def write(size: Size, work: Path, folder: Path, figures: Figures) -> Path:
     text += "".join(f"- {name}: {licence}\n" for name, licence in styles.licences().items())
     text += "- tokenizer vocabulary: OpenAI CLIP, MIT, as distributed by open_clip\n\n"
     text += f"Bare class prompts: {captions.BARE_SHARE:.0%} of the captions; words without meaning in "
-    text += f"{captions.NOISE_SHARE:.0%}.\n\n## Figures\n\n" + _table(figures) + "\n" + _curve(work)
+    text += f"{captions.NOISE_SHARE:.0%}.\n\n## Figures\n\n" + _table(figures) + "\n" + _curve(work, folder)
     path = folder / "card.md"
     atomic.write_text(path, text)
     return path
@@ -85,12 +85,20 @@ def _table(figures: Figures) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _curve(work: Path) -> str:
-    """How the text figures grew with the pictures seen, one row per measurement."""
+def _rows(work: Path, folder: Path) -> list[dict[str, float]]:
+    """The curve's rows from the work folder; a new one begins with those of the packaged folder."""
     path = work / CURVE
-    if not path.exists():
+    if path.exists():
+        return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    rows: list[dict[str, float]] = json.loads((folder / "version.json").read_text("utf-8")).get("curve", [])
+    return rows
+
+
+def _curve(work: Path, folder: Path) -> str:
+    """How the text figures grew with the pictures seen, one row per measurement."""
+    rows = _rows(work, folder)
+    if not rows:
         return ""
-    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     lines = ["## Curve", "", "| pictures seen | " + " | ".join(GATED) + " |", "|--:" * (1 + len(GATED)) + "|"]
     for row in rows:
         lines.append(f"| {row['pictures']:,} | " + " | ".join(f"{row[name]:.3f}" for name in GATED) + " |")
@@ -104,14 +112,10 @@ def note_curve(work: Path, folder: Path, figures: Figures) -> None:
     """
     if not all(f"text/{name}" in figures for name in GATED):
         return
-    path = work / CURVE
     facts = json.loads((folder / "version.json").read_text("utf-8"))
-    if path.exists():
-        rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-    else:
-        rows = facts.get("curve", [])
+    rows = _rows(work, folder)
     measured = {"pictures": facts["pictures_seen"]["diffusion"], "n": figures[f"text/{next(iter(GATED))}"].n}
     rows.append(measured | {name: figures[f"text/{name}"].value for name in GATED})
     best = {row["pictures"]: row for row in sorted(rows, key=lambda row: row.get("n", 0))}
     lines = [json.dumps(best[pictures]) for pictures in sorted(best)]
-    atomic.write_text(path, "\n".join(lines) + "\n")
+    atomic.write_text(work / CURVE, "\n".join(lines) + "\n")

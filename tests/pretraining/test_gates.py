@@ -97,10 +97,12 @@ def test_the_curve_keeps_one_row_per_measurement(tmp_path: Path) -> None:
         figures = {f"text/{name}": gates.Figure(value, bar, n) for name, bar in prompts.GATED.items()}
         card.note_curve(tmp_path, tmp_path, figures)
 
+    (tmp_path / "version.json").write_text(json.dumps({"curve": [old]}), "utf-8")
+    assert "| 500 | 0.250 |" in card._curve(tmp_path, tmp_path)
     measured(2000, 10, 0.5)
     measured(1000, 10, 0.5)
     measured(1000, 50, 0.75)
     measured(1000, 3, 1.0)
     rows = [json.loads(line) for line in (tmp_path / "curve.jsonl").read_text("utf-8").splitlines()]
     assert [(row["pictures"], row["hair"]) for row in rows] == [(500, 0.25), (1000, 0.75), (2000, 0.5)]
-    assert "| 2,000 |" in card._curve(tmp_path)
+    assert "| 2,000 | 0.500 |" in card._curve(tmp_path, tmp_path)
