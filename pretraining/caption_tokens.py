@@ -39,17 +39,14 @@ def write_shard(size: Size, work: Path, shard: int) -> None:
 
 
 class Tokens:
-    """The captions of the first ``count`` drawings, on ``device``."""
+    """The captions of all drawings, at least of the first ``count``, on ``device``."""
 
     def __init__(self, folder: Path, count: int, device: torch.device) -> None:
-        paths: list[Path] = []
-        held = 0
-        while held < count:
-            paths.append(folder / f"shard-{len(paths):04d}.npy")
-            if not paths[-1].exists():
-                raise FileNotFoundError(f"no captions {paths[-1]}; run the stage 'captions' first")
-            held += len(np.load(paths[-1], mmap_mode="r"))
-        self._rows = Rows(paths, device)
+        self._rows = Rows(folder, device)
+        if len(self._rows) < count:
+            raise FileNotFoundError(
+                f"captions of {len(self._rows):,} drawings in {folder}, not {count:,}; run the stage 'captions' first"
+            )
         self._empty = clip.token_ids(vocabulary.tokenizer(), [""]).to(device, torch.int32)
 
     def at(self, picked: np.ndarray, turn: int, dropped: Tensor) -> Tensor:

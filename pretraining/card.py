@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pretraining import atomic, captions, styles, vocabulary
 from pretraining.gates import Figures
-from pretraining.package import CURVE
+from pretraining.package import CURVE, pictures_seen
 from pretraining.prompts import GATED
 from pretraining.sizes import Size
 
@@ -112,9 +112,8 @@ def note_curve(work: Path, folder: Path, figures: Figures) -> None:
     """
     if not all(f"text/{name}" in figures for name in GATED):
         return
-    facts = json.loads((folder / "version.json").read_text("utf-8"))
     rows = _rows(work, folder)
-    measured = {"pictures": facts["pictures_seen"]["diffusion"], "n": figures[f"text/{next(iter(GATED))}"].n}
+    measured = {"pictures": pictures_seen(folder, "diffusion"), "n": figures[f"text/{next(iter(GATED))}"].n}
     rows.append(measured | {name: figures[f"text/{name}"].value for name in GATED})
     best = {row["pictures"]: row for row in sorted(rows, key=lambda row: row.get("n", 0))}
     lines = [json.dumps(best[pictures]) for pictures in sorted(best)]

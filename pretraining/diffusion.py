@@ -83,12 +83,7 @@ class Latents:
 
     def __init__(self, folder: Path, device: torch.device = devices.CPU) -> None:
         self.factor = float((folder / "scaling.txt").read_text("utf-8"))
-        paths: list[Path] = []
-        while (path := folder / f"shard-{len(paths):04d}.npy").exists():
-            paths.append(path)
-        if not paths:
-            raise FileNotFoundError(f"no latents in {folder}; run the stage 'latents' first")
-        self._rows = Rows(paths, device)
+        self._rows = Rows(folder, device)
 
     def __len__(self) -> int:
         return len(self._rows)

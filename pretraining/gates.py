@@ -6,7 +6,6 @@ Each figure is a dict: value, bar, n, chance (None where none is meaningful), un
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -18,6 +17,7 @@ from diffusers import StableDiffusionPipeline
 from scipy.spatial.distance import cdist
 
 from boothlab.features import toon_clip, toon_heads, toon_identity
+from boothlab.files import sha256_bytes, sha256_file
 from pretraining import (
     atomic,
     autoencoder,
@@ -266,9 +266,9 @@ DEPENDS = {
 
 def fingerprints(folder: Path, model: judge.Judge) -> dict[str, str]:
     """Part -> a short hash of its weights; the judge's are ``model``'s."""
-    found = {part: (folder / name).read_bytes() for part, name in FILES.items() if (folder / name).exists()}
-    found["judge"] = b"".join(value.numpy().tobytes() for value in model.state_dict().values())
-    return {part: hashlib.sha256(data).hexdigest()[:16] for part, data in found.items()}
+    found = {part: sha256_file(folder / name) for part, name in FILES.items() if (folder / name).exists()}
+    found["judge"] = sha256_bytes(b"".join(value.numpy().tobytes() for value in model.state_dict().values()))
+    return {part: mark[:16] for part, mark in found.items()}
 
 
 def run(size: Size, work: Path, folder: Path, each: int, only: Sequence[str] = GROUPS) -> Figures:

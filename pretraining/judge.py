@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from boothlab.features.toon_identity import Residual, to_input
-from pretraining import devices, labels, package
+from pretraining import autoencoder, devices, labels, package
 from pretraining.dataset import Pictures
 from pretraining.identities import SEED
 from pretraining.loop import Losses, Schedule, Training, ema_weights
@@ -103,7 +103,7 @@ def training(size: Size, work: Path, pictures: Pictures, device: torch.device = 
         model.train()
         picked = batch_indices(len(pictures), size.judge_batch, SEED, "judge", step)
         index = devices.moved(picked, device)
-        seen = devices.moved(pictures.at(picked), device).permute(0, 3, 1, 2).float() / 127.5 - 1
+        seen = autoencoder.to_model(pictures.at(picked), device)
         shown = softened(seen, torch_stream(SEED, "judge/blur", step, device))
         asked = {name: value[index] for name, value in truth.items()}
         return {"loss": labels.cross_entropy(model(shown), asked)}

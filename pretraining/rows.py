@@ -15,10 +15,17 @@ from pretraining import devices
 
 
 class Rows:
-    """All shards of equal length as one sequence."""
+    """All consecutive shards of a stage's folder, equally long, as one sequence.
 
-    def __init__(self, paths: list[Path], device: torch.device) -> None:
-        self._arrays = [np.load(path, mmap_mode="r") for path in paths]
+    Raises: FileNotFoundError where there is none.
+    """
+
+    def __init__(self, folder: Path, device: torch.device) -> None:
+        self._arrays: list[np.ndarray] = []
+        while (path := folder / f"shard-{len(self._arrays):04d}.npy").exists():
+            self._arrays.append(np.load(path, mmap_mode="r"))
+        if not self._arrays:
+            raise FileNotFoundError(f"nothing in {folder}; run the stage '{folder.name}' first")
         self.length, self.device = len(self._arrays[0]), device
         self._held = None
         if device.type != "cpu":
