@@ -44,3 +44,10 @@ def test_a_card_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> No
     assert devices.chosen("cpu") == devices.CPU
     with pytest.raises(ValueError, match="no CUDA card"):
         devices.chosen("cuda")
+
+
+def test_the_rate_goes_with_the_root_of_the_batch_up_to_a_limit() -> None:
+    assert diffusion.rate(48) == 2e-3
+    assert diffusion.rate(12) == pytest.approx(1e-3)
+    assert diffusion.rate(96) == pytest.approx(2e-3 * 2**0.5)
+    assert diffusion.rate(512) == 3e-3

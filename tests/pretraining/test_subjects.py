@@ -90,3 +90,16 @@ def test_each_kind_can_be_photographed_and_described(kind: str) -> None:
 def test_nearest_colour_names() -> None:
     assert subjects.nearest("#1f1f1f", palette.HAIR) == "black"
     assert subjects.nearest("#e07fb0", palette.HAIR) == "pink"
+
+
+def test_a_description_names_no_color_that_does_not_show() -> None:
+    told = {}
+    for number in range(400):
+        identity = subjects.subject("person", "develop", number)
+        told.setdefault((identity.style, identity.words["hair"]), subjects.description(identity))
+    assert told["personas", "cap"].startswith("a person wearing a cap")
+    assert told["personas", "beanie"].startswith("a person wearing a beanie")
+    assert told["personas", "buzz cut"].startswith("a person with a buzz cut")
+    turban = told["micah", "turban"].split()
+    assert turban[:3] == ["a", "person", "wearing"]
+    assert turban[4] in palette.HAIR
