@@ -13,7 +13,7 @@ from boothlab.models.config import Base
 from boothlab.models.load import load
 from boothlab.models.locate import base_size
 from boothlab.models.model import Model
-from boothlab.models.sampling import from_uint8, initial_latents, make_scheduler, sample, to_uint8
+from boothlab.models.sampling import from_uint8, make_scheduler, noise_sources, sample, to_uint8
 from tiny import SIZE, build_tiny_sd
 
 PROMPTS = ["a photo of rinn person", "", "two dogs, " * 60]
@@ -106,7 +106,7 @@ def test_schedule_equals_stock(model: Model, folder: Path) -> None:
     torch.testing.assert_close(schedule.sigma_T, (1 - stock.alphas_cumprod).sqrt(), rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("sampler", ["dpm++", "ddim"])
+@pytest.mark.parametrize("sampler", ["dpm++", "dpm++sde", "ddim"])
 @pytest.mark.parametrize("guidance", [7.5, 1.0])
 def test_picture_equals_stock(model: Model, stock: Any, sampler: Any, guidance: float) -> None:
     prompts, seeds = PROMPTS[:1] * 2, [11, 12]
@@ -116,7 +116,7 @@ def test_picture_equals_stock(model: Model, stock: Any, sampler: Any, guidance: 
         prompts,
         num_inference_steps=6,
         guidance_scale=guidance,
-        latents=initial_latents(model, seeds),
+        generator=noise_sources(seeds),
         output_type="np",
     ).images
     theirs = (theirs * 255).round().astype(int)
@@ -126,13 +126,22 @@ def test_picture_equals_stock(model: Model, stock: Any, sampler: Any, guidance: 
     assert np.abs(ours[0].astype(int) - ours[1]).mean() > 1, "two seeds, two pictures"
 
 
-def test_picture_depends_on_its_own_seed_only(model: Model) -> None:
-    alone = sample(model, PROMPTS[:1], [5], "dpm++", 4, 7.5)[0]
+@pytest.mark.parametrize("sampler", ["dpm++", "dpm++sde"])
+def test_picture_depends_on_its_own_seed_only(model: Model, sampler: Any) -> None:
+    alone = sample(model, PROMPTS[:1], [5], sampler, 4, 7.5)[0]
     torch.manual_seed(99)
-    among = sample(model, [PROMPTS[1], PROMPTS[0], PROMPTS[0]], [8, 5, 9], "dpm++", 4, 7.5)[1]
+    among = sample(model, [PROMPTS[1], PROMPTS[0], PROMPTS[0]], [8, 5, 9], sampler, 4, 7.5)[1]
     assert np.abs(alone.astype(int) - among).max() <= 1
-    again = sample(model, PROMPTS[:1], [5], "dpm++", 4, 7.5)[0]
+    again = sample(model, PROMPTS[:1], [5], sampler, 4, 7.5)[0]
     np.testing.assert_array_equal(alone, again)
+
+
+def test_fresh_noise_makes_another_picture_of_the_same_start(model: Model) -> None:
+    still, stirred = (sample(model, PROMPTS[:1], [5], one, 4, 7.5)[0].astype(int) for one in ("dpm++", "dpm++sde"))
+    assert np.abs(still - stirred).mean() > 1
+
+
+def test_every_picture_has_its_seed(model: Model) -> None:
     with pytest.raises(ValueError, match="2 prompts for 1 seeds"):
         sample(model, PROMPTS[:2], [5], "dpm++", 4, 7.5)
 

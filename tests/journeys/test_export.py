@@ -14,7 +14,7 @@ import torch
 from boothlab import api
 from boothlab.api.pictures import snapshot_model
 from boothlab.errors import PlanError, RunDamaged
-from boothlab.models.sampling import initial_latents, sample
+from boothlab.models.sampling import noise_sources, sample
 from boothlab.plan import RunPlan, plan_from
 from boothlab.runs.run import Run
 from command_line import boothlab
@@ -25,6 +25,8 @@ STRATEGIES: dict[str, dict[str, Any]] = {
     "lora": {"kind": "lora", "learning_rate": 1e-2, "rank": 4, "text_encoder": True},
     "dora": {"kind": "lora", "learning_rate": 1e-2, "rank": 2, "dora": True},
 }
+
+SAMPLERS = {"dreambooth": "dpm++", "lora": "dpm++sde", "dora": "ddim"}
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,7 @@ def plan(kind: str, base: Path, place: Path) -> RunPlan:
             "strategy": STRATEGIES[kind],
             "objective": {"prior_preservation": False},
             "training": {"steps": 3, "snapshots": [1], "threads": 1, "snapshot_precision": "fp32"},
-            "generation": {"steps": 3},
+            "generation": {"steps": 3, "sampler": SAMPLERS[kind]},
         },
         "test",
     )
@@ -54,14 +56,14 @@ def run(request: pytest.FixtureRequest, tiny_sd: Path, place: Path) -> Run:
 
 
 def ours(run: Run, prompt: str) -> np.ndarray[Any, Any]:
-    model = snapshot_model(run, plan_from(run.plan(), "run"), "step-000003")
-    return sample(model, [prompt], [7], "dpm++", 3, 7.5)[0].astype(int)
+    plan = plan_from(run.plan(), "run")
+    model = snapshot_model(run, plan, "step-000003")
+    return sample(model, [prompt], [7], plan.generation.sampler, 3, 7.5)[0].astype(int)
 
 
-def stock(pipe: Any, run: Run, prompt: str) -> np.ndarray[Any, Any]:
-    model = snapshot_model(run, plan_from(run.plan(), "run"), "step-000003")
+def stock(pipe: Any, prompt: str) -> np.ndarray[Any, Any]:
     pipe.set_progress_bar_config(disable=True)
-    found = pipe(prompt, latents=initial_latents(model, [7]), num_inference_steps=3, output_type="np")
+    found = pipe(prompt, generator=noise_sources([7]), num_inference_steps=3, output_type="np")
     return np.round(found.images[0] * 255).astype(int)
 
 
@@ -81,7 +83,7 @@ def test_a_whole_folder_loads_in_stock_diffusers_and_draws_the_same(run: Run, tm
     names = namespace(made.snippet)
     assert type(names["pipe"]).__name__ == "StableDiffusionPipeline"
     assert not any("lora" in name for name in names["pipe"].unet.state_dict())
-    difference = np.abs(stock(names["pipe"], run, PROMPT) - ours(run, PROMPT))
+    difference = np.abs(stock(names["pipe"], PROMPT) - ours(run, PROMPT))
     assert difference.max() <= 1
     assert made.snippet in (tmp_path / "out" / "README.txt").read_text()
 
@@ -94,7 +96,7 @@ def test_the_adapter_alone_loads_beside_the_base_model(run: Run, tmp_path: Path)
     made = api.export(run.path, tmp_path / "out", precision="fp32")
     assert made.format == "adapter"
     names = namespace(made.snippet)
-    assert np.abs(stock(names["pipe"], run, PROMPT) - ours(run, PROMPT)).max() <= 1
+    assert np.abs(stock(names["pipe"], PROMPT) - ours(run, PROMPT)).max() <= 1
 
 
 @pytest.mark.parametrize("run", ["dora"], indirect=True)

@@ -14,6 +14,7 @@ from boothlab.errors import PlanError, RunDamaged
 from boothlab.files import new_folder, read_json, write_json, write_text
 from boothlab.models.adapters import FILE as ADAPTER_FILE
 from boothlab.models.adapters import merge_adapters
+from boothlab.models.config import Sampler
 from boothlab.models.locate import fingerprint, locate
 from boothlab.models.pipeline_folder import write_pipeline
 from boothlab.models.weights import Precision
@@ -97,6 +98,14 @@ def _require_replaceable(to: Path, run: Run) -> None:
         raise PlanError(f"{to} holds the run itself.", "Name a new folder with --to.")
 
 
+SAMPLERS: dict[Sampler, tuple[str, str]] = {
+    "dpm++": ("DPMSolverMultistepScheduler", "algorithm_type='dpmsolver++', solver_order=2"),
+    "dpm++sde": ("DPMSolverMultistepScheduler", "algorithm_type='sde-dpmsolver++', solver_order=2"),
+    "ddim": ("DDIMScheduler", "clip_sample=False"),
+}
+"""A plan's sampler -> diffusers' class, and what :func:`boothlab.models.sampling.make_scheduler` sets in it."""
+
+
 def _require_same_base(run: Run, plan: RunPlan) -> None:
     trained_on = read_json(run.path / "provenance.json").get("inputs", {}).get("base")
     found = fingerprint(plan.base)
@@ -117,15 +126,14 @@ def snippet(plan: RunPlan, to: Path, format_: Format, precision: Precision) -> s
     loaded = place if format_ == "diffusers" else str(locate(plan.base))
     single = loaded.endswith(".safetensors")
     load = "from_single_file" if single else "from_pretrained"
-    sampler = "DDIMScheduler" if generation.sampler == "ddim" else "DPMSolverMultistepScheduler"
-    more = ", clip_sample=False" if generation.sampler == "ddim" else ""
+    sampler, more = SAMPLERS[generation.sampler]
     lines = [
         "import torch",
         f"from diffusers import {sampler}, StableDiffusionPipeline",
         "",
         f"pipe = StableDiffusionPipeline.{load}({loaded!r}, torch_dtype={dtype})",
         *([f"pipe.load_lora_weights({place!r})"] if format_ == "adapter" else []),
-        f"pipe.scheduler = {sampler}.from_config(pipe.scheduler.config{more})",
+        f"pipe.scheduler = {sampler}.from_config(pipe.scheduler.config, {more})",
         f"pipe.to({plan.base.device!r})",
         f"image = pipe({prompt!r}, num_inference_steps={generation.steps}, guidance_scale={generation.guidance})",
         "image.images[0].save('picture.png')",

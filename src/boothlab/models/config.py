@@ -1,10 +1,13 @@
-"""Which base model is tuned. (Torch-free.)"""
+"""Which base model is tuned, and what its pictures can be sampled with. (Torch-free.)"""
 
 from __future__ import annotations
 
 from typing import Literal
 
 from boothlab.config.base import Config
+
+Sampler = Literal["dpm++", "dpm++sde", "ddim"]
+"""Names of the samplers that plans and models speak of."""
 
 
 class Base(Config):

@@ -1,4 +1,4 @@
-"""From prompts and seeds to pictures: deterministic samplers, one noise per picture.
+"""From prompts and seeds to pictures: one source of noise per picture, so that equal seeds give equal pictures.
 
 A picture depends on its own seed, its prompt, the sampler and the weights; not on its neighbours in the batch,
 up to the last bits that batched arithmetic leaves open.
@@ -7,22 +7,25 @@ up to the last bits that batched arithmetic leaves open.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from boothlab.models.config import Sampler
 from boothlab.models.model import Conditioning, Model
 
-Sampler = Literal["dpm++", "ddim"]
+
+def noise_sources(seeds: Sequence[int]) -> list[torch.Generator]:
+    """One generator per seed, on the CPU, so that noise is equal on every device."""
+    return [torch.Generator().manual_seed(seed) for seed in seeds]
 
 
-def initial_latents(model: Model, seeds: Sequence[int]) -> Tensor:
-    """(B, C, H, W) standard normal noise, one private generator on the CPU per seed, so equal on every device."""
-    noise = [torch.randn(model.latent_shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
-    return torch.stack(noise).to(model.device)
+def initial_latents(model: Model, sources: Sequence[torch.Generator]) -> Tensor:
+    """(B, C, H, W) standard normal noise, each picture's from its own source, as the stock pipeline draws it."""
+    return torch.stack([torch.randn(model.latent_shape, generator=source) for source in sources]).to(model.device)
 
 
 def make_scheduler(name: Sampler, config: dict[str, Any]) -> Any:
@@ -30,9 +33,10 @@ def make_scheduler(name: Sampler, config: dict[str, Any]) -> Any:
     from diffusers.schedulers.scheduling_ddim import DDIMScheduler
     from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 
-    if name == "dpm++":
-        return DPMSolverMultistepScheduler.from_config(config, algorithm_type="dpmsolver++", solver_order=2)
-    return DDIMScheduler.from_config(config, clip_sample=False)
+    if name == "ddim":
+        return DDIMScheduler.from_config(config, clip_sample=False)
+    kind = "sde-dpmsolver++" if name == "dpm++sde" else "dpmsolver++"
+    return DPMSolverMultistepScheduler.from_config(config, algorithm_type=kind, solver_order=2)
 
 
 @torch.no_grad()
@@ -51,10 +55,12 @@ def sample(
     scheduler.set_timesteps(steps, device=model.device)
     guided = guidance != 1.0
     text = model.encode_text([*([""] * len(prompts) if guided else []), *prompts])
-    latents = initial_latents(model, seeds) * scheduler.init_noise_sigma
+    sources = noise_sources(seeds)
+    latents = initial_latents(model, sources) * scheduler.init_noise_sigma
+    fresh = {"generator": sources} if sampler == "dpm++sde" else {}
     for timestep in scheduler.timesteps:
         noise = _predict(model, scheduler, latents, timestep, text, guidance if guided else None)
-        latents = scheduler.step(noise, timestep, latents, return_dict=False)[0]
+        latents = scheduler.step(noise, timestep, latents, **fresh, return_dict=False)[0]
     return to_uint8(model.decode(latents))
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from boothlab.files import sha256_json
 from boothlab.home import cache
+from boothlab.models.config import Sampler
 
 BLOCK = 8
 """Pictures per batch; fixed, because the last bits of a picture depend on the batch it is made in."""
@@ -22,7 +23,7 @@ class ClassRequest:
     prompts: tuple[str, ...]
     size: int
     count: int
-    sampler: Literal["dpm++", "ddim"]
+    sampler: Sampler
     steps: int
     guidance: float
     seed: int
