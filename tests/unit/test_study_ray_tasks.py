@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from boothlab.api.study_ray import _outcome, require_room
+from boothlab.api import study_ray
+from boothlab.api.study_ray import _outcome, go_through_on_ray, require_room
 from boothlab.errors import MachineError, NoSpace
 from boothlab.plan import plan_from
 from boothlab.studies.share import Trunk
@@ -62,3 +63,36 @@ def test_a_lost_worker_is_a_failed_training_and_a_full_disk_ends_the_study() -> 
     assert (lost.runs, lost.stage, lost.reason) == (("one",), "training", "its worker was lost: It was killed.")
     with pytest.raises(NoSpace, match="is full"):
         _outcome(answering(RayError("task", NoSpace("/data is full."))), None, trunk())
+
+
+class Cluster:
+    """Ray of one roomy node that ends one task per look at it, in the order in which they were given."""
+
+    def nodes(self) -> list[dict[str, Any]]:
+        return [{"Alive": True, "Resources": {"CPU": 8.0}}]
+
+    def put(self, value: object) -> object:
+        return value
+
+    def remote(self, function: object) -> Any:
+        placed = SimpleNamespace(remote=lambda study, index, drawn, *stems: index)
+        return SimpleNamespace(options=lambda **resources: placed)
+
+    def wait(self, waiting: list[int], num_returns: int, timeout: float) -> tuple[list[int], list[int]]:
+        return waiting[:1], waiting[1:]
+
+    def get(self, reference: int) -> tuple[str, str, str]:
+        return f"run-{reference}", "", ""
+
+
+def test_what_was_trained_before_is_told_as_done_from_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of four came back within a second, and the other two, of an hour each, were promised in another second."""
+    study: Any = SimpleNamespace(root=None, of=lambda one: one, shared=SimpleNamespace(trunks=[trunk()] * 4))
+    places = iter([True, False, True, False])
+    monkeypatch.setattr(study_ray, "folder_of", lambda root, resolved: None)
+    monkeypatch.setattr(study_ray, "is_finished", lambda run: next(places))
+    monkeypatch.setattr(study_ray, "note", lambda study, outcomes: None)
+    told: list[tuple[int, int]] = []
+    done = go_through_on_ray(study, Cluster(), lambda stage, now, total: told.append((now, total)))
+    assert told == [(2, 4), (2, 4), (2, 4), (3, 4), (4, 4)]
+    assert [outcome.folder for outcome in done.outcomes] == ["run-0", "run-1", "run-2", "run-3"]
