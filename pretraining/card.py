@@ -7,12 +7,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from pretraining import atomic, captions, styles, vocabulary
+from pretraining.diffusion import sampling
 from pretraining.gates import Figures
 from pretraining.package import CURVE, pictures_seen
 from pretraining.prompts import GATED
 from pretraining.sizes import Size
+
+CLASS_SHEET = 64
+"""Pictures of the bare class prompt that the card shows, none chosen."""
+BEFORE = "dpmsolver++, 20 steps, guidance 4"
+"""What the curve's rows were drawn with that do not say it."""
 
 HEADER = """# toon: the model card
 
@@ -26,6 +33,10 @@ boothlab's own recipe (`pretraining/`) on drawings alone; no photo of a living p
 - pictures seen: {seen}
 
 ![samples](sheet.jpg)
+
+The first {sheet} pictures of the bare class prompt, drawn as everything here ({sampling}):
+
+![class prompt](class.jpg)
 
 ## Use and limits
 
@@ -64,6 +75,8 @@ def write(size: Size, work: Path, folder: Path, figures: Figures) -> Path:
         unet_channels=size.unet_channels,
         seen=", ".join(f"{stage} {count:,}" for stage, count in facts["pictures_seen"].items()),
         nouns=" ".join(f"`{noun}`" for noun in styles.CLASS_NOUNS),
+        sheet=CLASS_SHEET,
+        sampling=sampling(),
         hidden=next(iter(vocabulary.MEANINGS)),
     )
     text += "".join(f"- {name}: {licence}\n" for name, licence in styles.licences().items())
@@ -85,36 +98,40 @@ def _table(figures: Figures) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _rows(work: Path, folder: Path) -> list[dict[str, float]]:
+def _rows(work: Path, folder: Path) -> list[dict[str, Any]]:
     """The curve's rows from the work folder; a new one begins with those of the packaged folder."""
     path = work / CURVE
     if path.exists():
         return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-    rows: list[dict[str, float]] = json.loads((folder / "version.json").read_text("utf-8")).get("curve", [])
+    rows: list[dict[str, Any]] = json.loads((folder / "version.json").read_text("utf-8")).get("curve", [])
     return rows
 
 
 def _curve(work: Path, folder: Path) -> str:
-    """How the text figures grew with the pictures seen, one row per measurement."""
+    """How the text figures grew with the pictures seen, one row per edition and way of drawing."""
     rows = _rows(work, folder)
     if not rows:
         return ""
-    lines = ["## Curve", "", "| pictures seen | " + " | ".join(GATED) + " |", "|--:" * (1 + len(GATED)) + "|"]
+    head = "| pictures seen | " + " | ".join(GATED) + " | drawn with |"
+    lines = ["## Curve", "", head, "|--:" * (1 + len(GATED)) + "|---|"]
     for row in rows:
-        lines.append(f"| {row['pictures']:,} | " + " | ".join(f"{row[name]:.3f}" for name in GATED) + " |")
+        values = " | ".join(f"{row[name]:.3f}" for name in GATED)
+        lines.append(f"| {row['pictures']:,} | {values} | {row.get('sampling', BEFORE)} |")
     return "\n".join(lines) + "\n"
 
 
 def note_curve(work: Path, folder: Path, figures: Figures) -> None:
     """Put the packaged folder's text figures, if they were measured, into ``curve.jsonl``.
 
-    One row per pictures seen, that of the most pictures judged; a new work folder begins with the package's rows.
+    One row per pictures seen and way of drawing, that of the most pictures judged; a new work folder begins with the
+    package's rows.
     """
     if not all(f"text/{name}" in figures for name in GATED):
         return
     rows = _rows(work, folder)
-    measured = {"pictures": pictures_seen(folder, "diffusion"), "n": figures[f"text/{next(iter(GATED))}"].n}
+    seen, judged = pictures_seen(folder, "diffusion"), figures[f"text/{next(iter(GATED))}"].n
+    measured = {"pictures": seen, "n": judged, "sampling": sampling()}
     rows.append(measured | {name: figures[f"text/{name}"].value for name in GATED})
-    best = {row["pictures"]: row for row in sorted(rows, key=lambda row: row.get("n", 0))}
-    lines = [json.dumps(best[pictures]) for pictures in sorted(best)]
+    best = {(row["pictures"], row.get("sampling", "")): row for row in sorted(rows, key=lambda row: row.get("n", 0))}
+    lines = [json.dumps(best[key]) for key in sorted(best)]
     atomic.write_text(work / CURVE, "\n".join(lines) + "\n")

@@ -25,6 +25,9 @@ from pretraining.sizes import Size
 DROPOUT = 0.10
 """Share of captions replaced by the empty text, for classifier-free guidance."""
 SNR_GAMMA = 5.0
+GUIDANCE = 5.0
+SAMPLING_STEPS = 25
+"""With the sampler below, what the gates and the card's sheets are drawn with (docs/decisions/044)."""
 SCHEDULE = {
     "num_train_timesteps": 1000,
     "beta_start": 0.00085,
@@ -175,11 +178,16 @@ def pipeline(
 
 
 def sampler() -> DPMSolverMultistepScheduler:
-    """DPM-Solver++ of second order over the model's schedule: the gates' sampler."""
+    """DPM-Solver++ of second order over the model's schedule, with fresh noise at every step."""
     shared = {key: value for key, value in SCHEDULE.items() if key not in ("clip_sample", "steps_offset")}
     return DPMSolverMultistepScheduler(
-        **shared, algorithm_type="dpmsolver++", solver_order=2, timestep_spacing="leading", steps_offset=1
+        **shared, algorithm_type="sde-dpmsolver++", solver_order=2, timestep_spacing="leading", steps_offset=1
     )
+
+
+def sampling() -> str:
+    """How the gates draw, in words."""
+    return f"{sampler().config.algorithm_type}, {SAMPLING_STEPS} steps, guidance {GUIDANCE:g}"
 
 
 @torch.no_grad()
@@ -187,8 +195,8 @@ def generate(
     made: StableDiffusionPipeline,
     prompts: Sequence[str],
     seed: int,
-    guidance: float = 4.0,
-    steps: int = 20,
+    guidance: float = GUIDANCE,
+    steps: int = SAMPLING_STEPS,
     batch: int = 16,
 ) -> np.ndarray:
     """(N,) prompts -> (N, H, W, 3) uint8; picture i depends on (seed, i) only."""
@@ -203,11 +211,9 @@ def generate(
     return np.concatenate(parts)
 
 
-def write_sheet(
-    made: StableDiffusionPipeline, prompts: Sequence[str], path: Path, columns: int = 8, guidance: float = 4.0
-) -> None:
+def write_sheet(made: StableDiffusionPipeline, prompts: Sequence[str], path: Path, columns: int = 8) -> None:
     """One picture per prompt in a grid."""
-    pictures = generate(made, prompts, SEED + 7, guidance=guidance)
+    pictures = generate(made, prompts, SEED + 7)
     rows = [np.concatenate(list(pictures[i : i + columns]), 1) for i in range(0, len(pictures), columns)]
     grid = np.concatenate([row for row in rows if row.shape == rows[0].shape], 0)
     atomic.write(path, lambda target: Image.fromarray(grid).save(target))

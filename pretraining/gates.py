@@ -144,12 +144,16 @@ def text_figures(
     return figures
 
 
+def class_prompts(count: int) -> list[str]:
+    """The bare class prompt, ``a photo of`` and ``a portrait of`` in turn."""
+    return [captions.bare("person", ("a photo of", "a portrait of")[i % 2]) for i in range(count)]
+
+
 def class_figures(pipeline: StableDiffusionPipeline, model: judge.Judge, size: Size, count: int) -> Figures:
     """Precision and recall (Kynkaanniemi et al. 2019, k = 3) of the bare class prompt in the judge's features."""
     drawings = [one for one in held_out(count * 5 // 4 + 20, size, first=300_000) if one.noun == "person"][:count]
     real = judge.features(model, np.stack([one.pixels for one in drawings]))
-    texts = [captions.bare("person", ("a photo of", "a portrait of")[i % 2]) for i in range(min(count, 192))]
-    made = judge.features(model, diffusion.generate(pipeline, texts, SEED + 13))
+    made = judge.features(model, diffusion.generate(pipeline, class_prompts(min(count, 192)), SEED + 13))
     return {
         "class/precision": Figure(_covered(made, real), 0.8, len(made)),
         "class/recall": Figure(_covered(real, made), 0.5, len(real)),
@@ -251,7 +255,7 @@ FILES = {
     "heads": "heads.safetensors",
 }
 """Part -> its weights in the packaged folder."""
-PAINTED = ("judge", "text tower", "autoencoder", "unet")
+PAINTED = ("judge", "text tower", "autoencoder", "unet", "sampling")
 DEPENDS = {
     "judge": ("judge",),
     "autoencoder": ("judge", "autoencoder"),
@@ -261,20 +265,22 @@ DEPENDS = {
     "text": PAINTED,
     "class": PAINTED,
 }
-"""First word of a figure's name -> the parts whose weights it was measured with."""
+"""First word of a figure's name -> what it was measured with: parts' weights, and how pictures were drawn."""
 
 
 def fingerprints(folder: Path, model: judge.Judge) -> dict[str, str]:
-    """Part -> a short hash of its weights; the judge's are ``model``'s."""
+    """Part -> a short hash of its weights; the judge's are ``model``'s, and the sampler's is of its settings."""
     found = {part: sha256_file(folder / name) for part, name in FILES.items() if (folder / name).exists()}
     found["judge"] = sha256_bytes(b"".join(value.numpy().tobytes() for value in model.state_dict().values()))
+    found["sampling"] = sha256_bytes(f"{diffusion.sampling()} {dict(diffusion.sampler().config)}".encode())
     return {part: mark[:16] for part, mark in found.items()}
 
 
 def run(size: Size, work: Path, folder: Path, each: int, only: Sequence[str] = GROUPS) -> Figures:
     """The gates named in ``only``, ``each`` pictures per attribute; ``gates.json`` is written after every group.
 
-    Figures of other groups that were measured before are kept where the weights they depend on are the same.
+    Figures of other groups that were measured before are kept where the weights they depend on are the same, and the
+    sampler where pictures were drawn.
     """
     model, pipeline = judge.load(size, work), load_pipeline(folder)
     seen = package.pictures_seen(folder, "diffusion")
@@ -293,7 +299,7 @@ def run(size: Size, work: Path, folder: Path, each: int, only: Sequence[str] = G
     for name in (group for group in GROUPS if group in only):
         figures |= measures[name]()
         saved = {key: asdict(one) | {"reached": one.reached} for key, one in figures.items()}
-        facts = {"unet_pictures": seen, "weights": weights, "figures": saved}
+        facts = {"unet_pictures": seen, "sampling": diffusion.sampling(), "weights": weights, "figures": saved}
         atomic.write_text(work / "gates.json", json.dumps(facts, indent=1) + "\n")
     return figures
 

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import torch
 
+from boothlab.assets import asset
 from boothlab.features import toon_heads
-from pretraining import card, draw, gates, heads, identity, labels, prompts, styles
+from boothlab.models.sampling import make_scheduler
+from pretraining import card, diffusion, draw, gates, heads, identity, labels, prompts, styles
 from pretraining.draw import Head
 from pretraining.muon import orthogonalise
 
@@ -98,11 +100,29 @@ def test_the_curve_keeps_one_row_per_measurement(tmp_path: Path) -> None:
         card.note_curve(tmp_path, tmp_path, figures)
 
     (tmp_path / "version.json").write_text(json.dumps({"curve": [old]}), "utf-8")
-    assert "| 500 | 0.250 |" in card._curve(tmp_path, tmp_path)
+    first = card._curve(tmp_path, tmp_path)
+    assert "| 500 | 0.250 |" in first
+    assert first.endswith(f"| {card.BEFORE} |\n")
     measured(2000, 10, 0.5)
     measured(1000, 10, 0.5)
     measured(1000, 50, 0.75)
     measured(1000, 3, 1.0)
     rows = [json.loads(line) for line in (tmp_path / "curve.jsonl").read_text("utf-8").splitlines()]
     assert [(row["pictures"], row["hair"]) for row in rows] == [(500, 0.25), (1000, 0.75), (2000, 0.5)]
-    assert "| 2,000 | 0.500 |" in card._curve(tmp_path, tmp_path)
+    last = card._curve(tmp_path, tmp_path)
+    assert "| 2,000 | 0.500 |" in last
+    assert last.endswith(f"| {diffusion.sampling()} |\n")
+    measured(500, 50, 1.0)
+    rows = [json.loads(line) for line in (tmp_path / "curve.jsonl").read_text("utf-8").splitlines()]
+    assert [row["hair"] for row in rows if row["pictures"] == 500] == [0.25, 1.0], "drawn otherwise is another row"
+
+
+def test_the_shipped_model_is_sampled_as_its_gates_were(tmp_path: Path) -> None:
+    """Stock diffusers draws what the card shows, and a plan without fresh noise at every step still has none."""
+    diffusion.sampler().save_pretrained(tmp_path)
+    written, ships = (
+        json.loads(path.read_text("utf-8"))
+        for path in (tmp_path / "scheduler_config.json", asset("toon", "sd", "scheduler") / "scheduler_config.json")
+    )
+    assert ships | {"_diffusers_version": ""} == written | {"_diffusers_version": ""}
+    assert make_scheduler("dpm++", ships).config.algorithm_type == "dpmsolver++"
