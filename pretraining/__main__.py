@@ -149,11 +149,7 @@ def _gates(size: Size, options: argparse.Namespace) -> None:
     figures = gates.run(size, work, folder, options.each, options.only.split(","))
     card.note_curve(work, folder, figures)
     package.note_gates(work, folder)
-    pipeline = gates.load_pipeline(folder)
-    sheets = {"sheet": diffusion.SHEET_PROMPTS, "class": gates.class_prompts(card.CLASS_SHEET)}
-    for name, asked in sheets.items():
-        diffusion.write_sheet(pipeline, asked, work / "sheets" / f"{name}.png")
-        package.sheet_jpeg(work / "sheets" / f"{name}.png", folder / f"{name}.jpg")
+    card.draw_sheets(work, folder, anew="class" in options.only.split(","))
     card.write(size, work, folder, figures)
     for name, one in figures.items():
         print(f"{'reached' if one.reached else 'missed ':7} {name}: {one.value:.3f} (bar {one.bar}, n {one.n})")

@@ -9,9 +9,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pretraining import atomic, captions, styles, vocabulary
-from pretraining.diffusion import sampling
+from pretraining import atomic, captions, diffusion, gates, package, styles, vocabulary
 from pretraining.gates import Figures
+from pretraining.identities import SEED
 from pretraining.package import CURVE, pictures_seen
 from pretraining.prompts import GATED
 from pretraining.sizes import Size
@@ -34,7 +34,8 @@ boothlab's own recipe (`pretraining/`) on drawings alone; no photo of a living p
 
 ![samples](sheet.jpg)
 
-The first {sheet} pictures of the bare class prompt, drawn as everything here ({sampling}):
+The first {sheet} of the pictures of the bare class prompt that precision and recall are about, drawn as everything
+here ({sampling}):
 
 ![class prompt](class.jpg)
 
@@ -76,7 +77,7 @@ def write(size: Size, work: Path, folder: Path, figures: Figures) -> Path:
         seen=", ".join(f"{stage} {count:,}" for stage, count in facts["pictures_seen"].items()),
         nouns=" ".join(f"`{noun}`" for noun in styles.CLASS_NOUNS),
         sheet=CLASS_SHEET,
-        sampling=sampling(),
+        sampling=diffusion.sampling(),
         hidden=next(iter(vocabulary.MEANINGS)),
     )
     text += "".join(f"- {name}: {licence}\n" for name, licence in styles.licences().items())
@@ -86,6 +87,19 @@ def write(size: Size, work: Path, folder: Path, figures: Figures) -> Path:
     path = folder / "card.md"
     atomic.write_text(path, text)
     return path
+
+
+def draw_sheets(work: Path, folder: Path, anew: bool = True) -> None:
+    """The card's two pictures, ``sheet.jpg`` and ``class.jpg``; only those that are missing, unless ``anew``."""
+    sheets = {
+        "sheet": (diffusion.SHEET_PROMPTS, SEED + 7),
+        "class": (gates.class_prompts(CLASS_SHEET), gates.CLASS_SEED),
+    }
+    for name, (asked, seed) in sheets.items():
+        if anew or not (folder / f"{name}.jpg").exists():
+            path = work / "sheets" / f"{name}.png"
+            diffusion.write_sheet(gates.load_pipeline(folder), asked, path, seed=seed)
+            package.sheet_jpeg(path, folder / f"{name}.jpg")
 
 
 def _table(figures: Figures) -> str:
@@ -130,7 +144,7 @@ def note_curve(work: Path, folder: Path, figures: Figures) -> None:
         return
     rows = _rows(work, folder)
     seen, judged = pictures_seen(folder, "diffusion"), figures[f"text/{next(iter(GATED))}"].n
-    measured = {"pictures": seen, "n": judged, "sampling": sampling()}
+    measured = {"pictures": seen, "n": judged, "sampling": diffusion.sampling()}
     rows.append(measured | {name: figures[f"text/{name}"].value for name in GATED})
     best = {(row["pictures"], row.get("sampling", "")): row for row in sorted(rows, key=lambda row: row.get("n", 0))}
     lines = [json.dumps(best[key]) for key in sorted(best)]

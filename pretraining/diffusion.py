@@ -211,9 +211,11 @@ def generate(
     return np.concatenate(parts)
 
 
-def write_sheet(made: StableDiffusionPipeline, prompts: Sequence[str], path: Path, columns: int = 8) -> None:
+def write_sheet(
+    made: StableDiffusionPipeline, prompts: Sequence[str], path: Path, columns: int = 8, seed: int = SEED + 7
+) -> None:
     """One picture per prompt in a grid."""
-    pictures = generate(made, prompts, SEED + 7)
+    pictures = generate(made, prompts, seed)
     rows = [np.concatenate(list(pictures[i : i + columns]), 1) for i in range(0, len(pictures), columns)]
     grid = np.concatenate([row for row in rows if row.shape == rows[0].shape], 0)
     atomic.write(path, lambda target: Image.fromarray(grid).save(target))

@@ -144,6 +144,9 @@ def text_figures(
     return figures
 
 
+CLASS_SEED = SEED + 13
+
+
 def class_prompts(count: int) -> list[str]:
     """The bare class prompt, ``a photo of`` and ``a portrait of`` in turn."""
     return [captions.bare("person", ("a photo of", "a portrait of")[i % 2]) for i in range(count)]
@@ -153,7 +156,7 @@ def class_figures(pipeline: StableDiffusionPipeline, model: judge.Judge, size: S
     """Precision and recall (Kynkaanniemi et al. 2019, k = 3) of the bare class prompt in the judge's features."""
     drawings = [one for one in held_out(count * 5 // 4 + 20, size, first=300_000) if one.noun == "person"][:count]
     real = judge.features(model, np.stack([one.pixels for one in drawings]))
-    made = judge.features(model, diffusion.generate(pipeline, class_prompts(min(count, 192)), SEED + 13))
+    made = judge.features(model, diffusion.generate(pipeline, class_prompts(min(count, 192)), CLASS_SEED))
     return {
         "class/precision": Figure(_covered(made, real), 0.8, len(made)),
         "class/recall": Figure(_covered(real, made), 0.5, len(real)),
@@ -272,8 +275,14 @@ def fingerprints(folder: Path, model: judge.Judge) -> dict[str, str]:
     """Part -> a short hash of its weights; the judge's are ``model``'s, and the sampler's is of its settings."""
     found = {part: sha256_file(folder / name) for part, name in FILES.items() if (folder / name).exists()}
     found["judge"] = sha256_bytes(b"".join(value.numpy().tobytes() for value in model.state_dict().values()))
-    found["sampling"] = sha256_bytes(f"{diffusion.sampling()} {dict(diffusion.sampler().config)}".encode())
+    found["sampling"] = _sampling_mark()
     return {part: mark[:16] for part, mark in found.items()}
+
+
+def _sampling_mark() -> str:
+    """Hash of how pictures are drawn, without what diffusers notes for itself: it differs from process to process."""
+    settings = {name: value for name, value in diffusion.sampler().config.items() if not name.startswith("_")}
+    return sha256_bytes(f"{diffusion.sampling()} {sorted(settings.items())}".encode())
 
 
 def run(size: Size, work: Path, folder: Path, each: int, only: Sequence[str] = GROUPS) -> Figures:

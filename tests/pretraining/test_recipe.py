@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline
+from PIL import Image
 from safetensors.torch import load_file
 
 from boothlab.assets import asset
@@ -174,6 +175,10 @@ def test_gates_measure_the_packaged_folder_and_write_its_card(
     text = (packaged / "card.md").read_text("utf-8")
     assert "| text/background |" in text
     assert "CC BY 4.0" in text
+    assert diffusion.sampling() in text
+    for name, rows in (("sheet", 2), ("class", 8)):
+        with Image.open(packaged / f"{name}.jpg") as sheet:
+            assert sheet.size == (8 * TINY.picture, rows * TINY.picture)
     assert json.loads((packaged / "version.json").read_text("utf-8"))["gates"] == saved
     run(monkeypatch, "gates", "--work", str(work), "--each", "3", "--only", "judge")
     assert json.loads((work / "gates.json").read_text("utf-8"))["figures"].keys() == saved["figures"].keys()

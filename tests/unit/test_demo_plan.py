@@ -36,6 +36,13 @@ def test_on_the_built_in_model_there_are_three_snapshots_and_looks_at_each() -> 
     assert training.validation.every is not None
 
 
+def test_fresh_noise_at_every_step_is_for_the_built_in_model(tmp_path: Path) -> None:
+    """docs/decisions/044; another base is drawn as its users know it."""
+    photo_folder(tmp_path / "ada", 4)
+    assert demo_plan(None, "person", Base(model="toon")).generation.sampler == "dpm++sde"
+    assert demo_plan(tmp_path / "ada", "woman", Base(model="some/model")).generation.sampler == "dpm++"
+
+
 def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(PhotoError, match="nobody"):
         demo_plan(tmp_path / "nobody", "person", Base(model="some/model"))

@@ -94,5 +94,5 @@ def test_what_was_trained_before_is_told_as_done_from_the_start(monkeypatch: pyt
     monkeypatch.setattr(study_ray, "note", lambda study, outcomes: None)
     told: list[tuple[int, int]] = []
     done = go_through_on_ray(study, Cluster(), lambda stage, now, total: told.append((now, total)))
-    assert told == [(2, 4), (2, 4), (2, 4), (3, 4), (4, 4)]
+    assert told == [(2, 4), (2, 4), (3, 4), (3, 4), (4, 4)]
     assert [outcome.folder for outcome in done.outcomes] == ["run-0", "run-1", "run-2", "run-3"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from boothlab.plan import RunPlan, plan_from
 from boothlab.runs.events import Event, Started, Stepped, Validated
 from boothlab.runs.run import Run
 from boothlab.strategies import DreamBooth, Lora
+from boothlab.training.class_request import ClassRequest
 from boothlab.training.config import Optimizer, Training, Validation
 from jobs_made import make_job, pool, run, same, tensors
 from photos_made import photo_folder
@@ -101,7 +103,8 @@ def test_p12_adapters_start_from_the_seed_alone(fresh: Fresh) -> None:
     assert not all(same(found[0][name], found[2][name]) for name in found[0])
 
 
-def test_r10_global_random_numbers_are_neither_used_nor_disturbed(fresh: Fresh) -> None:
+@pytest.mark.parametrize("sampler", ["dpm++", "dpm++sde"])
+def test_r10_global_random_numbers_are_neither_used_nor_disturbed(fresh: Fresh, sampler: Any) -> None:
     """Drawing pictures between steps, and reseeding the global generator, change nothing."""
     settings = Training(steps=4, threads=1)
     plain = make_job(fresh(), DreamBooth(learning_rate=1e-3), training=settings)
@@ -112,7 +115,7 @@ def test_r10_global_random_numbers_are_neither_used_nor_disturbed(fresh: Fresh) 
         if isinstance(event, Stepped):
             torch.manual_seed(event.step)
             np.random.seed(event.step)
-            sample(disturbed.model, ["a dog"], [event.step], "dpm++", 2, 4.0)
+            sample(disturbed.model, ["a dog"], [event.step], sampler, 2, 4.0)
         return False
 
     run(disturbed, until=disturb)
@@ -133,6 +136,16 @@ def test_c2_another_prompt_sampler_or_size_is_another_set_of_class_images(
     api.train(plan(tiny_sd, photos, steps=1), tmp_path / "runs")
     api.train(plan(tiny_sd, photos, {"class_prompt": "a drawing of a CLASS"}, steps=1), tmp_path / "runs")
     assert len(list((own_home / "cache" / "class-images").iterdir())) == 2
+    request = ClassRequest("base", ("a photo of a person",), 16, 8, "dpm++", 2, 7.5, 0)
+    others = [
+        {"sampler": "dpm++sde"},
+        {"sampler": "ddim"},
+        {"size": 32},
+        {"steps": 3},
+        {"guidance": 4.0},
+        {"seed": 1},
+    ]
+    assert len({request.key(), *(replace(request, **other).key() for other in others)}) == 1 + len(others)
 
 
 def test_d4_a_photo_edited_in_place_is_another_photo(tiny_sd: Path, photos: Path, tmp_path: Path) -> None:

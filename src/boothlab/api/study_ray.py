@@ -58,6 +58,8 @@ def go_through_on_ray(
     """
     numbers = range(len(study.shared.trunks)) if wanted is None else wanted
     require_room(ray, [study.shared.trunks[index] for index in numbers])
+    # What an earlier call trained comes back at once: told as done from the start, it promises nothing of the rest.
+    before = {index for index in numbers if is_finished(folder_of(study.root, study.of(study.shared.trunks[index])))}
     task = ray.remote(_task)
     given, givers = ray.put(study), ray.put(drawn or Drawn())
     waiting: dict[Any, int] = {}
@@ -72,9 +74,7 @@ def go_through_on_ray(
         last |= {key: reference for key in _stem(trunk)}
     outcomes: dict[int, Outcome] = {}
     total = len(waiting)
-    # What an earlier call trained comes back at once: told as done from the start, it promises nothing of the rest.
-    before = sum(is_finished(folder_of(study.root, study.of(study.shared.trunks[index]))) for index in numbers)
-    progress("trainings", before, total)
+    progress("trainings", len(before), total)
     while waiting:
         done, _ = ray.wait(list(waiting), num_returns=1, timeout=POLL_SECONDS)
         for reference in done:
@@ -82,7 +82,7 @@ def go_through_on_ray(
             outcomes[index] = _outcome(ray, reference, study.shared.trunks[index])
             if wanted is None:
                 note(study, [outcomes[k] for k in sorted(outcomes)])
-        progress("trainings", max(before, len(outcomes)), total)
+        progress("trainings", len(before | outcomes.keys()), total)
     return Studied(study, tuple(outcomes[k] for k in sorted(outcomes)))
 
 
