@@ -55,7 +55,7 @@ out. Figures below their bar are printed as they are.
 5. identity encoder: supervised contrast over twins; head detector: one prediction per 8 x 8 pixels
 
 All figures again, from the shipped weights: `python -m pretraining gates --work DIR --out src/boothlab/assets/toon
---each 50` (about 40 minutes on one core; it writes this card anew). The judge that reads the pictures is no part of
+--each 50` (about 25 minutes on one core; it writes this card anew). The judge that reads the pictures is no part of
 the package; it lies beside the recipe (`pretraining/judge.safetensors`) and shares no weights with the models here.
 
 ## Data and licences
