@@ -14,7 +14,7 @@ from boothlab.errors import PlanError, RunDamaged
 from boothlab.files import new_folder, read_json, write_json, write_text
 from boothlab.models.adapters import FILE as ADAPTER_FILE
 from boothlab.models.adapters import merge_adapters
-from boothlab.models.config import Sampler
+from boothlab.models.config import SAMPLERS
 from boothlab.models.locate import fingerprint, locate
 from boothlab.models.pipeline_folder import write_pipeline
 from boothlab.models.weights import Precision
@@ -98,14 +98,6 @@ def _require_replaceable(to: Path, run: Run) -> None:
         raise PlanError(f"{to} holds the run itself.", "Name a new folder with --to.")
 
 
-SAMPLERS: dict[Sampler, tuple[str, str]] = {
-    "dpm++": ("DPMSolverMultistepScheduler", "algorithm_type='dpmsolver++', solver_order=2"),
-    "dpm++sde": ("DPMSolverMultistepScheduler", "algorithm_type='sde-dpmsolver++', solver_order=2"),
-    "ddim": ("DDIMScheduler", "clip_sample=False"),
-}
-"""A plan's sampler -> diffusers' class, and what :func:`boothlab.models.sampling.make_scheduler` sets in it."""
-
-
 def _require_same_base(run: Run, plan: RunPlan) -> None:
     trained_on = read_json(run.path / "provenance.json").get("inputs", {}).get("base")
     found = fingerprint(plan.base)
@@ -126,7 +118,8 @@ def snippet(plan: RunPlan, to: Path, format_: Format, precision: Precision) -> s
     loaded = place if format_ == "diffusers" else str(locate(plan.base))
     single = loaded.endswith(".safetensors")
     load = "from_single_file" if single else "from_pretrained"
-    sampler, more = SAMPLERS[generation.sampler]
+    sampler, settings = SAMPLERS[generation.sampler]
+    more = ", ".join(f"{name}={value!r}" for name, value in settings.items())
     lines = [
         "import torch",
         f"from diffusers import {sampler}, StableDiffusionPipeline",

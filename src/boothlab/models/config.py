@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from boothlab.config.base import Config
 
 Sampler = Literal["dpm++", "dpm++sde", "ddim"]
 """Names of the samplers that plans and models speak of."""
+
+SAMPLERS: dict[Sampler, tuple[str, dict[str, Any]]] = {
+    "dpm++": ("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++", "solver_order": 2}),
+    "dpm++sde": ("DPMSolverMultistepScheduler", {"algorithm_type": "sde-dpmsolver++", "solver_order": 2}),
+    "ddim": ("DDIMScheduler", {"clip_sample": False}),
+}
+"""Sampler -> diffusers' class, and what is set in it whatever the base model's own scheduler says."""
 
 
 class Base(Config):

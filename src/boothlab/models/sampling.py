@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from boothlab.models.config import Sampler
+from boothlab.models.config import SAMPLERS, Sampler
 from boothlab.models.model import Conditioning, Model
 
 
@@ -30,13 +30,10 @@ def initial_latents(model: Model, sources: Sequence[torch.Generator]) -> Tensor:
 
 def make_scheduler(name: Sampler, config: dict[str, Any]) -> Any:
     """A diffusers scheduler with the base model's noise schedule."""
-    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
-    from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
+    import diffusers
 
-    if name == "ddim":
-        return DDIMScheduler.from_config(config, clip_sample=False)
-    kind = "sde-dpmsolver++" if name == "dpm++sde" else "dpmsolver++"
-    return DPMSolverMultistepScheduler.from_config(config, algorithm_type=kind, solver_order=2)
+    kind, settings = SAMPLERS[name]
+    return getattr(diffusers, kind).from_config(config, **settings)
 
 
 @torch.no_grad()
