@@ -95,11 +95,15 @@ def draw_sheets(work: Path, folder: Path, anew: bool = True) -> None:
         "sheet": (diffusion.SHEET_PROMPTS, SEED + 7),
         "class": (gates.class_prompts(CLASS_SHEET), gates.CLASS_SEED),
     }
-    for name, (asked, seed) in sheets.items():
-        if anew or not (folder / f"{name}.jpg").exists():
-            path = work / "sheets" / f"{name}.png"
-            diffusion.write_sheet(gates.load_pipeline(folder), asked, path, seed=seed)
-            package.sheet_jpeg(path, folder / f"{name}.jpg")
+    wanted = [name for name in sheets if anew or not (folder / f"{name}.jpg").exists()]
+    if not wanted:
+        return
+    pipeline = gates.load_pipeline(folder)
+    for name in wanted:
+        asked, seed = sheets[name]
+        path = work / "sheets" / f"{name}.png"
+        diffusion.write_sheet(pipeline, asked, path, seed=seed)
+        package.sheet_jpeg(path, folder / f"{name}.jpg")
 
 
 def _table(figures: Figures) -> str:

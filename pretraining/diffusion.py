@@ -187,7 +187,7 @@ def sampler() -> DPMSolverMultistepScheduler:
 
 def sampling() -> str:
     """How the gates draw, in words."""
-    return f"{sampler().config.algorithm_type}, {SAMPLING_STEPS} steps, guidance {GUIDANCE:g}"
+    return f"{sampler().config['algorithm_type']}, {SAMPLING_STEPS} steps, guidance {GUIDANCE:g}"
 
 
 @torch.no_grad()
@@ -195,8 +195,6 @@ def generate(
     made: StableDiffusionPipeline,
     prompts: Sequence[str],
     seed: int,
-    guidance: float = GUIDANCE,
-    steps: int = SAMPLING_STEPS,
     batch: int = 16,
 ) -> np.ndarray:
     """(N,) prompts -> (N, H, W, 3) uint8; picture i depends on (seed, i) only."""
@@ -205,7 +203,7 @@ def generate(
         chunk = list(prompts[start : start + batch])
         generators = [torch_stream(seed, "generate", start + i) for i in range(len(chunk))]
         output = made(
-            chunk, guidance_scale=guidance, num_inference_steps=steps, generator=generators, output_type="np"
+            chunk, guidance_scale=GUIDANCE, num_inference_steps=SAMPLING_STEPS, generator=generators, output_type="np"
         ).images
         parts.append(np.rint(np.asarray(output) * 255).astype(np.uint8))
     return np.concatenate(parts)

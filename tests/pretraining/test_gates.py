@@ -141,7 +141,7 @@ def test_figures_are_kept_from_one_process_to_the_next_as_long_as_pictures_are_d
     config = dict(diffusion.sampler().config)
 
     def drawn_with(**other: object) -> set[str]:
-        monkeypatch.setattr(diffusion, "sampler", lambda: SimpleNamespace(config=SimpleConfig(config | other)))
+        monkeypatch.setattr(diffusion, "sampler", lambda: SimpleNamespace(config=config | other))
         return {*gates._measured_before(tmp_path, marks | {"sampling": gates._sampling_mark()})}
 
     assert drawn_with(_use_default_values=["another", "order"]) == set(figures)
@@ -149,9 +149,3 @@ def test_figures_are_kept_from_one_process_to_the_next_as_long_as_pictures_are_d
     monkeypatch.undo()
     monkeypatch.setattr(diffusion, "GUIDANCE", 4.0)
     assert {*gates._measured_before(tmp_path, marks | {"sampling": gates._sampling_mark()})} == {"judge/hair"}
-
-
-class SimpleConfig(dict[str, object]):
-    """A config as diffusers has it: entries are attributes too."""
-
-    __getattr__ = dict.__getitem__
