@@ -59,6 +59,10 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--count", type=int, default=8, help="how many `subjects`; of each kind for `phenomena`")
     parser.add_argument("--tables", default=",".join(phenomena.TABLES), help="which `phenomena`, with commas")
     parser.add_argument(
+        "--seeds", type=int, default=len(phenomena.SEEDS), choices=range(1, len(phenomena.SEEDS) + 1),
+        help="training seeds of `phenomena`; the same table with more of them goes on from what is there",
+    )  # fmt: skip
+    parser.add_argument(
         "--rank", help="i/n: this process is number i of n that share one training (start all n, each on its core)"
     )
     parser.add_argument(
@@ -163,7 +167,7 @@ def _subjects(_: Size, options: argparse.Namespace) -> None:
 def _phenomena(_: Size, options: argparse.Namespace) -> None:
     tables = tuple(options.tables.split(","))
     folder = options.out or options.work
-    print(*phenomena.write(folder, options.stream, options.count, tables, options.first), sep="\n")
+    print(*phenomena.write(folder, options.stream, options.count, tables, options.first, options.seeds), sep="\n")
 
 
 def _samples(_: Size, options: argparse.Namespace) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -138,17 +138,26 @@ TABLES = {
 }
 
 
-def write(out: Path, stream: str, count: int, names: tuple[str, ...] = tuple(TABLES), first: int = 0) -> list[Path]:
+def write(
+    out: Path,
+    stream: str,
+    count: int,
+    names: tuple[str, ...] = tuple(TABLES),
+    first: int = 0,
+    seeds: int = len(SEEDS),
+) -> list[Path]:
     """Draw ``count`` subjects of each kind that is needed, and write ``<out>/<table>.toml``; returns these.
 
-    Subjects are numbered from ``first``, so that a later table can be about people whom nobody has looked at."""
+    Subjects are numbered from ``first``, so that a later table can be about people whom nobody has looked at. Of the
+    training seeds the first ``seeds`` are taken; the table with more of them goes on in the same study's folder.
+    """
     kinds = dict.fromkeys(kind for name in names for kind in TABLES[name].kinds)
     places = {
         kind: [_one_folder(out, kind, stream, number) for number in range(first, first + count)] for kind in kinds
     }
     made = []
     for name in names:
-        table = TABLES[name]
+        table = replace(TABLES[name], seeds=TABLES[name].seeds[:seeds])
         folders = [place for kind in table.kinds for place in places[kind]]
         text = (
             f"# {table.asks}\n# {count} subjects of the stream `{stream}`, from {first} on, per kind.\n\n"

@@ -72,6 +72,17 @@ def test_subjects_are_numbered_from_where_one_asks(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_a_table_with_fewer_seeds_is_the_beginning_of_the_whole_one(tmp_path: Path) -> None:
+    (whole,) = phenomena.write(tmp_path / "whole", "develop", 1, ("prior",))
+    (part,) = phenomena.write(tmp_path / "part", "develop", 1, ("prior",), seeds=1)
+    (study, tree), (begun, its_tree) = load_study(whole), load_study(part)
+    assert (begun.seeds, begun.name) == ((0,), study.name), "one name is one folder, so its trainings are found there"
+    runs, of_one = expand(study, tree, tmp_path / "whole"), expand(begun, its_tree, tmp_path / "part")
+    asked = [(run.values["objective.prior_weight"], run.plan.training.steps) for run in runs if run.seed == 0]
+    assert [(run.values["objective.prior_weight"], run.plan.training.steps) for run in of_one] == asked
+    assert len(runs) == 3 * len(of_one) == 12
+
+
 def test_people_monsters_and_plants_are_learned_in_one_study(studies: dict[str, tuple[Planned, ...]]) -> None:
     nouns = [run.plan.subjects[0].class_noun for run in studies["kinds"]]
     assert {noun: nouns.count(noun) for noun in nouns} == {"person": 9, "monster": 9, "plant": 9}
