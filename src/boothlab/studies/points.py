@@ -59,6 +59,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("copied", "copies", "copied", "bare", "train", "lower"),
     Column("memorisation", "memorisation p", "memorisation_p", "bare", "held_out", "neither"),
     Column("leak", "class face like the subject", "face_pres", "class", "held_out", "lower"),
+    Column("class_variety", "variety of the class", "lpips_intra", "class", "none", "higher"),
     Column("drift", "drift elsewhere", "drift_lpips", "unrelated", "base", "lower"),
     Column("lpips", "LPIPS to all photos", "lpips_cross", "context", "originals", "lower", familiar=True),
     *(Column(name, name.replace("_", " "), name, "context", "originals", "lower", familiar=True) for name in FRECHET),
