@@ -138,7 +138,7 @@ def trunk_digest(plan: RunPlan, inputs: dict[str, str]) -> str | None:
     return sha256_json({"trunk": tree, "inputs": dict(sorted(inputs.items()))})
 
 
-LATER = (("evaluation", "references_at_random"), ("objective", "class_contexts"))
+LATER = (("evaluation", "references_at_random"), ("objective", "class_contexts"), ("generation", "spacing"))
 """Settings that came later, none of them said at first: plans without them go on being the same runs."""
 
 

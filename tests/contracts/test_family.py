@@ -108,10 +108,11 @@ def test_schedule_equals_stock(model: Model, folder: Path) -> None:
 
 @pytest.mark.parametrize("sampler", ["dpm++", "dpm++sde", "ddim"])
 @pytest.mark.parametrize("guidance", [7.5, 1.0])
-def test_picture_equals_stock(model: Model, stock: Any, sampler: Any, guidance: float) -> None:
+@pytest.mark.parametrize("spacing", [None, "trailing"])
+def test_picture_equals_stock(model: Model, stock: Any, sampler: Any, guidance: float, spacing: Any) -> None:
     prompts, seeds = PROMPTS[:1] * 2, [11, 12]
-    ours = sample(model, prompts, seeds, sampler, 6, guidance)
-    stock.scheduler = make_scheduler(sampler, dict(stock.scheduler.config))
+    ours = sample(model, prompts, seeds, sampler, 6, guidance, spacing)
+    stock.scheduler = make_scheduler(sampler, dict(stock.scheduler.config), spacing)
     theirs = stock(
         prompts,
         num_inference_steps=6,
@@ -139,6 +140,17 @@ def test_picture_depends_on_its_own_seed_only(model: Model, sampler: Any) -> Non
 def test_fresh_noise_makes_another_picture_of_the_same_start(model: Model) -> None:
     still, stirred = (sample(model, PROMPTS[:1], [5], one, 4, 7.5)[0].astype(int) for one in ("dpm++", "dpm++sde"))
     assert np.abs(still - stirred).mean() > 1
+
+
+@pytest.mark.parametrize(("spacing", "first"), [("trailing", 999), ("linspace", 999), ("leading", 801)])
+def test_steps_are_laid_over_the_timesteps_as_the_spacing_says(model: Model, spacing: Any, first: int) -> None:
+    """Four of a thousand timesteps (Lin et al. 2024, table 2; ``leading`` with diffusers' offset of one)."""
+    scheduler = make_scheduler("dpm++sde", {**model.scheduler_config(), "steps_offset": 1}, spacing)
+    scheduler.set_timesteps(4)
+    assert int(scheduler.timesteps[0]) == first
+    own = make_scheduler("dpm++sde", model.scheduler_config()).config.timestep_spacing
+    expected = model.scheduler_config().get("timestep_spacing", own)
+    assert own == expected, "nothing said is the base model's own"
 
 
 def test_every_picture_has_its_seed(model: Model) -> None:

@@ -27,6 +27,7 @@ STRATEGIES: dict[str, dict[str, Any]] = {
 }
 
 SAMPLERS = {"dreambooth": "dpm++", "lora": "dpm++sde", "dora": "ddim"}
+SPACINGS = {"lora": "trailing"}
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,7 @@ def plan(kind: str, base: Path, place: Path) -> RunPlan:
             "strategy": STRATEGIES[kind],
             "objective": {"prior_preservation": False},
             "training": {"steps": 3, "snapshots": [1], "threads": 1, "snapshot_precision": "fp32"},
-            "generation": {"steps": 3, "sampler": SAMPLERS[kind]},
+            "generation": {"steps": 3, "sampler": SAMPLERS[kind], "spacing": SPACINGS.get(kind)},
         },
         "test",
     )
@@ -58,7 +59,8 @@ def run(request: pytest.FixtureRequest, tiny_sd: Path, place: Path) -> Run:
 def ours(run: Run, prompt: str) -> np.ndarray[Any, Any]:
     plan = plan_from(run.plan(), "run")
     model = snapshot_model(run, plan, "step-000003")
-    return sample(model, [prompt], [7], plan.generation.sampler, 3, 7.5)[0].astype(int)
+    drawn = plan.generation
+    return sample(model, [prompt], [7], drawn.sampler, 3, 7.5, drawn.spacing)[0].astype(int)
 
 
 def stock(pipe: Any, prompt: str) -> np.ndarray[Any, Any]:

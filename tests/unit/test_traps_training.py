@@ -140,6 +140,7 @@ def test_c2_another_prompt_sampler_or_size_is_another_set_of_class_images(
     others = [
         {"sampler": "dpm++sde"},
         {"sampler": "ddim"},
+        {"spacing": "trailing"},
         {"size": 32},
         {"steps": 3},
         {"guidance": 4.0},

@@ -31,6 +31,7 @@ def class_requests(plan: RunPlan, base_fingerprint: str, sets: Mapping[str, Phot
             steps=plan.generation.steps,
             guidance=plan.generation.guidance,
             seed=CLASS_IMAGE_SEED,
+            spacing=plan.generation.spacing,
         )
         for noun in dict.fromkeys(subject.class_noun for subject in plan.subjects)
     }

@@ -14,7 +14,7 @@ from boothlab.errors import PlanError, RunDamaged
 from boothlab.files import new_folder, read_json, write_json, write_text
 from boothlab.models.adapters import FILE as ADAPTER_FILE
 from boothlab.models.adapters import merge_adapters
-from boothlab.models.config import SAMPLERS
+from boothlab.models.config import scheduler_settings
 from boothlab.models.locate import fingerprint, locate
 from boothlab.models.pipeline_folder import write_pipeline
 from boothlab.models.weights import Precision
@@ -118,7 +118,7 @@ def snippet(plan: RunPlan, to: Path, format_: Format, precision: Precision) -> s
     loaded = place if format_ == "diffusers" else str(locate(plan.base))
     single = loaded.endswith(".safetensors")
     load = "from_single_file" if single else "from_pretrained"
-    sampler, settings = SAMPLERS[generation.sampler]
+    sampler, settings = scheduler_settings(generation.sampler, generation.spacing)
     more = ", ".join(f"{name}={value!r}" for name, value in settings.items())
     lines = [
         "import torch",

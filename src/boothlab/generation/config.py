@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import Field
 
 from boothlab.config.base import Config
-from boothlab.models.config import Sampler
+from boothlab.models.config import Sampler, Spacing
 
 
 class Generation(Config):
@@ -16,7 +18,14 @@ class Generation(Config):
     many as DPM++ 2M SDE); or DDIM without noise."""
     steps: int = Field(25, ge=1, le=1000)
     """Sampling steps."""
+    spacing: Spacing | None = None
+    """Timestep spacing; left out, the base model's own. With few steps ``trailing``, which begins at the noisiest
+    timestep, does as well as ``leading`` with more of them (Lin et al. 2024)."""
     guidance: float = Field(7.5, ge=1.0, le=50.0)
     """Classifier-free guidance; 1 is none."""
     batch_size: int = Field(4, ge=1, le=64)
     """Pictures made together."""
+
+    def as_made(self) -> dict[str, Any]:
+        """What a picture depends on, as its sidecar says it; no spacing is not said, as before there was one."""
+        return self.model_dump(mode="json", exclude={"spacing"} if self.spacing is None else None)

@@ -42,6 +42,7 @@ def generate(
                 settings.sampler,
                 settings.steps,
                 settings.guidance,
+                settings.spacing,
             )
             for order, pixels in zip(batch, drawn, strict=True):
                 write_bytes(folder / f"{order.name}.png", png_bytes(pixels))
@@ -53,7 +54,7 @@ def generate(
 
 
 def _sidecar(order: Order, weights: str, settings: Generation) -> dict[str, object]:
-    made = {**asdict(order), "weights": weights, "generation": settings.model_dump(mode="json")}
+    made = {**asdict(order), "weights": weights, "generation": settings.as_made()}
     return {"format": 1, **made, "digest": sha256_json(made)}
 
 

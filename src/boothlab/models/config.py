@@ -16,6 +16,15 @@ SAMPLERS: dict[Sampler, tuple[str, dict[str, Any]]] = {
 }
 """Sampler -> diffusers' class, and what is set in it whatever the base model's own scheduler says."""
 
+Spacing = Literal["leading", "linspace", "trailing"]
+"""How sampling steps are laid over the training timesteps, by diffusers' names (Lin et al. 2024, table 2)."""
+
+
+def scheduler_settings(sampler: Sampler, spacing: Spacing | None = None) -> tuple[str, dict[str, Any]]:
+    """diffusers' class, and what is set in it; a ``spacing`` of None is the base model's own."""
+    kind, settings = SAMPLERS[sampler]
+    return kind, settings if spacing is None else {**settings, "timestep_spacing": spacing}
+
 
 class Base(Config):
     """The base model."""

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from boothlab.models.config import SAMPLERS, Sampler
+from boothlab.models.config import Sampler, Spacing, scheduler_settings
 from boothlab.models.model import Conditioning, Model
 
 
@@ -28,11 +28,11 @@ def initial_latents(model: Model, sources: Sequence[torch.Generator]) -> Tensor:
     return torch.stack([torch.randn(model.latent_shape, generator=source) for source in sources]).to(model.device)
 
 
-def make_scheduler(name: Sampler, config: dict[str, Any]) -> Any:
-    """A diffusers scheduler with the base model's noise schedule."""
+def make_scheduler(name: Sampler, config: dict[str, Any], spacing: Spacing | None = None) -> Any:
+    """A diffusers scheduler with the base model's noise schedule, and its timestep spacing where none is given."""
     import diffusers
 
-    kind, settings = SAMPLERS[name]
+    kind, settings = scheduler_settings(name, spacing)
     return getattr(diffusers, kind).from_config(config, **settings)
 
 
@@ -44,11 +44,12 @@ def sample(
     sampler: Sampler,
     steps: int,
     guidance: float,
+    spacing: Spacing | None = None,
 ) -> NDArray[np.uint8]:
     """(B, H, W, 3) uint8 pictures, one per (prompt, seed), made in one batch with classifier-free guidance."""
     if len(prompts) != len(seeds):
         raise ValueError(f"{len(prompts)} prompts for {len(seeds)} seeds")
-    scheduler = make_scheduler(sampler, model.scheduler_config())
+    scheduler = make_scheduler(sampler, model.scheduler_config(), spacing)
     scheduler.set_timesteps(steps, device=model.device)
     guided = guidance != 1.0
     text = model.encode_text([*([""] * len(prompts) if guided else []), *prompts])

@@ -71,7 +71,7 @@ def _fill(folder: Path, request: ClassRequest, model: Callable[[], Model], progr
         if pictures is None:
             seeds = [derive(request.seed, "class-images", block * BLOCK + k) for k in range(BLOCK)]
             prompts = [request.prompt(path) for path in paths]
-            drawn = sample(model(), prompts, seeds, request.sampler, request.steps, request.guidance)
+            drawn = sample(model(), prompts, seeds, request.sampler, request.steps, request.guidance, request.spacing)
             for path, pixels in zip(paths, drawn, strict=True):
                 write_bytes(path, png_bytes(pixels))
             pictures = list(drawn)

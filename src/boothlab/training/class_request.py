@@ -9,7 +9,7 @@ from typing import Any
 
 from boothlab.files import sha256_json
 from boothlab.home import cache
-from boothlab.models.config import Sampler
+from boothlab.models.config import Sampler, Spacing
 
 BLOCK = 8
 """Pictures per batch; fixed, because the last bits of a picture depend on the batch it is made in."""
@@ -27,6 +27,7 @@ class ClassRequest:
     steps: int
     guidance: float
     seed: int
+    spacing: Spacing | None = None
 
     def key(self) -> str:
         """Address in the cache; the count is not part of it: more pictures extend the same folder."""
@@ -35,7 +36,8 @@ class ClassRequest:
     def described(self) -> dict[str, Any]:
         """What ``manifest.json`` says."""
         names = ("base_fingerprint", "prompts", "size", "sampler", "steps", "guidance", "seed")
-        return {name: getattr(self, name) for name in names}
+        told = {name: getattr(self, name) for name in names}
+        return told if self.spacing is None else {**told, "spacing": self.spacing}
 
     def folder(self) -> Path:
         """Where the pictures lie, or will."""
