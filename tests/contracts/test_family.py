@@ -108,7 +108,7 @@ def test_schedule_equals_stock(model: Model, folder: Path) -> None:
 
 @pytest.mark.parametrize("sampler", ["dpm++", "dpm++sde", "ddim"])
 @pytest.mark.parametrize("guidance", [7.5, 1.0])
-@pytest.mark.parametrize("spacing", [None, "trailing"])
+@pytest.mark.parametrize("spacing", [None, "leading", "trailing"])
 def test_picture_equals_stock(model: Model, stock: Any, sampler: Any, guidance: float, spacing: Any) -> None:
     prompts, seeds = PROMPTS[:1] * 2, [11, 12]
     ours = sample(model, prompts, seeds, sampler, 6, guidance, spacing)
@@ -148,9 +148,9 @@ def test_steps_are_laid_over_the_timesteps_as_the_spacing_says(model: Model, spa
     scheduler = make_scheduler("dpm++sde", {**model.scheduler_config(), "steps_offset": 1}, spacing)
     scheduler.set_timesteps(4)
     assert int(scheduler.timesteps[0]) == first
-    own = make_scheduler("dpm++sde", model.scheduler_config()).config.timestep_spacing
-    expected = model.scheduler_config().get("timestep_spacing", own)
-    assert own == expected, "nothing said is the base model's own"
+    for own in ("leading", "trailing"):
+        kept = make_scheduler("dpm++sde", {**model.scheduler_config(), "timestep_spacing": own})
+        assert kept.config.timestep_spacing == own, "nothing said is the base model's own"
 
 
 def test_every_picture_has_its_seed(model: Model) -> None:

@@ -7,8 +7,10 @@ import pytest
 from boothlab.api.demonstration import demo_plan
 from boothlab.errors import PlanError
 from boothlab.generation.config import Generation
-from boothlab.models.config import Base, scheduler_settings
-from boothlab.plan import RunPlan, digest, plan_from
+from boothlab.models.config import Base, Spacing, scheduler_settings
+from boothlab.models.sampling import make_scheduler
+from boothlab.plan import RunPlan, _without_places, digest, plan_from
+from boothlab.training.class_request import ClassRequest
 
 
 def plan(**generation: object) -> RunPlan:
@@ -17,10 +19,18 @@ def plan(**generation: object) -> RunPlan:
     return plan_from({"subjects": subjects, "generation": generation}, "test")
 
 
+def request(spacing: Spacing | None = None) -> ClassRequest:
+    """Class images that differ in how they are made."""
+    return ClassRequest("base", ("a photo of a person",), 16, 8, "dpm++", 2, 7.5, 0, spacing)
+
+
 def test_plans_and_pictures_of_before_keep_their_names() -> None:
     assert Generation().as_made() == {"sampler": "dpm++", "steps": 25, "guidance": 7.5, "batch_size": 4}
     assert Generation(spacing="trailing").as_made() == {**Generation().as_made(), "spacing": "trailing"}
-    assert digest(plan(), {}) == digest(plan(spacing=None), {})
+    assert "spacing" not in _without_places(plan())["generation"], "plans from before had no such setting"
+    assert "spacing" not in request().described()
+    assert request("trailing").described() == {**request().described(), "spacing": "trailing"}
+    assert request().key() != request("trailing").key()
     assert len({digest(plan(spacing=one), {}) for one in (None, "leading", "linspace", "trailing")}) == 4
 
 
@@ -34,6 +44,28 @@ def test_a_word_that_is_no_spacing_is_said_with_those_that_are() -> None:
     with pytest.raises(PlanError, match="generation.spacing") as told:
         plan(spacing="karras")
     assert all(word in str(told.value) for word in ("leading", "linspace", "trailing"))
+
+
+def test_numbers_of_steps_that_diffusers_lays_out_one_too_many_of_are_refused() -> None:
+    """The one more would be timestep -1, which DDIM takes for the noisiest."""
+
+    def timesteps(steps: int) -> list[int]:
+        scheduler = make_scheduler("ddim", {"num_train_timesteps": 1000}, "trailing")
+        scheduler.set_timesteps(steps)
+        return [int(t) for t in scheduler.timesteps]
+
+    refused = []
+    for steps in range(1, 130):
+        try:
+            Generation(steps=steps, spacing="trailing")
+        except ValueError:
+            refused.append(steps)
+    assert refused == [steps for steps in range(1, 130) if len(timesteps(steps)) != steps]
+    assert 61 in refused
+    assert timesteps(61)[-1] == -1
+    assert Generation(steps=61).steps == 61
+    with pytest.raises(PlanError, match="steps = 61 cannot be laid out with spacing trailing.*Take 60"):
+        plan(steps=61, spacing="trailing")
 
 
 def test_the_demo_draws_ten_trailing_steps() -> None:

@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 from boothlab.api.study_across import ACROSS_HEAD, DIFFERENCES_HEAD, across_row, across_view, difference_row
+from boothlab.metrics import METRICS
 from boothlab.statistics.comparisons import holm
 from boothlab.studies.across import differences, group_of, over_subjects
 from boothlab.studies.points import COLUMNS, LIKENESS, Point
@@ -125,3 +126,14 @@ def test_every_column_of_the_tables_has_a_value_of_its_own() -> None:
     assert all(len(across_row(row)) == len(ACROSS_HEAD) for row in over_subjects(points))
     assert all(len(difference_row(one)) == len(DIFFERENCES_HEAD) for one in differences(points))
     assert [one for one in differences([replace(p, state="failed") for p in points])] == []
+
+
+def test_every_column_is_a_number_that_its_metric_gives() -> None:
+    facts = {metric.name: metric for metric in METRICS}
+    checked = [column for column in COLUMNS if column.metric in facts]
+    for column in checked:
+        metric = facts[column.metric]
+        assert column.pictures in metric.on, column.key
+        assert column.reference in metric.references, column.key
+        assert column.better in (metric.better, "neither") or column.key == "leak", column.key
+    assert {"likeness", "prompt", "leak", "variety", "class_variety", "drift"} <= {column.key for column in checked}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field
+import numpy as np
+from pydantic import Field, model_validator
 
 from boothlab.config.base import Config
 from boothlab.models.config import Sampler, Spacing
@@ -19,12 +20,22 @@ class Generation(Config):
     steps: int = Field(25, ge=1, le=1000)
     """Sampling steps."""
     spacing: Spacing | None = None
-    """Timestep spacing; left out, the base model's own. With few steps ``trailing``, which begins at the noisiest
-    timestep, does as well as ``leading`` with more of them (Lin et al. 2024)."""
+    """Timestep spacing; left out, the base model's own (the sampler's where it names none). With few steps
+    ``trailing``, which begins at the noisiest timestep, does as well as ``leading`` with more (Lin et al. 2024)."""
     guidance: float = Field(7.5, ge=1.0, le=50.0)
     """Classifier-free guidance; 1 is none."""
     batch_size: int = Field(4, ge=1, le=64)
     """Pictures made together."""
+
+    @model_validator(mode="after")
+    def _trailing_divides(self) -> Generation:
+        # diffusers walks down from 1,000 in steps of 1000 / N; rounding adds one, at timestep -1, for a few N.
+        if self.spacing == "trailing" and len(np.arange(1000, 0, -1000 / self.steps)) != self.steps:
+            raise ValueError(
+                f"steps = {self.steps} cannot be laid out with spacing trailing: diffusers' rounding makes one more "
+                f"of them, below timestep 0. Take {self.steps - 1}, or another spacing"
+            )
+        return self
 
     def as_made(self) -> dict[str, Any]:
         """What a picture depends on, as its sidecar says it; no spacing is not said, as before there was one."""
