@@ -137,3 +137,16 @@ def test_every_column_is_a_number_that_its_metric_gives() -> None:
         assert column.reference in metric.references, column.key
         assert column.better in (metric.better, "neither") or column.key == "leak", column.key
     assert {"likeness", "prompt", "leak", "variety", "class_variety", "drift"} <= {column.key for column in checked}
+
+
+def test_one_and_the_same_difference_for_everybody_is_one_measurement() -> None:
+    """The untrained model draws the same class for every subject; eight equal differences are no eight findings."""
+    points = [
+        replace(
+            point, cells={**point.cells, LIKENESS: replace(point.cells[LIKENESS], value=1e5 * point.values[RATE])}
+        )
+        for point in made_study(PEOPLE)
+    ]
+    (one,) = [one for one in differences(points) if one.column.key == LIKENESS]
+    assert one.difference == pytest.approx(0.1, rel=1e-9)
+    assert (one.low, one.high, one.p, one.shown) == (None, None, 1.0, False)

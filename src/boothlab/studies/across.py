@@ -25,6 +25,9 @@ from boothlab.studies.points import COLUMNS, Column, Point
 SUBJECTS_NEEDED = 3
 """Fewer subjects say nothing about the next one."""
 
+SAME = 1e-9
+"""Differences of subjects that agree to this share of their mean come from the same pictures."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -168,9 +171,13 @@ def _mean_difference(pairs: Sequence[Pair], column: Column) -> float:
 
 def _paired(beside: Neighbours, column: Column, each: NDArray[np.float64], where: str) -> Difference:
     mean = t_interval(each)
+    low, high, p = mean.low, mean.high, paired_t(each)
+    if mean.value != 0 and float(np.ptp(each)) <= SAME * abs(mean.value):
+        # The untrained model draws one class for everybody: that is one measurement, not one per subject.
+        low, high, p = None, None, 1.0
     return Difference(
-        axis_name(beside.axis), column, shown(beside.a), shown(beside.b), len(each), mean.value, mean.low, mean.high,
-        paired_t(each), where=where,
+        axis_name(beside.axis), column, shown(beside.a), shown(beside.b), len(each), mean.value, low, high,
+        p, where=where,
     )  # fmt: skip
 
 
