@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 import pytest
 
+from boothlab.api.class_requests import class_requests
 from boothlab.api.demonstration import demo_plan
 from boothlab.errors import PlanError
+from boothlab.generation import generate
 from boothlab.generation.config import Generation
+from boothlab.generation.picture import Order
 from boothlab.models.config import Base, Spacing, scheduler_settings
 from boothlab.models.sampling import make_scheduler
+from boothlab.photos.photoset import PhotoSet
 from boothlab.plan import RunPlan, _without_places, digest, plan_from
+from boothlab.training import class_images
 from boothlab.training.class_request import ClassRequest
 
 
@@ -32,6 +43,27 @@ def test_plans_and_pictures_of_before_keep_their_names() -> None:
     assert request("trailing").described() == {**request().described(), "spacing": "trailing"}
     assert request().key() != request("trailing").key()
     assert len({digest(plan(spacing=one), {}) for one in (None, "leading", "linspace", "trailing")}) == 4
+
+
+def test_what_the_plan_says_reaches_pictures_and_class_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOOTHLAB_HOME", str(tmp_path / "home"))
+    told: list[object] = []
+
+    def sampled(model: object, prompts: Sequence[str], seeds: Sequence[int], *how: object) -> np.ndarray[Any, Any]:
+        told.append(how)
+        return np.random.default_rng(0).integers(0, 256, (len(seeds), 16, 16, 3), dtype=np.uint8)
+
+    monkeypatch.setattr(generate, "sample", sampled)
+    monkeypatch.setattr(class_images, "sample", sampled)
+    made = plan(spacing="trailing", steps=2)
+    photos = PhotoSet(tmp_path, (), (), frozenset(), "none")
+    (asked,) = class_requests(made, "base", {"ada": photos}).values()
+    class_images.class_images(replace(asked, count=8), lambda: None)  # type: ignore[arg-type, return-value]
+    order = Order("one", "a photo of a person", 1)
+    generate.generate(lambda: None, "base", [order], made.generation, tmp_path)  # type: ignore[arg-type, return-value]
+    assert told == [("dpm++", 2, 7.5, "trailing")] * 2
 
 
 def test_a_spacing_goes_before_the_base_models_own() -> None:
