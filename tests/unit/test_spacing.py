@@ -103,4 +103,4 @@ def test_numbers_of_steps_that_diffusers_lays_out_one_too_many_of_are_refused() 
 def test_the_demo_draws_ten_trailing_steps() -> None:
     """docs/decisions/045."""
     made = demo_plan(None, "person", Base(model="toon")).generation
-    assert (made.steps, made.spacing, made.guidance) == (10, "trailing", 4.0)
+    assert (made.steps, made.spacing, made.guidance) == (10, "trailing", 3.0)
