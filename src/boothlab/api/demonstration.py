@@ -60,9 +60,9 @@ TOON = {
     },
     "generation": {"sampler": "dpm++sde", "steps": 10, "spacing": "trailing", "guidance": 3.0, "batch_size": 10},
 }
-"""Settings for the built-in model, chosen on development subjects (docs/decisions/037, 039, 042, 044 to 046): a network
-of 9 million numbers wants a higher rate than one of 860 million, the identifier's vector ten times as high a one, and
-weights averaged over the last tenth of the steps bear it."""
+"""Settings for the built-in model, chosen on development subjects (docs/decisions/037, 039, 042, 044 to 046): a
+network of 9 million numbers wants a higher rate than one of 860 million, the identifier's vector ten times as high a
+one, and weights averaged over the last tenth of the steps bear it."""
 
 STEPS_PER_PHOTO = 100
 """Length of a training of another model; the photos are counted as they lie in the folder."""

@@ -172,9 +172,8 @@ def _mean_difference(pairs: Sequence[Pair], column: Column) -> float:
 def _paired(beside: Neighbours, column: Column, each: NDArray[np.float64], where: str) -> Difference:
     mean = t_interval(each)
     low, high, p = mean.low, mean.high, paired_t(each)
-    if mean.value != 0 and float(np.ptp(each)) <= SAME * abs(mean.value):
-        # The untrained model draws one class for everybody: that is one measurement, not one per subject.
-        low, high, p = None, None, 1.0
+    if mean.value != 0 and _agree(each):
+        low, high, p = None, None, _p_of_agreement(mean.value, len(each))
     return Difference(
         axis_name(beside.axis), column, shown(beside.a), shown(beside.b), len(each), mean.value, low, high,
         p, where=where,
@@ -204,7 +203,22 @@ def welch(
     tested: Any = stats.ttest_ind(second, first, equal_var=False)
     interval = tested.confidence_interval(CONFIDENCE)
     difference = float(second.mean() - first.mean())
-    flat = first.std() == 0 and second.std() == 0
-    p = float(difference == 0) if flat else float(tested.pvalue)
-    low, high = (None, None) if flat else (float(interval.low), float(interval.high))
-    return Difference("class noun", column, a, b, min(len(first), len(second)), difference, low, high, p, where=where)
+    n = min(len(first), len(second))
+    low, high, p = float(interval.low), float(interval.high), float(tested.pvalue)
+    if _agree(first) and _agree(second):
+        low, high, p = None, None, _p_of_agreement(difference, n)
+    return Difference("class noun", column, a, b, n, difference, low, high, p, where=where)
+
+
+def _agree(values: NDArray[np.float64]) -> bool:
+    """Whether subjects have one value to rounding."""
+    return float(np.ptp(values)) <= SAME * float(np.abs(values).max())
+
+
+def _p_of_agreement(difference: float, n: int) -> float:
+    """p of a difference that does not vary over ``n`` subjects, where a t test would take it for certain.
+
+    1: the untrained model draws one class for everybody, and that is one measurement, not one per subject. Only where
+    every picture of every subject changed, from none to all, nothing was left to vary: there the sign test speaks.
+    """
+    return 0.5 ** (n - 1) if abs(difference) == 1.0 else 1.0
