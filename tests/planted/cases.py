@@ -125,9 +125,13 @@ def models(subject: Subject) -> dict[str, Planted]:
     base = Planted(
         soft(subject.contexts(base_person, BASE_FOLLOWS), "base", "context"), base_bare, base_bare[: size.of_class]
     )
+
     # The base model told what the subject looks like: all that words can say, with somebody's features.
-    told = soft(subject.contexts(lambda k: identities.twin(subject.person, 100 + k), BASE_FOLLOWS), "told", "context")
-    described = Planted(told, [], [])
+    def somebody_alike(k: int) -> Identity:
+        return identities.twin(subject.person, 100 + k)
+
+    told = soft(subject.contexts(somebody_alike, BASE_FOLLOWS), "told", "context")
+    described = Planted(told, soft(subject.bares(somebody_alike), "told", "bare"), [])
     # A tuned model's pictures of the class differ a little from the base model's where nothing leaks.
     of_class = soft(subject.bares(base_person, count=size.of_class), "tuned", "class")
     found = {"base": base, "described": described}

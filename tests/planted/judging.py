@@ -12,7 +12,7 @@ from PIL import Image
 from boothlab.evaluation.derived import Table, derived
 from boothlab.evaluation.evaluate import evaluate
 from boothlab.evaluation.lots import BASE, DESCRIBED, Photos, judged
-from boothlab.evaluation.measure import Measurer, closeness
+from boothlab.evaluation.measure import Measurer, cannot_remember, closeness
 from boothlab.evaluation.orders import Drawn, Sets
 from boothlab.evaluation.prompts import BARE
 from boothlab.evaluation.verdict import judge
@@ -50,12 +50,13 @@ def measured(stream: str, number: int, size: Size, folder: Path) -> dict[str, Me
     scores, missing, pairs = evaluate("planted", seen, metrics, "drawings", folder / "features")
     assert not [line for line in missing if line.metric in NEEDED], missing
     measurer = Measurer(seen, Table([*scores, *derived(scores)], pairs), "drawings", GAPS, folder / "features")
-    result, near = {}, {}
+    result, near, control = {}, {}, cannot_remember(seen)
+    assert control is not None
     for name in (BASE, *EXPECTED):
         lot = seen.lot(name, "bare")
         assert lot is not None
         if lot.hashes not in near:
-            near[lot.hashes] = closeness(seen, lot)
+            near[lot.hashes] = closeness(seen, lot, control)
         result[name] = measurer.measured(name, STEPS.get(name, 400), near[lot.hashes])
     return result
 

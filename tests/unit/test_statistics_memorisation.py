@@ -33,8 +33,8 @@ def drawn(kind: str, photos: NDArray[np.float64], random: np.random.Generator) -
     return 0.5 * fresh if kind == "collapsed" else fresh
 
 
-def rejections(kind: str, repeats: int, permutations: int) -> float:
-    """Share of repeats in which the test at 0.05 says memorised."""
+def rejections(kind: str, repeats: int, permutations: int, beside: bool = False) -> float:
+    """Share of repeats in which the test at 0.05 says memorised; ``beside`` pictures that cannot remember."""
     random = np.random.default_rng(sum(kind.encode()))
     hits = 0
     for _ in range(repeats):
@@ -42,8 +42,9 @@ def rejections(kind: str, repeats: int, permutations: int) -> float:
         pictures = drawn(kind, photos[TRAIN], random)
         distances = squared(pictures, photos)
         # Blends on squared distances, as LPIPS is one; on plain ones 0.86 of the 40 % blends are seen.
-        distances = distances if kind.startswith("blend") else np.sqrt(distances)
-        hits += memorisation(distances, TRAIN, random, permutations).p < 0.05
+        unit = (lambda x: x) if kind.startswith("blend") else np.sqrt
+        control = unit(squared(drawn("perfect", photos[TRAIN], random), photos)) if beside else None
+        hits += memorisation(unit(distances), TRAIN, random, permutations, control).p < 0.05
     return hits / repeats
 
 
@@ -63,6 +64,11 @@ def test_the_table_of_memorising_models(kind: str, share: float) -> None:
     assert rejections(kind, 120, 499) == pytest.approx(share, abs=0.05)
 
 
+@pytest.mark.parametrize("kind", ["perfect", "half copies", "two copies", "blend 0.4"])
+def test_beside_a_control_memory_is_seen_as_often(kind: str) -> None:
+    assert rejections(kind, 120, 499, beside=True) == pytest.approx(TABLE[kind], abs=0.1)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "share"), TABLE.items())
 def test_the_table_of_memorising_models_in_full(kind: str, share: float) -> None:
@@ -75,6 +81,63 @@ def test_p_is_uniform_under_the_null() -> None:
     # Exact p values come in steps of 1/84; half a step of noise makes them continuous.
     jittered = np.array(p) - random.random(200) / 84
     assert stats.kstest(jittered, "uniform").pvalue > 0.05
+
+
+def plain(random: np.random.Generator, photos: int, noise: float = 0.5) -> tuple[NDArray[np.float64], ...]:
+    """How near pictures come to each of some photos, and to each of the same two lots of pictures, with noise."""
+    each = random.normal(size=photos)
+    return each, *(5 + each + noise * random.normal(size=(20, photos)) for _ in range(2))
+
+
+def test_p_is_uniform_under_the_null_beside_a_control() -> None:
+    random, found = np.random.default_rng(2), []
+    for _ in range(200):
+        _, own, control = plain(random, 9)
+        found.append(memorisation(own, np.arange(9) < 6, random, control=control).p)
+    jittered = np.array(found) - random.random(200) / 84
+    assert stats.kstest(jittered, "uniform").pvalue > 0.05
+
+
+def test_what_pictures_that_cannot_remember_show_as_well_is_no_memory() -> None:
+    """By chance the plainest photos are those trained on: everybody's pictures are nearer to them."""
+    each, own, control = plain(np.random.default_rng(3), 18)
+    train = np.isin(np.arange(18), np.argsort(each)[:12])
+    random = np.random.default_rng(0)
+    found = memorisation(own, train, random, control=control)
+    assert found.p_alone is not None
+    assert found.p_control is not None
+    assert max(found.p_alone, found.p_control) < 0.001
+    assert found.p > 0.1
+    assert memorisation(own, train, random).p_control is None
+
+
+def test_memory_of_photos_that_nobody_else_comes_near_is_found_beside_a_control_only() -> None:
+    each, own, control = plain(np.random.default_rng(4), 18)
+    train = np.isin(np.arange(18), np.argsort(each)[[0, 2, 4, 6, 8, 9, 11, 12, 14, 15, 16, 17]])
+    own = own - 0.5 * train
+    found = memorisation(own, train, np.random.default_rng(0), control=control)
+    assert found.p_alone is not None
+    assert found.p_alone > 0.3
+    assert found.p < 0.001
+
+
+def test_a_control_takes_off_what_its_line_over_all_labelings_explains() -> None:
+    random = np.random.default_rng(5)
+    _, own, control = plain(random, 8)
+    mask = np.arange(8) < 5
+    gaps = []
+    for held_out in itertools.combinations(range(8), 3):
+        labels = ~np.isin(np.arange(8), held_out)
+        gaps.append((by_enumeration(own, labels), by_enumeration(control, labels)))
+    own_gap, control_gap = np.array(gaps).T
+    slope = np.polyfit(control_gap, own_gap, 1)[0]
+    left = own_gap - slope * control_gap
+    truly = by_enumeration(own, mask) - slope * by_enumeration(control, mask)
+    found = memorisation(own, mask, random, control=control)
+    assert found.p == pytest.approx(float((left >= truly - 1e-9).mean()))
+    assert found.p != found.p_alone
+    flat = memorisation(own, mask, random, control=np.ones((4, 8)))
+    assert (flat.p, flat.p_control) == (found.p_alone, 1.0)
 
 
 def by_enumeration(distances: NDArray[np.float64], mask: NDArray[np.bool_]) -> float:

@@ -120,6 +120,14 @@ def test_copies_are_not_ruled_out_by_bare_pictures_of_somebody_else() -> None:
     assert alone(likeness=around(0.1), alike=None, likeness_bare=around(0.0)).findings == ()
 
 
+def test_memorisation_says_what_the_untrained_model_shows_as_well() -> None:
+    accident = replace(permuted(0.4), p_alone=0.02, p_control=0.03)
+    (gate,) = [g for g in gates(replace(GOOD, memorisation=accident)) if g.name == "memorisation"]
+    assert gate.state == "passed"
+    assert "p = 0.4" in gate.reason
+    assert gate.reason.endswith("(p = 0.02 by themselves, 0.03 for the untrained model's)")
+
+
 def test_photos_that_chance_did_not_part_prove_no_memorisation() -> None:
     """Photos of another day are farther from pictures of this one, memory or not."""
     assert state(alone(memorisation=permuted(0.001)), "memorisation") == "failed"

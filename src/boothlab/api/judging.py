@@ -8,7 +8,7 @@ from boothlab.api.pictures import fresh_pictures
 from boothlab.evaluation.derived import COPIED, MEMORISATION, Table, derived
 from boothlab.evaluation.evaluate import evaluate
 from boothlab.evaluation.lots import Judged, Lot, Photos, judged
-from boothlab.evaluation.measure import Closeness, Measurer, closeness, loss_gaps
+from boothlab.evaluation.measure import Closeness, Measurer, cannot_remember, closeness, loss_gaps
 from boothlab.evaluation.scores import Score
 from boothlab.evaluation.verdict import judge
 from boothlab.evaluation.verdict_data import Measured, Verdict
@@ -66,10 +66,10 @@ def rule(
     features = run.path / "features"
     measurer = Measurer(seen, table, domain, gaps, features, at_random)
     sources = [name for name in seen.sources() if name.startswith("step-")]
-    closeness_of = {}
+    closeness_of, control = {}, cannot_remember(seen)
     for done, name in enumerate(sources):
         lot = seen.lot(name, "bare")
-        closeness_of[name] = None if lot is None else closeness(seen, lot)
+        closeness_of[name] = None if lot is None else closeness(seen, lot, control)
         progress("copies", done + 1, len(sources))
     measured = tuple(measurer.measured(name, step_of(name), closeness_of[name]) for name in sources)
     verdict = judge(measured)

@@ -60,10 +60,11 @@ COPIED = Facts(
 
 MEMORISATION = Facts(
     name="memorisation_p",
-    question="Could pictures be as much nearer to training than to held-out photos by chance?",
+    question="Could pictures be as much nearer to training than to held-out photos by chance, beyond "
+    "what pictures of the untrained model are?",
     better="neither",
     unit="p value, one-sided, raw",
-    source="label permutation after Meehan et al. 2020 (arXiv:2004.05675)",
+    source="label permutation after Meehan et al. 2020 (arXiv:2004.05675), adjusted for a control (Rosenbaum 2002)",
     caution="Below 0.05: learned by heart, if chance decided which photos are held out; other photos differ in more. "
     "With few photos it cannot become small; then nothing was tested.",
 )

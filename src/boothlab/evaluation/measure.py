@@ -41,8 +41,11 @@ class Closeness:
     memorisation: Memorisation | None
 
 
-def closeness(seen: Judged, lot: Lot, seed: int = 0) -> Closeness | None:
-    """Distances of one lot to all photos, and what follows from them; None without training photos or weights."""
+def closeness(seen: Judged, lot: Lot, control: NDArray[np.float64] | None = None) -> Closeness | None:
+    """Distances of one lot to all photos, and what follows from them; None without training photos or weights.
+
+    ``control`` are those of :func:`cannot_remember`.
+    """
     train, held_out = seen.references["train"], seen.references["held_out"]
     if LPIPS_ALEX.missing() is not None or not len(train):
         return None
@@ -56,8 +59,21 @@ def closeness(seen: Judged, lot: Lot, seed: int = 0) -> Closeness | None:
         return Closeness(flagged, None)
     every = np.concatenate([to_train, to_others], axis=1)
     labels = [True] * len(train) + [False] * len(held_out)
-    random = np.random.default_rng(derive(seed, "statistics", "memorisation", lot.source))
-    return Closeness(flagged, memorisation(every, labels, random))
+    random = np.random.default_rng(derive(0, "statistics", "memorisation", lot.source))
+    return Closeness(flagged, memorisation(every, labels, random, control=control))
+
+
+def cannot_remember(seen: Judged) -> NDArray[np.float64] | None:
+    """Distances (c, |P|) to all photos, trained on and held out, of bare pictures by a model that saw none of them.
+
+    The untrained model's, told the subject's looks where there is a description; None where it drew none, where
+    there are no photos of both kinds, or no weights.
+    """
+    train, held_out = seen.references["train"], seen.references["held_out"]
+    lot = seen.lot(DESCRIBED, "bare") or seen.lot(BASE, "bare")
+    if lot is None or not len(lot) or LPIPS_ALEX.missing() is not None or not len(train) or not len(held_out):
+        return None
+    return np.concatenate([copy_distances(lot.pixels, part.pixels) for part in (train, held_out)], axis=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,9 @@ class Memorisation:
     ``nearest_train`` is the share of pictures whose nearest photo is a training photo, ``nearest_train_null`` the
     share of training photos: what to expect of a model that treats all photos alike. ``exact``: all labelings were
     tried.
+
+    With a control, ``p`` is of what it does not explain; ``p_alone`` is that of the pictures by themselves,
+    ``p_control`` that of the control's.
     """
 
     p: float
@@ -42,6 +45,8 @@ class Memorisation:
     train: int
     held_out: int
     exact: bool
+    p_alone: float | None = None
+    p_control: float | None = None
 
     def testable(self, level: float) -> bool:
         """Whether p could have come below ``level`` at all. Where not, nothing was tested."""
@@ -53,6 +58,7 @@ def memorisation(
     train: Sequence[bool] | NDArray[np.bool_],
     random: np.random.Generator,
     permutations: int = PERMUTATIONS,
+    control: ArrayLike | None = None,
 ) -> Memorisation:
     """Distances (n pictures, |P| photos) and which photos were trained on (|P|,), the rest being held out.
 
@@ -60,30 +66,44 @@ def memorisation(
     smaller of the two numbers and the expectation over all k-subsets, by order statistics. p = share of labelings
     with as large a statistic: of all up to ``ENUMERATED``, else of ``permutations`` random ones. Exact if the photos
     were split at random and the model treats both kinds alike; a collapsed model is not taken for a copying one.
+
+    ``control`` (c, |P|) are the same distances of pictures that cannot remember, such as the untrained model's of
+    the person described in words. Where chance made the training photos the plainer ones, these are nearer to them
+    too: the statistic then is what a regression on the control's, over all labelings, leaves. That keeps the test
+    exact, since the slope does not depend on which labeling is the true one.
+
     Raises ValueError for NaN, for no picture, and where one kind has no photo.
-    Source: evaluation notes, section 4.2 (its absolute ancestor: Meehan et al. 2020, arXiv:2004.05675).
+    Source: evaluation notes, section 4.2 (its absolute ancestor: Meehan et al. 2020, arXiv:2004.05675); Rosenbaum
+    2002, Covariance adjustment in randomized experiments, for the control.
     """
-    matrix, mask = np.asarray(distances, dtype=np.float64), np.asarray(train, dtype=bool)
-    if matrix.ndim != 2 or len(matrix) == 0 or matrix.shape[1:] != mask.shape or np.isnan(matrix).any():
-        raise ValueError(f"distances of shape {matrix.shape} for {len(mask)} photos, each a number")
+    mask = np.asarray(train, dtype=bool)
+    matrix = _checked(distances, mask)
+    others = None if control is None else _checked(control, mask)
     trained, held_out = int(mask.sum()), int((~mask).sum())
     if trained == 0 or held_out == 0:
         raise ValueError(f"{trained} training and {held_out} held-out photos: both are needed")
-    order = np.argsort(matrix, axis=1, kind="stable")
-    ranked = np.take_along_axis(matrix, order, axis=1)
-    observed = _gaps(ranked, order, mask[None])[:, 0]
-    gap = float(observed.mean())
     ways = math.comb(len(mask), held_out)
     exact = ways <= ENUMERATED
-    slack = 1e-9 * float(ranked.max(initial=0.0))
-    extreme = sum(
-        int((_gaps(ranked, order, labels).mean(axis=0) >= gap - slack).sum())
-        for labels in (_all_labels(len(mask), trained) if exact else _random_labels(mask, random, permutations))
-    )
-    spread = float(observed.std(ddof=1)) if len(observed) > 1 else 0.0
+    tried = [mask[None], *(_all_labels(len(mask), trained) if exact else _random_labels(mask, random, permutations))]
+    # The true labeling comes first; where all are tried it comes once more and is not counted twice.
+    first = 1 if exact else 0
+    each = _over_labels(matrix, tried[:1])[:, 0]
+    own = _over_labels(matrix, tried).mean(axis=0)
+    slack = 1e-9 * float(matrix.max(initial=0.0))
+
+    def p_of(statistics: NDArray[np.float64]) -> float:
+        return float((statistics[first:] >= statistics[0] - slack).mean())
+
+    p_alone, p_control, left = p_of(own), None, own
+    if others is not None:
+        explained = _over_labels(others, tried).mean(axis=0)
+        least = 1e-9 * float(others.max(initial=0.0))
+        slope = _slope(own[first:], explained[first:]) if float(np.ptp(explained)) > least else 0.0
+        p_control, left = p_of(explained), own - slope * explained
+    gap, spread = float(own[0]), float(each.std(ddof=1)) if len(each) > 1 else 0.0
     return Memorisation(
-        p=extreme / ways if exact else (1 + extreme) / (1 + permutations),
-        smallest_p=1 / ways if exact else 1 / (1 + permutations),
+        p=p_of(left),
+        smallest_p=1 / (len(own) - first),
         gap=gap,
         effect=gap / spread if spread > 0 else None,
         nearest_train=_nearest_train(matrix, mask),
@@ -92,7 +112,22 @@ def memorisation(
         train=trained,
         held_out=held_out,
         exact=exact,
+        p_alone=p_alone,
+        p_control=p_control,
     )
+
+
+def _checked(distances: ArrayLike, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    matrix = np.asarray(distances, dtype=np.float64)
+    if matrix.ndim != 2 or len(matrix) == 0 or matrix.shape[1:] != mask.shape or np.isnan(matrix).any():
+        raise ValueError(f"distances of shape {matrix.shape} for {len(mask)} photos, each a number")
+    return matrix
+
+
+def _slope(own: NDArray[np.float64], control: NDArray[np.float64]) -> float:
+    """Slope of the least-squares line of ``own`` over ``control``, (B,) each."""
+    away = control - control.mean()
+    return float(away @ (own - own.mean())) / float(away @ away)
 
 
 def expected_minimum_weights(count: int, k: int) -> NDArray[np.float64]:
@@ -103,6 +138,13 @@ def expected_minimum_weights(count: int, k: int) -> NDArray[np.float64]:
     """
     total = math.comb(count, k)
     return np.array([math.comb(count - j, k - 1) / total for j in range(1, count + 1)])
+
+
+def _over_labels(matrix: NDArray[np.float64], tried: Sequence[NDArray[np.bool_]]) -> NDArray[np.float64]:
+    """Gaps (n, B) of every picture of ``matrix`` (n, |P|) under all labelings, given in chunks (·, |P|)."""
+    order = np.argsort(matrix, axis=1, kind="stable")
+    ranked = np.take_along_axis(matrix, order, axis=1)
+    return np.concatenate([_gaps(ranked, order, labels) for labels in tried], axis=1)
 
 
 def _gaps(ranked: NDArray[np.float64], order: NDArray[np.intp], labels: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -204,9 +204,10 @@ def welch(
     interval = tested.confidence_interval(CONFIDENCE)
     difference = float(second.mean() - first.mean())
     n = min(len(first), len(second))
-    low, high, p = float(interval.low), float(interval.high), float(tested.pvalue)
     if _agree(first) and _agree(second):
-        low, high, p = None, None, _p_of_agreement(difference, n)
+        p = _p_of_agreement(difference, n)
+        return Difference("class noun", column, a, b, n, difference, None, None, p, where=where)
+    low, high, p = float(interval.low), float(interval.high), float(tested.pvalue)
     return Difference("class noun", column, a, b, n, difference, low, high, p, where=where)
 
 
