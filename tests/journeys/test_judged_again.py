@@ -56,6 +56,7 @@ def test_given_photos_are_tested_for_memorisation_only_where_chance_is_said_to_h
     assert "not parted by chance" in memorisation(scored, False)["reason"]
     assert "not parted by chance" not in memorisation(scored, True)["reason"]
     assert "4 training and 3 held-out photos" in memorisation(scored, True)["reason"]
+    assert "beyond what pictures of the untrained model show" in memorisation(scored, True)["reason"]
 
 
 def test_a_page_says_nothing_of_where_photos_and_model_lie_on_this_disk(scored: Path) -> None:

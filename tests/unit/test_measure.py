@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from boothlab.api.scoring import parted_by_chance
 from boothlab.evaluation.config import Evaluation
 from boothlab.evaluation.derived import Table
 from boothlab.evaluation.lots import BASE, DESCRIBED, PHOTOS, Judged, Lot, Photos, judged
-from boothlab.evaluation.measure import Measurer, closeness
+from boothlab.evaluation.measure import Measurer, cannot_remember, closeness
 from boothlab.evaluation.scores import Score
 from boothlab.evaluation.summaries import Pairs
 from boothlab.evaluation.verdict import judge
@@ -100,6 +101,39 @@ def test_pictures_of_held_out_photos_are_no_copies_and_excuse_as_many() -> None:
     measured = Measurer(seen, Table([], []), "drawings", {}).measured("step-000010", 10, near)
     assert measured.copies == Count(3, 5)
     assert measured.copies_expected == pytest.approx(3)
+
+
+def test_memory_is_looked_for_beside_the_untrained_models_pictures_told_the_looks_where_they_were() -> None:
+    photos = [np.asarray(made_photo(seed, (64, 64))) for seed in range(7)]
+    lots = {
+        name: Lot(
+            name, "bare", tuple(np.asarray(made_photo(seed + k, (64, 64))) for k in range(3)), tuple(f"{name}abc")
+        )
+        for name, seed in ((BASE, 20), (DESCRIBED, 30), ("step-000010", 40))
+    }
+    seen = judged({}, Photos(photos[:4], photos[4:]))
+
+    def beside(*sources: str) -> float | None:
+        drawn = replace(seen, lots=(*seen.lots, *(lots[name] for name in sources)))
+        near = closeness(drawn, lots["step-000010"], cannot_remember(drawn))
+        assert near is not None
+        assert near.memorisation is not None
+        assert near.memorisation.p_alone == alone.p
+        return near.memorisation.p_control
+
+    near = closeness(seen, lots["step-000010"])
+    assert near is not None
+    alone = near.memorisation
+    assert alone is not None
+    own = {name: closeness(replace(seen, lots=()), lots[name]) for name in (BASE, DESCRIBED)}
+    expected = {
+        name: None if one is None or one.memorisation is None else one.memorisation.p for name, one in own.items()
+    }
+    assert expected[BASE] != expected[DESCRIBED]
+    assert beside() is None
+    assert beside(BASE) == expected[BASE]
+    assert beside(BASE, DESCRIBED) == expected[DESCRIBED]
+    assert cannot_remember(judged({}, Photos(photos, []))) is None
 
 
 @pytest.mark.parametrize(
