@@ -100,7 +100,7 @@ def test_numbers_of_steps_that_diffusers_lays_out_one_too_many_of_are_refused() 
         plan(steps=61, spacing="trailing")
 
 
-def test_the_demo_draws_ten_trailing_steps() -> None:
-    """docs/decisions/045."""
+def test_the_demo_draws_ten_trailing_steps_at_guidance_three() -> None:
+    """docs/decisions/045, 046."""
     made = demo_plan(None, "person", Base(model="toon")).generation
     assert (made.steps, made.spacing, made.guidance) == (10, "trailing", 3.0)

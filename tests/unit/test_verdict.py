@@ -22,7 +22,7 @@ def around(value: float, half: float = 0.06, n: int = 20) -> Interval:
 
 def permuted(p: float, train: int = 9, held_out: int = 3, smallest: float = 1 / 220) -> Memorisation:
     nearest = 1.0 if p < 0.05 else train / (train + held_out)
-    return Memorisation(p, smallest, 0.1, 0.5, nearest, train / (train + held_out), 20, train, held_out, True)
+    return Memorisation(p, smallest, 0.1, 0.5, nearest, train / (train + held_out), 20, train, held_out, True, p)
 
 
 GOOD = Measured(
@@ -125,7 +125,7 @@ def test_memorisation_says_what_the_untrained_model_shows_as_well() -> None:
     (gate,) = [g for g in gates(replace(GOOD, memorisation=accident)) if g.name == "memorisation"]
     assert gate.state == "passed"
     assert "p = 0.4" in gate.reason
-    assert gate.reason.endswith("(p = 0.02 by themselves, 0.03 for the untrained model's)")
+    assert "(p = 0.02 by themselves, 0.03 for the untrained model's) with 9 training and 3" in gate.reason
 
 
 def test_photos_that_chance_did_not_part_prove_no_memorisation() -> None:

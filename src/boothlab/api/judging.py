@@ -66,7 +66,8 @@ def rule(
     features = run.path / "features"
     measurer = Measurer(seen, table, domain, gaps, features, at_random)
     sources = [name for name in seen.sources() if name.startswith("step-")]
-    closeness_of, control = {}, cannot_remember(seen)
+    closeness_of: dict[str, Closeness | None] = {}
+    control = cannot_remember(seen) if sources else None
     for done, name in enumerate(sources):
         lot = seen.lot(name, "bare")
         closeness_of[name] = None if lot is None else closeness(seen, lot, control)

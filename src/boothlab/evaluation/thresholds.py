@@ -60,7 +60,7 @@ subject develop/3 cropped copies go from 2 to 16 of 20 flagged; new pictures are
 COPY_SHARE_MOST = 0.05
 """Share of pictures that may be called copies: one of twenty is shown to the user, two make the gate fail.
 
-The label-permutation test sees 2 copies of 20 only one time in eight; this gate is there for them. Counted beyond
+The label-permutation test sees 2 copies of 20 only one time in ten; this gate is there for them. Counted beyond
 what is to be expected by the pictures nearest to held-out photos (docs/decisions/041)."""
 
 DIVERSITY_TO_PHOTOS_LEAST = 0.35

@@ -99,12 +99,13 @@ def _memorisation(test: Memorisation | None, at_random: bool) -> Gate:
         reason = f"{photos} cannot show a p below {test.smallest_p:.2g}; it takes {limit.MEMORISATION_LEVEL:g}"
         return Gate(name, "not testable", reason)
     reason = f"{test.nearest_train:.0%} of the pictures are nearest to a training photo "
-    reason += f"({test.nearest_train_null:.0%} expected), p = {test.p:.2g} with {photos}"
-    if test.p_alone is not None and test.p_control is not None:
-        reason += " beyond what pictures of the untrained model show "
-        reason += f"(p = {test.p_alone:.2g} by themselves, {test.p_control:.2g} for the untrained model's)"
+    reason += f"({test.nearest_train_null:.0%} expected), p = {test.p:.2g} "
+    if test.p_control is not None:
+        reason += "beyond what pictures of the untrained model show "
+        reason += f"(p = {test.p_alone:.2g} by themselves, {test.p_control:.2g} for the untrained model's) "
+    reason += f"with {photos}"
     if not at_random:
-        reason += "; but these were not parted by chance, and may differ in more than what was trained on"
+        reason += "; but the photos were not parted by chance, and may differ in more than what was trained on"
         return Gate(name, "not testable", reason)
     return Gate(name, "failed" if test.p < limit.MEMORISATION_LEVEL else "passed", reason)
 

@@ -16,6 +16,12 @@ ENUMERATED = 10_000
 PERMUTATIONS = 9_999
 """Random labelings where there are more."""
 
+ROUNDING = 1e-9
+"""Statistics that differ by no more than this share of the largest distance are equal."""
+
+VARIES = 1e-6
+"""A control whose statistic varies by less than this share of its largest distance explains nothing."""
+
 CHUNK = 500
 """Labelings scored at once: 500 × 20 pictures × 18 photos are 1.4 MB."""
 
@@ -31,8 +37,8 @@ class Memorisation:
     share of training photos: what to expect of a model that treats all photos alike. ``exact``: all labelings were
     tried.
 
-    With a control, ``p`` is of what it does not explain; ``p_alone`` is that of the pictures by themselves,
-    ``p_control`` that of the control's.
+    ``p_alone`` is the p of the pictures by themselves. With a control, whose own is ``p_control``, ``p`` is of what
+    the control does not explain; ``gap``, ``effect`` and ``nearest_train`` are the pictures' own all the same.
     """
 
     p: float
@@ -45,7 +51,7 @@ class Memorisation:
     train: int
     held_out: int
     exact: bool
-    p_alone: float | None = None
+    p_alone: float
     p_control: float | None = None
 
     def testable(self, level: float) -> bool:
@@ -69,8 +75,8 @@ def memorisation(
 
     ``control`` (c, |P|) are the same distances of pictures that cannot remember, such as the untrained model's of
     the person described in words. Where chance made the training photos the plainer ones, these are nearer to them
-    too: the statistic then is what a regression on the control's, over all labelings, leaves. That keeps the test
-    exact, since the slope does not depend on which labeling is the true one.
+    too: the statistic then is what a regression on the control's leaves, over the labelings that are tried, the
+    true one among them. That keeps the test exact, since the slope does not depend on which of them is the true one.
 
     Raises ValueError for NaN, for no picture, and where one kind has no photo.
     Source: evaluation notes, section 4.2 (its absolute ancestor: Meehan et al. 2020, arXiv:2004.05675); Rosenbaum
@@ -88,21 +94,20 @@ def memorisation(
     # The true labeling comes first; where all are tried it comes once more and is not counted twice.
     first = 1 if exact else 0
     each = _over_labels(matrix, tried[:1])[:, 0]
-    own = _over_labels(matrix, tried).mean(axis=0)
-    slack = 1e-9 * float(matrix.max(initial=0.0))
-
-    def p_of(statistics: NDArray[np.float64]) -> float:
-        return float((statistics[first:] >= statistics[0] - slack).mean())
-
-    p_alone, p_control, left = p_of(own), None, own
+    own = left = _over_labels(matrix, tried).mean(axis=0)
+    slack = ROUNDING * float(matrix.max(initial=0.0))
+    p_control = None
     if others is not None:
         explained = _over_labels(others, tried).mean(axis=0)
-        least = 1e-9 * float(others.max(initial=0.0))
-        slope = _slope(own[first:], explained[first:]) if float(np.ptp(explained)) > least else 0.0
-        p_control, left = p_of(explained), own - slope * explained
+        least = float(others.max(initial=0.0))
+        p_control = _share(explained[first:], explained[0], ROUNDING * least)
+        if float(np.ptp(explained)) > VARIES * least:
+            slope = _slope(own[first:], explained[first:])
+            left = own - slope * explained
+            slack += abs(slope) * ROUNDING * least
     gap, spread = float(own[0]), float(each.std(ddof=1)) if len(each) > 1 else 0.0
     return Memorisation(
-        p=p_of(left),
+        p=_share(left[first:], left[0], slack),
         smallest_p=1 / (len(own) - first),
         gap=gap,
         effect=gap / spread if spread > 0 else None,
@@ -112,16 +117,22 @@ def memorisation(
         train=trained,
         held_out=held_out,
         exact=exact,
-        p_alone=p_alone,
+        p_alone=_share(own[first:], own[0], ROUNDING * float(matrix.max(initial=0.0))),
         p_control=p_control,
     )
 
 
 def _checked(distances: ArrayLike, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Distances (n, |P|) as numbers, to as many photos as the mask (|P|,) has."""
     matrix = np.asarray(distances, dtype=np.float64)
     if matrix.ndim != 2 or len(matrix) == 0 or matrix.shape[1:] != mask.shape or np.isnan(matrix).any():
         raise ValueError(f"distances of shape {matrix.shape} for {len(mask)} photos, each a number")
     return matrix
+
+
+def _share(statistics: NDArray[np.float64], true: float, slack: float) -> float:
+    """Share of the statistics (B,) that are as large as the true one, up to rounding."""
+    return float((statistics >= true - slack).mean())
 
 
 def _slope(own: NDArray[np.float64], control: NDArray[np.float64]) -> float:

@@ -26,7 +26,7 @@ SUBJECTS_NEEDED = 3
 """Fewer subjects say nothing about the next one."""
 
 SAME = 1e-9
-"""Differences of subjects that agree to this share of their mean come from the same pictures."""
+"""Values of subjects that agree to this share of the largest come from the same pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,7 @@ def _paired(beside: Neighbours, column: Column, each: NDArray[np.float64], where
     mean = t_interval(each)
     low, high, p = mean.low, mean.high, paired_t(each)
     if mean.value != 0 and _agree(each):
-        low, high, p = None, None, _p_of_agreement(mean.value, len(each))
+        low, high, p = None, None, 1.0
     return Difference(
         axis_name(beside.axis), column, shown(beside.a), shown(beside.b), len(each), mean.value, low, high,
         p, where=where,
@@ -200,26 +200,18 @@ def welch(
     column: Column, a: str, b: str, first: NDArray[np.float64], second: NDArray[np.float64], where: str = ""
 ) -> Difference:
     """Means of two groups of subjects, (n,) and (m,), whose spreads may differ. Source: Welch 1947."""
+    difference, n = float(second.mean() - first.mean()), min(len(first), len(second))
+    if _agree(first) and _agree(second):
+        return Difference("class noun", column, a, b, n, difference, None, None, 1.0, where=where)
     tested: Any = stats.ttest_ind(second, first, equal_var=False)
     interval = tested.confidence_interval(CONFIDENCE)
-    difference = float(second.mean() - first.mean())
-    n = min(len(first), len(second))
-    if _agree(first) and _agree(second):
-        p = _p_of_agreement(difference, n)
-        return Difference("class noun", column, a, b, n, difference, None, None, p, where=where)
     low, high, p = float(interval.low), float(interval.high), float(tested.pvalue)
     return Difference("class noun", column, a, b, n, difference, low, high, p, where=where)
 
 
 def _agree(values: NDArray[np.float64]) -> bool:
-    """Whether subjects have one value to rounding."""
-    return float(np.ptp(values)) <= SAME * float(np.abs(values).max())
+    """Whether subjects have one value to rounding, of which a t test would be certain.
 
-
-def _p_of_agreement(difference: float, n: int) -> float:
-    """p of a difference that does not vary over ``n`` subjects, where a t test would take it for certain.
-
-    1: the untrained model draws one class for everybody, and that is one measurement, not one per subject. Only where
-    every picture of every subject changed, from none to all, nothing was left to vary: there the sign test speaks.
+    The untrained model draws one class for everybody: that is one measurement, not one per subject.
     """
-    return 0.5 ** (n - 1) if abs(difference) == 1.0 else 1.0
+    return float(np.ptp(values)) <= SAME * float(np.abs(values).max())
