@@ -35,19 +35,13 @@ def drawn(kind: str, photos: NDArray[np.float64], random: np.random.Generator) -
 
 def rejections(kind: str, repeats: int, permutations: int) -> float:
     """Share of repeats in which the test at 0.05 says memorised."""
-    return float((np.array(ps(kind, repeats, permutations)) < 0.05).mean())
-
-
-def ps(kind: str, repeats: int, permutations: int) -> list[float]:
-    """p of the same models every time, each on photos of its own."""
     random = np.random.default_rng(sum(kind.encode()))
-    return [memorisation(*one_model(kind, random), random, permutations).p for _ in range(repeats)]
-
-
-def one_model(kind: str, random: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Distances (20, 18) of its pictures to photos, and which of these were trained on."""
-    photos = random.normal(size=(18, len(SPECTRUM))) * SPECTRUM
-    return away(drawn(kind, photos[TRAIN], random), photos, kind), TRAIN
+    hits = 0
+    for _ in range(repeats):
+        photos = random.normal(size=(18, len(SPECTRUM))) * SPECTRUM
+        distances = away(drawn(kind, photos[TRAIN], random), photos, kind)
+        hits += memorisation(distances, TRAIN, random, permutations).p < 0.05
+    return hits / repeats
 
 
 def away(pictures: NDArray[np.float64], photos: NDArray[np.float64], kind: str) -> NDArray[np.float64]:

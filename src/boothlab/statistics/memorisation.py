@@ -20,7 +20,9 @@ ROUNDING = 1e-9
 """Statistics that differ by no more than this share of the largest distance are equal."""
 
 VARIES = 1e-6
-"""A control whose statistic varies by less than this share of its largest distance explains nothing."""
+"""A control whose statistic varies by less than this share of its largest distance explains nothing.
+
+Its line would be so steep that rounding of the control outgrew ``ROUNDING``."""
 
 CHUNK = 500
 """Labelings scored at once: 500 × 20 pictures × 18 photos are 1.4 MB."""
@@ -102,9 +104,7 @@ def memorisation(
         least = float(others.max(initial=0.0))
         p_control = _share(explained[first:], explained[0], ROUNDING * least)
         if float(np.ptp(explained)) > VARIES * least:
-            slope = _slope(own[first:], explained[first:])
-            left = own - slope * explained
-            slack += abs(slope) * ROUNDING * least
+            left = own - _slope(own[first:], explained[first:]) * explained
     gap, spread = float(own[0]), float(each.std(ddof=1)) if len(each) > 1 else 0.0
     return Memorisation(
         p=_share(left[first:], left[0], slack),
@@ -117,7 +117,7 @@ def memorisation(
         train=trained,
         held_out=held_out,
         exact=exact,
-        p_alone=_share(own[first:], own[0], ROUNDING * float(matrix.max(initial=0.0))),
+        p_alone=_share(own[first:], own[0], slack),
         p_control=p_control,
     )
 
