@@ -154,10 +154,10 @@ def test_a_thousand_runs_are_planned_in_a_second() -> None:
         "training.steps": list(range(10, 510, 10)),
         "objective.prior_weight": [0.5, 1.0],
     }
-    started = time.process_time()
+    started = time.thread_time()  # threads that earlier tests left behind are not the planner's
     runs = expand(study(axes=axes), PLAN, HERE)
     shared = share([Member(run.name, run.plan, {"base": "x"}, run.plan.training.steps or 0) for run in runs])
-    taken = time.process_time() - started
+    taken = time.thread_time() - started
     assert len(runs) == 1000
     assert (shared.executes, shared.asked, len(shared.trunks)) == (20 * 500, 20 * 50 * 255, 20)
     assert taken <= 1.0
