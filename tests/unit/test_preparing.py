@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from boothlab.assets import asset
 from boothlab.errors import PhotoError
 from boothlab.photos.captions import read_words, template
 from boothlab.photos.config import Photos, Screen
@@ -16,9 +19,11 @@ from boothlab.photos.measures import to_text
 from boothlab.photos.photo import Photo
 from boothlab.photos.photoset import read_set
 from boothlab.photos.screening import choose_subjects, strangers
+from boothlab.photos.steps import Head, Resize, Smart, Spotlight
 from boothlab.photos.variety import effective_number, variety
 from boothlab.preparing import develop
 from boothlab.preparing.prepare import prepare
+from boothlab.preparing.sheet import _kept_card
 from photos_made import made_photo
 
 SIZE = 64
@@ -217,6 +222,35 @@ def test_framing_is_short_for_the_first_step() -> None:
     assert [step.kind for step in Photos().steps_for("smart")] == ["smart", "resize"]
     with pytest.raises(ValueError, match="one of the two"):
         Photos(framing="head", steps=())
+
+
+def test_a_spotlight_alone_comes_behind_framing_and_resize() -> None:
+    lit = Photos(steps=(Spotlight(outside=0.2),))
+    assert [step.kind for step in lit.steps_for("head")] == ["head", "resize", "spotlight"]
+    assert lit.steps_for("smart") == (Smart(), Resize(), Spotlight(outside=0.2))
+    assert Photos(framing="letterbox", steps=(Spotlight(),)).steps_for("head")[0].kind == "letterbox"
+    own = (Head(above=0.3), Resize(), Spotlight())
+    assert Photos(steps=own).steps_for("smart") == own, "who frames by steps of their own gets these alone"
+    assert Photos(steps=()).steps_for("head") == ()
+    with pytest.raises(ValueError, match="one of the two"):
+        Photos(framing="letterbox", steps=own)
+
+
+def test_the_sheet_hatches_what_never_counts_and_says_what_counts_a_little(tmp_path: Path) -> None:
+    tomo = asset("samples", "tomo", "photos")
+    lit = Photos(domain="drawings", steps=(Spotlight(outside=0.05, margin=0.0),))
+    photo = prepare(tomo, tmp_path / "set", lit, SIZE).photos[0]
+    assert photo.mask is not None
+    assert sorted(np.unique(photo.mask).tolist()) == [13, 255]
+    card, bare = (_kept_card(each, False, {}) for each in (photo, replace(photo, mask=None)))
+    assert card.after == bare.after, "what counts a twentieth is not crossed out"
+    assert card.facts.count("spotlight: the rest counts 5 %") == 1
+    assert "spotlight: the rest counts 5 %" in (tmp_path / "set" / "contact-sheet.html").read_text()
+    out = np.where(np.arange(SIZE) < SIZE // 2, np.uint8(0), photo.mask)
+    crossed = np.array(Image.open(io.BytesIO(_kept_card(replace(photo, mask=out), False, {}).after)), float)
+    whole = np.array(Image.open(io.BytesIO(bare.after)), float)
+    gap = np.abs(crossed - whole).mean(axis=(0, 2))
+    assert gap[:100].mean() > 40 > 8 > gap[140:].mean()
 
 
 def test_nothing_but_an_older_set_is_ever_replaced(tmp_path: Path) -> None:

@@ -14,12 +14,16 @@ from boothlab.photos.steps.head import Head
 from boothlab.photos.steps.letterbox import Letterbox
 from boothlab.photos.steps.resize import Resize
 from boothlab.photos.steps.smart import Smart
+from boothlab.photos.steps.spotlight import Spotlight
 from boothlab.photos.steps.step import Step
 
 if TYPE_CHECKING:
     AnyStep = Step
 else:
     AnyStep = closed_union(STEPS)
+
+MARKS: tuple[type[Step], ...] = (Spotlight,)
+"""Steps that leave every pixel where it is and say what counts."""
 
 FRAMINGS: dict[str, type[Step]] = {"head": Head, "smart": Smart, "letterbox": Letterbox, "center": Center}
 """``photos.framing`` → the step it stands for."""
@@ -60,7 +64,8 @@ class Photos(Config):
     framing: Literal["auto", "head", "smart", "letterbox", "center"] = "auto"
     """How photos are made square; "auto" is head and neck where faces are seen, else around what stands out."""
     steps: tuple[AnyStep, ...] | None = None
-    """What is done to each photo, in this order; left out, the framing and one resize."""
+    """What is done to each photo, in this order; left out, the framing and one resize. Steps that move no pixel, such
+    as a spotlight alone, come behind these two."""
     screen: Screen = Screen()
     """Which photos are set aside."""
     keep: tuple[str, ...] = ()
@@ -84,16 +89,19 @@ class Photos(Config):
 
     @model_validator(mode="after")
     def _one_way_to_frame(self) -> Photos:
-        if self.steps is not None and self.framing != "auto":
+        if self.steps is not None and not self._marks_only() and self.framing != "auto":
             raise ValueError("photos.framing is short for the first of photos.steps; give one of the two")
         return self
 
     def steps_for(self, framing: str) -> tuple[Step, ...]:
         """The steps, when "auto" turned out to mean ``framing``."""
-        if self.steps is not None:
+        if self.steps is not None and not self._marks_only():
             return self.steps
         kind = FRAMINGS[framing if self.framing == "auto" else self.framing]
-        return (kind(kind=kind.model_fields["kind"].default), Resize())
+        return (kind(kind=kind.model_fields["kind"].default), Resize(), *(self.steps or ()))
+
+    def _marks_only(self) -> bool:
+        return bool(self.steps) and all(isinstance(step, MARKS) for step in self.steps or ())
 
 
 HELD_OUT_FROM = 8

@@ -91,9 +91,9 @@ def sheet_files(
 
 def _kept_card(photo: Photo, held_out: bool, thumbnails: Mapping[str, bytes]) -> Card:
     image = Image.fromarray(photo.pixels)
-    if photo.mask is not None and bool((photo.mask < 128).any()):
-        # What does not count in the loss is shown hatched.
-        image = Image.composite(image, _hatched(image.size), Image.fromarray(photo.mask))
+    if photo.mask is not None and not photo.mask.all():
+        # What does not count in the loss at all is shown hatched; what counts a little has a line of its own.
+        image = Image.composite(image, _hatched(image.size), Image.fromarray(photo.mask > 0))
     image = image.resize((AFTER_PX, AFTER_PX), Image.Resampling.BICUBIC)
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=85)
@@ -160,6 +160,8 @@ def _facts(trail: Sequence[Trace]) -> tuple[str, ...]:
             facts.append(f"{trace.step} crop" if not numbers.get("border") else f"{trace.step}, with borders")
         elif trace.step == "level":
             facts += [f"levelled by {numbers['degrees']:.0f}°"] if "degrees" in numbers else []
+        elif trace.step == "spotlight" and "outside" in numbers:
+            facts.append(f"spotlight: the rest counts {100 * numbers['outside']:g} %")
         elif trace.step == "resize" and numbers["scale"] > 1.0:
             facts.append(f"enlarged {numbers['scale']:.1f}×")
     return tuple(facts)

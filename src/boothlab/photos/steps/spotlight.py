@@ -37,4 +37,4 @@ class Spotlight(Step):
         weight[top:bottom, left:right] = 1.0
         before = np.full((height, width), 255.0) if photo.mask is None else photo.mask.astype(np.float64)
         mask = np.rint(before * weight).astype(np.uint8)
-        return photo.after(self.kind, photo.pixels, mask, box=[left, top, right, bottom])
+        return photo.after(self.kind, photo.pixels, mask, box=[left, top, right, bottom], outside=self.outside)
