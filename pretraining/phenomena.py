@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -63,14 +62,6 @@ SOURCE_STUDY: dict[str, dict[str, Any]] = {
 """The source study's two best settings, scaled as in docs/studies (steps by 1/25, rate by 250), without captions."""
 
 
-ALL_COUNTS: dict[str, Any] = {
-    "photos.steps": [{"kind": "spotlight", "outside": 1.0}],
-    "objective.instance_prompt_share": 0.0,
-}
-"""All of a photo counts in every sample, as in other trainers: where captions are ignored a spotlight would hide
-what the table asks about, and what has no face has none."""
-
-
 TABLES = {
     "default": Table("What the default plan reaches on people that nobody looked at."),
     "demo": Table(
@@ -80,7 +71,7 @@ TABLES = {
         number=None,
         seeds=(0,),
         rivals={
-            name: {**one, **ALL_COUNTS, "photos.captions": "ignore", "objective.class_contexts": []}
+            name: {**one, "photos.captions": "ignore", "objective.class_contexts": []}
             for name, one in SOURCE_STUDY.items()
         },
     ),
@@ -99,12 +90,10 @@ TABLES = {
     "sets": Table(
         "What a third of turned heads and a common wall do, where no caption says where a photo was taken.",
         {"photos.include": [["plain_*"], ["turned_*"], ["glued_*"]]},
-        {"photos.captions": "ignore", **ALL_COUNTS},
+        {"photos.captions": "ignore"},
     ),
     "captions": Table(
-        "What captions do that say where each photo was taken.",
-        {"photos.captions": ["ignore", "use"]},
-        ALL_COUNTS,
+        "What captions do that say where each photo was taken.", {"photos.captions": ["ignore", "use"]}
     ),
     "class-captions": Table(
         "What class images do that follow the captions.", {"objective.class_captions": [False, True]}
@@ -121,7 +110,7 @@ TABLES = {
     "kinds": Table(
         "Whether people need more steps than monsters and plants.",
         {"training.steps": [60, 120, STEPS]},
-        ALL_COUNTS,
+        {},
         "plain_*",
         ("person", "monster", "plant"),
     ),
@@ -223,12 +212,7 @@ def plan(table: Table, first: list[dict[str, str]]) -> dict[str, Any]:
     found: dict[str, Any] = {
         "base": {"model": "toon"},
         "subjects": first,
-        "photos": {
-            **deepcopy(TOON["photos"]),
-            "domain": "drawings",
-            "include": [table.photos],
-            "screen": {"enabled": False},
-        },
+        "photos": {"domain": "drawings", "include": [table.photos], "screen": {"enabled": False}},
         "strategy": dict(TOON["strategy"]),
         "objective": dict(TOON["objective"]),
         "training": {**training, "steps": STEPS, "threads": 1, "checkpoint_every": STEPS},

@@ -41,7 +41,7 @@ def test_every_command_of_the_tutorial_works(tmp_path: Path) -> None:
             assert done.returncode == 0, f"{line}\n{done.stderr}"
             said[line] = done.stdout
     assert "report.html" in said["boothlab demo"]
-    assert "snapshots: 150, 200, 250, 300" in said["boothlab show demo/runs/demo-*"]
+    assert "snapshots: 120, 180, 240, 300" in said["boothlab show demo/runs/demo-*"]
     (demo,) = (place / "demo" / "runs").iterdir()
     page = (demo / "report.html").read_text()
     assert "10 to train on, 18 held out" in page

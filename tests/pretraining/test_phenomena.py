@@ -11,7 +11,6 @@ import pytest
 from boothlab.api.demonstration import TOON, demo_plan
 from boothlab.models.config import Base
 from boothlab.photos.captions import read_words
-from boothlab.photos.steps import Spotlight
 from boothlab.studies.expand import Planned, expand
 from boothlab.studies.plan import load_study
 from pretraining import phenomena
@@ -46,7 +45,6 @@ def test_the_default_plan_is_the_demos_but_for_its_length(studies: dict[str, tup
     assert plan.strategy == demo.strategy
     assert plan.objective == demo.objective
     assert plan.generation == demo.generation
-    assert plan.photos.steps == demo.photos.steps is not None
     assert plan.training.optimizer == demo.training.optimizer
     assert plan.evaluation.references_at_random, "chance parts the photos, so memorisation can be tested"
     assert (plan.training.steps, studies["default"][0].number) == (phenomena.STEPS, phenomena.TRAINED_ON)
@@ -65,20 +63,6 @@ def test_the_table_of_the_demo_has_its_snapshots_and_the_source_studys_best_sett
     assert [run.plan.training.steps_per_photo for run in (first, second)] == [20, 4]
     assert {run.plan.photos.captions for run in (first, second)} == {"ignore"}
     assert {run.plan.subjects for run in (first, second)} == {small[0].plan.subjects}
-
-
-def test_all_of_a_photo_counts_where_captions_are_in_question_and_for_whom_has_no_head(
-    studies: dict[str, tuple[Planned, ...]],
-) -> None:
-    for name, runs in studies.items():
-        for run in runs:
-            objective, spotlight = run.plan.objective, run.plan.photos.steps_for("head")[-1]
-            assert isinstance(spotlight, Spotlight)
-            if run.rival or name in ("sets", "captions", "kinds"):
-                assert (objective.instance_prompt_share, spotlight.outside) == (0.0, 1.0), (name, run.name)
-            else:
-                assert run.plan.photos.captions == "use", name
-                assert (objective.instance_prompt_share, spotlight.outside) == (0.25, 0.05), (name, run.name)
 
 
 def test_subjects_are_numbered_from_where_one_asks(tmp_path: Path) -> None:

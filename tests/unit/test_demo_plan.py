@@ -7,12 +7,8 @@ from pathlib import Path
 import pytest
 
 from boothlab.api.demonstration import demo_plan
-from boothlab.api.resolving import resolve
 from boothlab.errors import PhotoError, PlanError
 from boothlab.models.config import Base
-from boothlab.photos.config import Photos
-from boothlab.photos.steps import Spotlight
-from boothlab.preparing.prepare import prepare
 from photos_made import photo_folder
 
 
@@ -34,29 +30,10 @@ def test_ones_own_subject_may_be_described_and_the_sample_is_already(tmp_path: P
         demo_plan(None, "person", Base(model="toon"), "a woman with a red quiff")
 
 
-def test_on_the_built_in_model_there_are_four_snapshots_and_looks_at_the_loss() -> None:
+def test_on_the_built_in_model_there_are_four_snapshots_and_looks_at_each() -> None:
     training = demo_plan(None, "person", Base(model="toon")).training
-    assert training.snapshot_steps(training.steps or 0) == (150, 200, 250, 300)
+    assert training.snapshot_steps(training.steps or 0) == (120, 180, 240, 300)
     assert training.validation.every is not None
-
-
-def test_the_identifier_alone_is_trained_on_heads_alone(tmp_path: Path) -> None:
-    """docs/decisions/048; a photo set has its masks already, and another base is trained as its users know it."""
-    photos = photo_folder(tmp_path / "ada", 4)
-    sample = demo_plan(None, "person", Base(model="toon"))
-    own = demo_plan(photos, "person", Base(model="toon"))
-    assert sample.photos.references is not None
-    assert own.photos.references is None
-    for plan in (sample, own):
-        assert (plan.objective.instance_prompt_share, plan.objective.caption_lifts_mask) == (0.25, True)
-        assert plan.photos.steps == (Spotlight(outside=0.05, margin=0.0),)
-    prepared = prepare(photos, tmp_path / "set", Photos(), 128).path
-    others = demo_plan(prepared, "person", Base(model="toon")), demo_plan(photos, "woman", Base(model="some/model"))
-    for plan in others:
-        assert (plan.objective.instance_prompt_share, plan.objective.caption_lifts_mask) == (0.0, False)
-        assert plan.photos.steps is None
-    assert others[0].objective.class_contexts == sample.objective.class_contexts
-    assert resolve(others[0]).training_photos == 4
 
 
 def test_fresh_noise_at_every_step_is_for_the_built_in_model(tmp_path: Path) -> None:

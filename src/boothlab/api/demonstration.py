@@ -14,7 +14,6 @@ from boothlab.assets import asset
 from boothlab.errors import NoWeights, PlanError
 from boothlab.models.config import Base
 from boothlab.photos.folder import list_folder
-from boothlab.photos.photoset import is_photo_set
 from boothlab.plan import RunPlan, plan_from
 from boothlab.progress import Progress, silent
 from boothlab.runs.events import Event
@@ -47,18 +46,12 @@ CONTEXTS = (
 """What the built-in model's class images show besides the photos' captions. None of it is asked for by the prompts
 that are scored, so that these go on saying how words fare that no class image was drawn under."""
 
-TOON: dict[str, dict[str, Any]] = {
+TOON = {
     "strategy": {"kind": "dreambooth", "learning_rate": 1e-3, "identifier_learning_rate": 1e-2},
-    "photos": {"steps": [{"kind": "spotlight", "outside": 0.05, "margin": 0.0}]},
-    "objective": {
-        "class_images": 96,
-        "class_contexts": list(CONTEXTS),
-        "instance_prompt_share": 0.25,
-        "caption_lifts_mask": True,
-    },
+    "objective": {"class_images": 96, "class_contexts": list(CONTEXTS)},
     "training": {
         "steps": 300,
-        "snapshots": [150, 200, 250],
+        "snapshots": [120, 180, 240],
         "batch_size": 4,
         "optimizer": {"ema_decay": 0.98},
         "rate": {"warmup": 20},
@@ -69,11 +62,7 @@ TOON: dict[str, dict[str, Any]] = {
 }
 """Settings for the built-in model, chosen on development subjects (docs/decisions/037, 039, 042, 044 to 046, 048): a
 network of 9 million numbers wants a higher rate than one of 860 million, the identifier's vector ten times as high a
-one, and weights averaged over the last tenth of the steps bear it. A quarter of the samples say nothing of the place
-and count the head alone, so that the identifier by itself is the person and not her walls."""
-
-BARE = ("instance_prompt_share", "caption_lifts_mask")
-"""Of these settings, those that a spotlight needs beside it, or walls would be learned with the identifier."""
+one, and weights averaged over the last tenth of the steps bear it."""
 
 STEPS_PER_PHOTO = 100
 """Length of a training of another model; the photos are counted as they lie in the folder."""
@@ -91,7 +80,7 @@ def demo_plan(photos: Path | None, class_noun: str, base: Base, description: str
     if photos is None and description is not None:
         raise PlanError("The sample photos have their own description.", "Give --photos, or leave --description out.")
     subject: dict[str, Any] = {"class_noun": class_noun}
-    references: dict[str, str] = {}
+    tree: dict[str, Any] = {"base": base.model_dump(mode="json")}
     if photos is not None:
         subject |= {"name": "me", "photos": str(photos), "description": description}
     else:
@@ -99,19 +88,9 @@ def demo_plan(photos: Path | None, class_noun: str, base: Base, description: str
         if not sample.is_dir():
             raise NoWeights(f"The sample photos {SUBJECT} are not in this installation.", "Install boothlab again.")
         subject |= {"name": SUBJECT, "photos": str(sample), "class_noun": "person", "description": DESCRIPTION}
-        references = {"references": str(asset("samples", SUBJECT, "more"))}
-    folder = Path(subject["photos"])
-    settings = _for_toon(folder) if base.model == "toon" else _defaults(folder)
-    tree = {"name": "demo", "subjects": [subject], "base": base.model_dump(mode="json"), **settings}
-    return plan_from({**tree, "photos": {**settings.get("photos", {}), **references}}, "the demo's plan")
-
-
-def _for_toon(photos: Path) -> dict[str, Any]:
-    """Settings for the built-in model. What counts of each photo is decided already where they are a photo set."""
-    if not is_photo_set(photos):
-        return TOON
-    objective = {name: value for name, value in TOON["objective"].items() if name not in BARE}
-    return {**TOON, "photos": {}, "objective": objective}
+        tree["photos"] = {"references": str(asset("samples", SUBJECT, "more"))}
+    tree |= TOON if base.model == "toon" else _defaults(Path(subject["photos"]))
+    return plan_from({"name": "demo", "subjects": [subject], **tree}, "the demo's plan")
 
 
 def _defaults(photos: Path) -> dict[str, Any]:
