@@ -161,7 +161,7 @@ def test_the_intervals_of_a_run_take_less_than_a_second() -> None:
             matrix = random.normal(size=(20, 18))
             scores += cell(matrix.mean(axis=1), f"m{k}", f"s{source}", prompts=10)
             pairs += [Pairs(f"s{source}", "bare", f"m{k}", "train", matrix)] if k < 24 else []
-    started = time.process_time()
+    started = time.thread_time()
     lines = summarise(scores, pairs=pairs)
-    assert time.process_time() - started < 1.0
+    assert time.thread_time() - started < 1.0
     assert [line.kind for line in lines].count("pairs") == 240
