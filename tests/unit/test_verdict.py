@@ -322,9 +322,9 @@ def test_overfitting_is_what_it_does_over_the_snapshots() -> None:
     verdict = judge(series()[::-1])
     assert words(verdict) == ["underfitted", "good", "good", "overfitted"]
     (reason,) = verdict.judgements[-1].reasons
-    assert "since step 200 prompt following fell from 0.69 to 0.62" in reason
-    assert "variety fell from 0.90 to 0.60" in reason
-    assert "likeness to the training photos rose (0.72 to 0.98)" in reason
+    assert "since step 400 prompt following fell from 0.68 to 0.62" in reason
+    assert "variety fell from 0.85 to 0.60" in reason
+    assert "likeness to the training photos rose (0.87 to 0.98)" in reason
     assert judge(series()[-1:]).judgements[0].word == "good", "alone, nothing shows it"
 
 
@@ -347,6 +347,18 @@ def test_getting_worse_while_forgetting_the_photos_is_not_overfitting() -> None:
 def test_learning_the_subject_is_not_overfitting_although_variety_falls() -> None:
     verdict = judge(series()[:2])
     assert words(verdict) == ["underfitted", "good"]
+
+
+@pytest.mark.parametrize(
+    ("held_out", "word"), [(0.52, "overfitted"), (0.58, "overfitted"), (0.60, "good"), (0.69, "good")]
+)
+def test_who_is_still_being_learned_is_not_overfitted(held_out: float, word: str) -> None:
+    """The sample person's last two snapshots: variety falls, the loss parts, held-out photos are met better too."""
+    before = replace(GOOD, name="step 240", step=240, likeness=around(0.54), likeness_train=around(0.51),
+                     diversity_photos=0.92, loss_gap=0.538)  # fmt: skip
+    after = replace(before, name="step 300", step=300, likeness=around(held_out), likeness_train=around(0.65),
+                    diversity_photos=0.69, loss_gap=0.622)  # fmt: skip
+    assert judge([before, after]).judgements[-1].word == word
 
 
 def test_a_fall_of_prompt_following_that_pairs_do_not_show_is_no_sign() -> None:

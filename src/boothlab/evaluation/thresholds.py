@@ -109,6 +109,11 @@ LOSS_GAP_WORSE = 0.02
 TRAIN_LIKENESS_FALL = 0.02
 """A fall of likeness to the training photos up to this is none: where it is at its ceiling it cannot rise."""
 
+STILL_LEARNS = 0.05
+"""A rise of likeness to held-out photos by more than this since an earlier snapshot is learning, whatever else moved.
+
+As large as a fall of prompt following that counts; set beforehand (docs/decisions/049)."""
+
 SIGNS_NEEDED = 2
 """Of prompt following, diversity and loss gap so many must get worse before a snapshot is called overfitted."""
 
@@ -118,5 +123,5 @@ DOMINANCE_MARGIN = 0.05
 DOMINANCE_LEVEL = 0.05
 """Level of "better on one", after Holm over all pairs of candidates and both axes."""
 
-THRESHOLDS_VERSION = 7
+THRESHOLDS_VERSION = 8
 """Counted up whenever a number above, or what it is held against, changes; stands beside every verdict."""

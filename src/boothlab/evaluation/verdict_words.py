@@ -86,7 +86,7 @@ def _identity_gap(found: Measured) -> list[str]:
 
 def _got_worse(found: Measured, earlier: Sequence[Measured]) -> list[str]:
     """What overfitting does: since an earlier snapshot that had learned the subject, at least two things got worse
-    while likeness to the training photos rose on. The earlier snapshot with the most signs is named."""
+    while likeness to the training photos rose on, and to held-out ones it did not. The one of most signs is named."""
     most: tuple[list[str], Measured] | None = None
     for before in earlier:
         if before.likeness is None or before.likeness.value < limit.LIKENESS_LEAST:
@@ -94,6 +94,9 @@ def _got_worse(found: Measured, earlier: Sequence[Measured]) -> list[str]:
         if before.likeness_train is None or found.likeness_train is None:
             continue
         if found.likeness_train.value < before.likeness_train.value - limit.TRAIN_LIKENESS_FALL:
+            continue
+        # Who is still being learned loses variety, and the photos trained on are always fitted ahead of the others.
+        if found.likeness is not None and found.likeness.value > before.likeness.value + limit.STILL_LEARNS:
             continue
         signs = _signs(before, found)
         if len(signs) >= limit.SIGNS_NEEDED and (most is None or len(signs) > len(most[0])):
