@@ -81,7 +81,7 @@ TABLES = {
     "class-images": Table("What the number of class images does.", {"objective.class_images": [8, 32, 128]}),
     "rate-steps": Table(
         "Learning rate and steps: where the best lies, and what LPIPS and Fréchet distances would have taken.",
-        {"strategy.learning_rate": [2.5e-4, 5e-4, 1e-3, 2e-3], "training.steps": [60, 120, 240, 360, 480]},
+        {"strategy.learning_rate": [2.5e-4, 5e-4, 1e-3, 2e-3], "training.steps": [60, 120, STEPS, 360, 480]},
     ),
     "photos": Table("What the number of photos does at equal steps.", {"photos.number": [3, 5, 8, 13]}),
     "framing": Table(

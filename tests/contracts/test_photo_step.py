@@ -101,6 +101,8 @@ def check_photo(step: Step, photo: Photo, result: Photo) -> None:
     assert result.trail[-1].step == step.kind
     assert result.trail[-1].numbers, "the trail says what was done, in numbers"
     assert (result.name, result.source_hash, result.caption) == (photo.name, photo.source_hash, photo.caption)
+    if not step.moves:
+        np.testing.assert_array_equal(result.pixels, photo.pixels, "it comes behind the resize, so it must not cut")
 
 
 @pytest.mark.parametrize("case", ["landscape", "masked", "grey"])

@@ -251,6 +251,9 @@ def test_the_sheet_hatches_what_never_counts_and_says_what_counts_a_little(tmp_p
     whole = np.array(Image.open(io.BytesIO(bare.after)), float)
     gap = np.abs(crossed - whole).mean(axis=(0, 2))
     assert gap[:100].mean() > 40 > 8 > gap[140:].mean()
+    soft = replace(photo, mask=np.full_like(photo.mask, 60), trail=photo.trail[:-1])
+    faint = np.array(Image.open(io.BytesIO(_kept_card(soft, False, {}).after)), float)
+    assert np.abs(faint - whole).mean() > 40, "half-transparent parts have no line of their own, so they are hatched"
 
 
 def test_nothing_but_an_older_set_is_ever_replaced(tmp_path: Path) -> None:

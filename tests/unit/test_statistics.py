@@ -252,9 +252,12 @@ def test_coordinates_keep_the_frechet_distance_and_are_small() -> None:
 
 def test_relabelings_of_a_frechet_distance_take_a_second_at_most() -> None:
     rows = np.random.default_rng(11).normal(size=(38, 2048))
-    started = time.thread_time()
-    found = two_sample_null(frechet(coordinates(rows)), 20, 18, np.random.default_rng(0))
-    assert time.thread_time() - started < 1.0
+    taken = []
+    for _ in range(3):  # all threads of the process count, and some may be an earlier test's
+        started = time.process_time()
+        found = two_sample_null(frechet(coordinates(rows)), 20, 18, np.random.default_rng(0))
+        taken.append(time.process_time() - started)
+    assert min(taken) < 1.0
     assert found.permutations == 999
     assert found.low < found.mean < found.high
 

@@ -29,7 +29,7 @@ from boothlab.subjects import Subject, fill
 DECIDED = ("orientation", "alpha", "framing", "steps", "captions", "include", "exclude", "keep")
 """Settings of photos that `prepare` has followed by the time there is a set."""
 
-PREPARATION = 3
+PREPARATION = 4
 """Version of the preparation code: part of the address of prepared sets, so that new code never finds old ones."""
 
 

@@ -112,7 +112,7 @@ TRAIN_LIKENESS_FALL = 0.02
 STILL_LEARNS = 0.05
 """A rise of likeness to held-out photos by more than this since an earlier snapshot is learning, whatever else moved.
 
-As large as a fall of prompt following that counts; set beforehand (docs/decisions/049)."""
+As large as a fall of prompt following that counts (docs/decisions/049)."""
 
 SIGNS_NEEDED = 2
 """Of prompt following, diversity and loss gap so many must get worse before a snapshot is called overfitted."""

@@ -14,16 +14,12 @@ from boothlab.photos.steps.head import Head
 from boothlab.photos.steps.letterbox import Letterbox
 from boothlab.photos.steps.resize import Resize
 from boothlab.photos.steps.smart import Smart
-from boothlab.photos.steps.spotlight import Spotlight
 from boothlab.photos.steps.step import Step
 
 if TYPE_CHECKING:
     AnyStep = Step
 else:
     AnyStep = closed_union(STEPS)
-
-MARKS: tuple[type[Step], ...] = (Spotlight,)
-"""Steps that leave every pixel where it is and say what counts."""
 
 FRAMINGS: dict[str, type[Step]] = {"head": Head, "smart": Smart, "letterbox": Letterbox, "center": Center}
 """``photos.framing`` → the step it stands for."""
@@ -101,7 +97,7 @@ class Photos(Config):
         return (kind(kind=kind.model_fields["kind"].default), Resize(), *(self.steps or ()))
 
     def _marks_only(self) -> bool:
-        return bool(self.steps) and all(isinstance(step, MARKS) for step in self.steps or ())
+        return bool(self.steps) and not any(step.moves for step in self.steps or ())
 
 
 HELD_OUT_FROM = 8

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from boothlab.photos.photo import Photo, Rejected, Trace
@@ -91,9 +92,11 @@ def sheet_files(
 
 def _kept_card(photo: Photo, held_out: bool, thumbnails: Mapping[str, bytes]) -> Card:
     image = Image.fromarray(photo.pixels)
-    if photo.mask is not None and not photo.mask.all():
-        # What does not count in the loss at all is shown hatched; what counts a little has a line of its own.
-        image = Image.composite(image, _hatched(image.size), Image.fromarray(photo.mask > 0))
+    if photo.mask is not None:
+        # What does not count in the loss is shown hatched; what a spotlight leaves in the dark has a line of its own.
+        lit = any(trace.step == "spotlight" for trace in photo.trail)
+        counts = np.where(photo.mask > 0, np.uint8(255), np.uint8(0)) if lit else photo.mask
+        image = Image.composite(image, _hatched(image.size), Image.fromarray(counts))
     image = image.resize((AFTER_PX, AFTER_PX), Image.Resampling.BICUBIC)
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=85)

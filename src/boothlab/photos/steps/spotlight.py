@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -19,6 +19,7 @@ class Spotlight(Step):
     """
 
     kind: Literal["spotlight"] = "spotlight"
+    moves: ClassVar[bool] = False
     outside: float = Field(0.1, ge=0.0, le=1.0)
     """Weight of what is outside, where the head has 1."""
     margin: float = Field(0.1, ge=0.0, le=2.0)

@@ -7,6 +7,7 @@ A step is a config with a ``kind`` and one pure method. Adding one costs a file 
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import ClassVar
 
 from boothlab.config.base import Config
 from boothlab.photos.photo import Photo, Rejected
@@ -16,6 +17,9 @@ class Step(Config):
     """One thing done to each photo."""
 
     kind: str
+
+    moves: ClassVar[bool] = True
+    """Whether pixels may change. Steps that only say what counts come behind framing and resize."""
 
     @abstractmethod
     def apply(self, photo: Photo, size: int) -> Photo | Rejected:
