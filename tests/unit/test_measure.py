@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
+from scipy import stats
 
 from boothlab.api.scoring import parted_by_chance
 from boothlab.evaluation.config import Evaluation
@@ -101,6 +102,12 @@ def test_pictures_of_held_out_photos_are_no_copies_and_excuse_as_many() -> None:
     measured = Measurer(seen, Table([], []), "drawings", {}).measured("step-000010", 10, near)
     assert measured.copies == Count(3, 5)
     assert measured.copies_expected == pytest.approx(3)
+    assert measured.copies_p == pytest.approx(stats.binom.sf(2, 5, 3 / 5))
+    assert measured.copies_sure == 0, "three are very near photos trained on, and two very near the two others"
+    alone = closeness(judged({}, Photos(photos[:3], [])), drawn)
+    assert alone is not None
+    without = Measurer(seen, Table([], []), "drawings", {}).measured("step-000010", 10, alone)
+    assert (without.copies_p, without.copies_sure) == (None, 3.0)
 
 
 def test_memory_is_looked_for_beside_the_untrained_models_pictures_told_the_looks_where_they_were() -> None:

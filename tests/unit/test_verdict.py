@@ -178,6 +178,29 @@ def test_copies_count_beyond_what_is_to_be_expected() -> None:
     assert alone(copies=Count(4, 20), copies_expected=5.0).findings == ()
 
 
+@pytest.mark.parametrize(
+    ("p", "sure", "verdict"),
+    [
+        (None, 0.0, "failed"),
+        (0.049, 0.0, "failed"),
+        (0.05, 0.0, "passed"),
+        (0.2, 1.0, "passed"),
+        (0.2, 1.5, "failed"),
+    ],
+)
+def test_pictures_as_near_as_chance_brings_them_are_no_copies_unless_they_are_very_near(
+    p: float | None, sure: float, verdict: str
+) -> None:
+    """docs/decisions/050: three of twenty."""
+    judged = alone(copies=Count(3, 20), copies_p=p, copies_sure=sure)
+    assert state(judged, "copies") == verdict
+    assert judged.word == ("copying" if verdict == "failed" else "good")
+    assert judged.findings == (() if verdict == "failed" else ("single copies",))
+    said = next(gate.reason for gate in judged.gates if gate.name == "copies")
+    assert ("chance gives as many (p = " in said) == (verdict == "passed")
+    assert state(alone(copies=Count(1, 20), copies_p=0.001, copies_sure=1.0), "copies") == "passed"
+
+
 def test_looks_that_cost_the_base_model_as_much_are_no_fall() -> None:
     """Of a model told the subject's looks half the prompts come out: a tuned one may do the same, not less."""
     base, told = np.full(20, 0.9), np.tile([0.9, 0.5], 10)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from boothlab.evaluation.derived import IDENTITY, Scale, Table, identity_scale
 from boothlab.evaluation.lots import BASE, DESCRIBED, PHOTOS, Judged, Lot
 from boothlab.evaluation.summaries import over_pairs, over_pictures
-from boothlab.evaluation.thresholds import COPY_FACTOR, COPY_LEAVE_OUT
+from boothlab.evaluation.thresholds import COPY_FACTOR, COPY_LEAVE_OUT, COPY_SURE
 from boothlab.evaluation.vectors import Embedder
 from boothlab.evaluation.verdict_data import Count, Measured, PerPicture
 from boothlab.features.faces import Domain
@@ -33,11 +33,12 @@ FEWEST = 2
 class Closeness:
     """How near the bare pictures of one source come to single photos.
 
-    ``copies`` has one flag per picture, against the training photos; ``memorisation`` is None without photos of both
-    kinds.
+    ``copies`` has one flag per picture, against the training photos, ``sure`` the same with a limit that chance
+    hardly reaches; ``memorisation`` is None without photos of both kinds.
     """
 
     copies: Copies
+    sure: Copies
     memorisation: Memorisation | None
 
 
@@ -54,13 +55,16 @@ def closeness(seen: Judged, lot: Lot, control: NDArray[np.float64] | None = None
     # A view of a is compared with whole b and the other way round; the smaller of both is their distance.
     to_others = copy_distances(lot.pixels, held_out.pixels) if len(held_out) else None
     among = np.minimum(among, among.T)
-    flagged = copies(to_train, among, factor=COPY_FACTOR, leave_out=COPY_LEAVE_OUT, held_out=to_others)
+    flagged, sure = (
+        copies(to_train, among, factor=factor, leave_out=COPY_LEAVE_OUT, held_out=to_others)
+        for factor in (COPY_FACTOR, COPY_SURE)
+    )
     if to_others is None:
-        return Closeness(flagged, None)
+        return Closeness(flagged, sure, None)
     every = np.concatenate([to_train, to_others], axis=1)
     labels = [True] * len(train) + [False] * len(held_out)
     random = np.random.default_rng(derive(0, "statistics", "memorisation", lot.source))
-    return Closeness(flagged, memorisation(every, labels, random, control=control))
+    return Closeness(flagged, sure, memorisation(every, labels, random, control=control))
 
 
 def cannot_remember(seen: Judged) -> NDArray[np.float64] | None:
@@ -110,6 +114,8 @@ class Measurer:
             at_random=self.at_random,
             copies=_flagged(near),
             copies_expected=0.0 if near is None else near.copies.expected,
+            copies_p=None if near is None else near.copies.p,
+            copies_sure=0.0 if near is None else max(0.0, near.sure.flagged - near.sure.expected),
             diversity_base=self._ratio(name, BASE, "bare"),
             diversity_photos=self._ratio(name, PHOTOS, "photos"),
             glued=self._glued(name),

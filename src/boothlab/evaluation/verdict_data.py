@@ -59,7 +59,9 @@ class Measured:
     and with the subject's description.
     ``faceless`` counts pictures in which no face was found, ``copies`` those flagged by
     :func:`boothlab.statistics.memorisation.copies` with ``COPY_FACTOR`` (None where it had no limit),
-    ``copies_expected`` those of them that are to be expected by how near pictures come to held-out photos.
+    ``copies_expected`` those of them that are to be expected by how near pictures come to held-out photos,
+    ``copies_p`` the chance of as many (None where nothing says), ``copies_sure`` how many beyond those to be expected
+    lie below ``COPY_SURE``.
     ``at_random`` says that chance decided which photos are held out, which ``memorisation`` needs.
     ``diversity_base`` and ``diversity_photos`` are mean distances between pictures over those of the base model's
     pictures and of the training photos. ``glued`` and ``glued_base`` count bare pictures with the training photos'
@@ -81,6 +83,8 @@ class Measured:
     at_random: bool = True
     copies: Count | None = None
     copies_expected: float = 0.0
+    copies_p: float | None = None
+    copies_sure: float = 0.0
     diversity_base: float | None = None
     diversity_photos: float | None = None
     glued: Count | None = None

@@ -158,7 +158,7 @@ def _findings(found: Measured, gate: dict[str, Gate]) -> tuple[str, ...]:
         findings.append("another subject")
     if gate["leak"].state == "failed":
         findings.append("leaks into the class word")
-    if 0 < (copied(found) or 0.0) <= limit.COPY_SHARE_MOST:
+    if copied(found) and gate["copies"].state != "failed":
         findings.append("single copies")
     if gate["likeness"].state == "passed" and absent(found.likeness_bare):
         findings.append("not in bare pictures")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 
 ENUMERATED = 10_000
 """Up to so many ways of choosing the held-out photos all are tried."""
@@ -213,13 +214,16 @@ class Copies:
     ``limit`` is None where there is none: fewer than two photos, or two equal ones. Nothing is flagged then, and
     nothing was tested. ``by_chance`` is the share of pictures that a model as varied as the photos would have flagged
     at a factor of 1 (2/(m + 1) for m photos): the reason for a smaller factor. ``expected`` is how many of the
-    flagged are to be expected without copying, by those as near to photos that nothing was trained on.
+    flagged are to be expected without copying, by those as near to photos that nothing was trained on. ``p`` is the
+    chance that as many of all these were nearest to training photos if each photo were as likely (binomial,
+    one-sided); None without photos that nothing was trained on.
     """
 
     flags: tuple[CopyFlag, ...]
     limit: float | None
     by_chance: float
     expected: float = 0.0
+    p: float | None = None
 
     @property
     def flagged(self) -> int:
@@ -297,4 +301,8 @@ def copies(
         for away, flag in zip(elsewhere, flags, strict=True)
     )
     expected = innocent * photos / others.shape[1] if innocent else 0.0
-    return Copies(tuple(flags), limit, 2 / (photos + 1), expected)
+    p = None
+    if held_out is not None and others.shape[1]:
+        close = sum(flag.flagged for flag in flags)
+        p = float(stats.binom.sf(close - 1, close + innocent, photos / (photos + others.shape[1])))
+    return Copies(tuple(flags), limit, 2 / (photos + 1), expected, p)
