@@ -87,11 +87,12 @@ def _copies(found: Measured) -> Gate:
     if found.copies_expected:
         reason += f", {found.copies_expected:.1f} expected by how many are nearest to photos never trained on"
     reason += f"; the most is {limit.COPY_SHARE_MOST:.0%}{' more' if found.copies_expected else ''}"
-    if share <= limit.COPY_SHARE_MOST + 1e-9:
+    most = limit.COPY_SHARE_MOST + 1e-9
+    if share <= most:
         return Gate(name, "passed", reason)
-    # Who looks much alike on all photos comes near one of them now and then: pictures that are no copies never come
-    # half as near again, and as many of them are near photos that were not trained on.
-    sure = found.copies_sure / copies.n > limit.COPY_SHARE_MOST + 1e-9
+    # Who looks much alike on all photos comes near one of them now and then: pictures that are no copies hardly ever
+    # come half as near again, and as many of them are near photos that were not trained on.
+    sure = found.copies_sure / copies.n > most
     if sure or found.copies_p is None or found.copies_p < limit.COPY_LEVEL:
         return Gate(name, "failed", reason)
     reason += f", but chance gives as many (p = {found.copies_p:.2g}), and {found.copies_sure:.0f} are surely copies"
