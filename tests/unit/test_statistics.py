@@ -137,6 +137,24 @@ def test_jackknife_of_a_mean_is_the_textbook_error() -> None:
 # Comparisons
 
 
+def test_scores_that_differ_in_their_last_bits_are_equal() -> None:
+    third = np.full(20, 1 / 3)
+    noisy = third + np.where(np.arange(20) % 3, 5e-17, -1.1e-16)
+    assert (noisy != third).sum() > 0
+    same = compare_paired(third, noisy, np.random.default_rng(0), prompts=[k // 2 for k in range(20)])
+    assert (same.difference, same.low, same.high, same.p, same.smallest_p, same.improvement) == (0, 0, 0, 1, 1, 0.5)
+    third[::4], noisy[::4] = 0.0, 1e-17
+    assert compare_paired(third, noisy, np.random.default_rng(0)).improvement == 0.5
+    # 0.1 + 0.2 − 0.3 is not 0 in binary: neither is a unit's sum then, nor the mean, though nothing differs.
+    around = np.array([0.1, 0.2, -0.3])
+    assert around.sum() != 0
+    level = compare_paired(np.zeros(6), np.tile(around, 2), np.random.default_rng(0), prompts=[0] * 3 + [1] * 3)
+    assert (level.difference, level.low, level.high, level.p, level.smallest_p) == (0, 0, 0, 1, 1)
+    real = compare_paired(np.zeros(6), np.tile(around, 2) + 1e-6, np.random.default_rng(0), prompts=[0] * 3 + [1] * 3)
+    assert real.difference == pytest.approx(1e-6, rel=1e-6)
+    assert real.smallest_p == 0.5
+
+
 def test_paired_by_hand() -> None:
     found = compare_paired([0.0, 0.0, 0.0, 0.0, np.nan], [1.0, 2.0, 3.0, 0.0, 1.0], np.random.default_rng(0))
     assert (found.n, found.dropped, found.difference, found.exact) == (4, 1, 1.5, True)

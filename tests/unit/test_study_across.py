@@ -8,8 +8,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from boothlab.api.study_across import ACROSS_HEAD, DIFFERENCES_HEAD, across_row, across_view, difference_row
+from boothlab.api.study_across import (
+    ACROSS_HEAD,
+    DIFFERENCES_HEAD,
+    across_markdown,
+    across_row,
+    across_view,
+    difference_row,
+)
 from boothlab.metrics import METRICS
+from boothlab.reports.study import AcrossCell
 from boothlab.statistics.comparisons import holm
 from boothlab.studies.across import differences, group_of, over_subjects, welch
 from boothlab.studies.points import COLUMNS, LIKENESS, Point
@@ -116,9 +124,18 @@ def test_baselines_are_rows_too_and_come_last() -> None:
     assert [(row.setting, row.baseline, row.subjects) for row in rows][-1] == ("base", True, 4)
     view = across_view(rows, differences(points), DECIDING)
     assert view is not None
-    assert view.rows[-1][0] == "base model"
-    assert view.rows[0][1] == "4, 12"
-    assert "; 0.3" in view.rows[0][2]
+    assert [row.baseline for row in view.rows] == [row.baseline for row in rows]
+    assert view.rows[-1].words == ("base model", "4")
+    first, cell = view.rows[0], view.rows[0].cells[0]
+    assert first.words[1] == "4, 12"
+    assert cell is not None
+    assert cell == AcrossCell(
+        *(getattr(rows[0].cells[LIKENESS], part) for part in ("value", "low", "high")), rows[0].least[LIKENESS]
+    )
+    head, lines = across_markdown(rows, DECIDING)
+    assert head[:2] == ["setting", "subjects, trainings"]
+    assert lines[0][2].endswith("; 0.3")
+    assert lines[-1][0] == "base model"
 
 
 def test_every_column_of_the_tables_has_a_value_of_its_own() -> None:

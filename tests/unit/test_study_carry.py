@@ -88,6 +88,18 @@ def test_without_a_recommendation_the_highest_mean_stands_for_the_choice() -> No
     assert "highest mean likeness" in view.note
 
 
+def test_pairs_that_chose_the_same_are_counted_and_not_listed() -> None:
+    same = {1e-6: 0.4, 2e-6: 0.8}
+    found = carried(made_study({"ada": same, "bob": same, "cyd": {1e-6: 0.9, 2e-6: 0.3}}))
+    view = carry_view(found)
+    assert view is not None
+    assert [(row[0], row[1]) for row in view.rows] == [("ada", "cyd"), ("bob", "cyd"), ("cyd", "ada"), ("cyd", "bob")]
+    assert "6 times: 2 were the other's own choice too" in view.summary
+    alike = carry_view(carried(made_study({"ada": same, "bob": same})))
+    assert alike is not None
+    assert (alike.rows, alike.note) == ((), "")
+
+
 @pytest.mark.parametrize(
     "means",
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ import pytest
 from boothlab.metrics import METRICS
 from boothlab.reports.lacking import lacking
 from boothlab.reports.study import (
+    AcrossCell,
+    AcrossRow,
     AcrossView,
     AgainView,
     CellView,
@@ -34,8 +37,14 @@ from photos_made import photo_folder
 from study_made import made_point
 
 
-def page(rows: int, pictures: list[Path], name: str = "many") -> str:
-    """A page with so many runs, as the report fills it."""
+def page(
+    rows: int,
+    pictures: list[Path],
+    name: str = "many",
+    subjects: tuple[str, ...] = ("ada",),
+    carried: bool = True,
+) -> str:
+    """A page with so many runs of each subject, as the report fills it."""
     random = np.random.default_rng(0)
     axes = ("strategy.learning_rate", "training.steps")
     points = [
@@ -97,11 +106,17 @@ def page(rows: int, pictures: list[Path], name: str = "many") -> str:
             claims,
             (),
             heads,
-            (subject,),
+            tuple(replace(subject, name=one) for one in subjects),
             AcrossView(
-                ("setting", "likeness"), (("rate 1", "0.4 [0.2, 0.6]; 0.1"),), (("It is better.", True),), "n."
+                ("setting", "likeness", "copies"),
+                (
+                    AcrossRow(("rate 1",), (AcrossCell(0.4, 0.2, 0.6, 0.1), None), False),
+                    AcrossRow(("base model",), (AcrossCell(0.05, None, None, 0.01), None), True),
+                ),
+                (("It is better.", True),),
+                "n.",
             ),
-            ComparedView("Two were carried.", ("chosen on",), (("ada",),), "How to read it."),
+            ComparedView("Two were carried.", ("chosen on",), (("ada",),) if carried else (), "How to read it."),
             ComparedView("Ahead of every rival on 1.", ("rival",), (("CYR_003",),), "How rivals are read."),
             SearchView("Two trials.", ("rank",), ("steps 10",), trials, "How it was searched."),
             lacking(
@@ -136,16 +151,43 @@ def test_two_hundred_runs_are_a_light_page_in_seconds(pictures: list[Path]) -> N
         "The prompts are not told.",
         "12 trained on",
         "run 1 ★",
-        "[0.2, 0.6]",
+        '0.2 to 0.6</span><br><span class="soft">lowest 0.1</span>',
     ):
         assert said in text
     assert re.search(r"<b>0.5</b>.*?<b>0.44</b>.*?It was chosen by these", text, re.S)
     assert "No Parquet here." in text
     assert re.search(r"Two trials\..*?0 ★.*?trained to the end.*?failed: NaN.*?How it was searched", text, re.S)
-    assert text.index("Two were carried.") < text.index("How to read it.") < text.index("All runs")
+    assert text.index("Two were carried.") < text.index("How to read it.") < text.index("<h2>All runs")
     assert "188 more runs are not shown" in text
     assert re.search(r"<td>fid</td><td>[^<]*\?</td>\s*<td rowspan=\"1\">not measured: Fetch it\.</td>", text)
     assert re.search(r"More helps\.\s*<b>Holds</b>", text)
+
+
+def test_every_link_of_the_contents_leads_somewhere(pictures: list[Path]) -> None:
+    for subjects in (("ada",), ("ada", "bob")):
+        text = page(4, pictures, subjects=subjects)
+        links = re.findall(r'<a href="#([^"]+)"', text)
+        places = re.findall(r'<section[^>]* id="([^"]+)"', text)
+        assert set(links) <= set(places)
+        assert len(places) == len(set(places))
+        contents = re.search(r"<nav.*?</nav>", text, re.S)
+        assert contents is not None
+        titles = re.findall(r">([^<]+)</a>", contents[0])
+        own = ["Which differences are real", "All runs", "Plots", "Pictures", "A card per run"]
+        assert titles == [
+            *("What to take", "What was expected", "Beside what was published", "The search", "Over all subjects"),
+            *("Beside rivals", "Settings carried over"),
+            *(own if len(subjects) == 1 else subjects),
+            "Tables to take along",
+        ]
+
+
+def test_a_comparison_without_rows_is_its_summary(pictures: list[Path]) -> None:
+    assert "<th>chosen on</th>" in page(4, pictures)
+    text = page(4, pictures, carried=False)
+    assert "Two were carried." in text
+    assert "<th>chosen on</th>" not in text
+    assert "How to read it." not in text
 
 
 def test_names_are_text_and_nothing_else(pictures: list[Path]) -> None:

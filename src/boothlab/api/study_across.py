@@ -7,7 +7,7 @@ from typing import Any
 
 from boothlab.reports.page import number
 from boothlab.reports.rulings import source_title
-from boothlab.reports.study import AcrossView
+from boothlab.reports.study import AcrossCell, AcrossRow, AcrossView
 from boothlab.studies.across import Difference, Row
 from boothlab.studies.points import COLUMNS, Column
 
@@ -24,7 +24,7 @@ DIFFERENCES_HEAD = [
 
 NOTE = (
     "Each subject is one unit, its number the mean over its training seeds; 95 % intervals by Student's t over "
-    "subjects, so they say what to expect of the next one. Behind them: the lowest subject."
+    "subjects, so they say what to expect of the next one. Lowest: the subject with the lowest number."
 )
 
 
@@ -32,10 +32,12 @@ def across_view(rows: Sequence[Row], found: Sequence[Difference], columns: Seque
     """The section; None where too few subjects were trained on."""
     if not rows:
         return None
-    head, lines = _texts(rows, columns)
     return AcrossView(
-        head=tuple(head),
-        rows=tuple(tuple(line) for line in lines),
+        head=tuple(_head(rows, columns)),
+        rows=tuple(
+            AcrossRow(tuple(_words(row, rows)), tuple(_cell(row, column) for column in columns), row.baseline)
+            for row in rows
+        ),
         effects=tuple((one.sentence, one.shown) for one in found if one.column.decides or one.shown),
         note=NOTE,
     )
@@ -44,32 +46,37 @@ def across_view(rows: Sequence[Row], found: Sequence[Difference], columns: Seque
 def across_markdown(rows: Sequence[Row], columns: Sequence[Column]) -> tuple[list[str], list[list[str]]]:
     """Head and lines of the table as text, columns without any number left out."""
     seen = [column for column in columns if any(column.key in row.cells for row in rows)]
-    return _texts(rows, seen)
+    lines = [[*_words(row, rows), *(_text(_cell(row, column)) for column in seen)] for row in rows]
+    return _head(rows, seen), lines
 
 
-def _texts(rows: Sequence[Row], columns: Sequence[Column]) -> tuple[list[str], list[list[str]]]:
-    parted = any(row.noun for row in rows)
-    head = ["setting", *(["class noun"] if parted else []), "subjects, trainings", *(c.title for c in columns)]
-    lines = []
-    for row in rows:
-        name = source_title(row.setting, []) if row.baseline else row.setting
-        first = [name, *([row.noun] if parted else []), _counted(row)]
-        lines.append([*first, *(_cell(row, column) for column in columns)])
-    return head, lines
+def _head(rows: Sequence[Row], columns: Sequence[Column]) -> list[str]:
+    noun = ["class noun"] if _parted(rows) else []
+    return ["setting", *noun, "subjects, trainings", *(column.title for column in columns)]
 
 
-def _counted(row: Row) -> str:
-    return str(row.subjects) if row.baseline else f"{row.subjects}, {row.trainings}"
+def _parted(rows: Sequence[Row]) -> bool:
+    return any(row.noun for row in rows)
 
 
-def _cell(row: Row, column: Column) -> str:
+def _words(row: Row, rows: Sequence[Row]) -> list[str]:
+    name = source_title(row.setting, []) if row.baseline else row.setting
+    counted = str(row.subjects) if row.baseline else f"{row.subjects}, {row.trainings}"
+    return [name, *([row.noun] if _parted(rows) else []), counted]
+
+
+def _cell(row: Row, column: Column) -> AcrossCell | None:
     cell = row.cells.get(column.key)
+    return None if cell is None else AcrossCell(cell.value, cell.low, cell.high, row.least[column.key])
+
+
+def _text(cell: AcrossCell | None) -> str:
     if cell is None:
         return "–"
     said = number(cell.value)
     if cell.low is not None and cell.high is not None:
         said += f" [{number(cell.low)}, {number(cell.high)}]"
-    return f"{said}; {number(row.least[column.key])}"
+    return f"{said}; {number(cell.least)}"
 
 
 def across_row(row: Row) -> list[Any]:

@@ -30,15 +30,14 @@ UNRULED = (
 
 
 def carry_view(found: Sequence[Carried]) -> ComparedView | None:
-    """The section; None where a study has one subject."""
+    """The section; None where a study has one subject. Pairs that chose the same settings are counted, not listed."""
     if not found:
         return None
     head = ["chosen on", "applied to", "settings", "its own best"]
     head += [f"{title}: there, own best, difference" for title in AXES.values()] + ["found"]
-    rows = tuple(_row(one) for one in found)
-    return ComparedView(
-        summary(found), tuple(head), rows, NOTE + ("" if all(o.by_verdict for o in found) else UNRULED)
-    )
+    listed = [one for one in found if one.state != "the same settings"]
+    note = NOTE + ("" if all(one.by_verdict for one in listed) else UNRULED) if listed else ""
+    return ComparedView(summary(found), tuple(head), tuple(_row(one) for one in listed), note)
 
 
 def _row(one: Carried) -> tuple[str, ...]:

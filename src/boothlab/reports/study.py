@@ -137,11 +137,30 @@ class ComparedView:
 
 
 @dataclass(frozen=True, slots=True)
+class AcrossCell:
+    """A mean over subjects, its interval where there is one, and the lowest subject's number."""
+
+    value: float
+    low: float | None
+    high: float | None
+    least: float
+
+
+@dataclass(frozen=True, slots=True)
+class AcrossRow:
+    """One setting, or a baseline: ``words`` come first, then a cell per column, None where nothing was measured."""
+
+    words: tuple[str, ...]
+    cells: tuple[AcrossCell | None, ...]
+    baseline: bool
+
+
+@dataclass(frozen=True, slots=True)
 class AcrossView:
-    """What settings do over several subjects: a table of text, (sentence, whether shown), and how to read it."""
+    """What settings do over several subjects: a table, (sentence, whether shown), and how to read it."""
 
     head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    rows: tuple[AcrossRow, ...]
     effects: tuple[tuple[str, bool], ...]
     note: str
 

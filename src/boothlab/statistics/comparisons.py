@@ -25,6 +25,9 @@ PERMUTATIONS = 9_999
 QUANTILES = 4_000
 """Points at which the distribution of the SD is taken; the effect is then right to four digits."""
 
+LAST_BITS = 1e-12
+"""Scores that differ by no more than this part of the largest are equal."""
+
 ENUMERATED = 14
 """Up to so many pairs all 2^n sign flips are tried (16,384)."""
 
@@ -86,9 +89,9 @@ def compare_paired(
         n=n,
         units=mean.n,
         dropped=len(first) - n,
-        difference=mean.value,
-        low=mean.low,
-        high=mean.high,
+        difference=_settled(mean.value, difference),
+        low=None if mean.low is None else _settled(mean.low, difference),
+        high=None if mean.high is None else _settled(mean.high, difference),
         p=p,
         exact=exact,
         smallest_p=least if exact else max(least, 1 / (1 + PERMUTATIONS)),
@@ -100,8 +103,13 @@ def compare_paired(
 def paired_differences(
     a: NDArray[np.float64], b: NDArray[np.float64], prompts: Sequence[Hashable] = ()
 ) -> tuple[NDArray[np.float64], list[Hashable]]:
-    """b − a (n,) without rows that lack either, and what they are clusters of; ``prompts`` is of all rows."""
+    """b − a (n,) without rows that lack either, and what they are clusters of; ``prompts`` is of all rows.
+
+    Scores that differ in their last bits alone, as sums in another order do, are equal: 0.
+    """
     difference = b - a
+    size = float(np.nanmax(np.abs([a, b]), initial=0.0))
+    difference[np.abs(difference) <= LAST_BITS * size] = 0.0
     kept = ~np.isnan(difference)
     named = [name for name, there in zip(prompts, kept.tolist(), strict=True) if there] if prompts else []
     return difference[kept], clusters_of(named, int(kept.sum()))
@@ -124,7 +132,12 @@ def _sums(values: NDArray[np.float64], clusters: Sequence[Hashable]) -> NDArray[
     sums: dict[Hashable, float] = {}
     for value, cluster in zip(values.tolist(), clusters, strict=True):
         sums[cluster] = sums.get(cluster, 0.0) + value
-    return np.array(list(sums.values()))
+    return np.array([_settled(total, values) for total in sums.values()])
+
+
+def _settled(total: float, values: NDArray[np.float64]) -> float:
+    """What was summed from values (n,) and is 0 but for the last bits of these is 0."""
+    return 0.0 if abs(total) <= LAST_BITS * float(np.abs(values).max(initial=0.0)) else total
 
 
 def _sign_flip(difference: NDArray[np.float64], random: np.random.Generator) -> tuple[float, bool]:
@@ -132,7 +145,7 @@ def _sign_flip(difference: NDArray[np.float64], random: np.random.Generator) -> 
     n = len(difference)
     observed = abs(float(difference.sum()))
     # Sums of the same numbers in another order differ in their last bits; they are ties all the same.
-    least = observed - 1e-12 * float(np.abs(difference).sum())
+    least = observed - LAST_BITS * float(np.abs(difference).sum())
     if n <= ENUMERATED:
         bits = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
         return float((np.abs((1.0 - 2.0 * bits) @ difference) >= least).mean()), True

@@ -70,7 +70,7 @@ class Effect:
         if self.smallest is not None and self.smallest > LEVEL:
             return f"{what}: not testable ({numbers}, which could not have been below {self.smallest:.2g})."
         if not self.shown:
-            least = "" if self.detectable is None else f"; only ≥ {self.detectable:.2g} could have been seen"
+            least = "" if not self.detectable else f"; only ≥ {self.detectable:.2g} could have been seen"
             return f"{what}: no difference found ({numbers}){least}."
         about = "" if self.about == "settings" else " These checkpoints only: fewer than 3 training seeds."
         return f"{what}: {self.column.word(self.difference)} ({numbers}).{about}"
