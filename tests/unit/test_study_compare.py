@@ -267,7 +267,20 @@ def test_none_is_recommended_where_none_is_good_and_the_reason_counts() -> None:
     points = [replace(p, word="copying", failed_gates=("copies",)) for p in points_to_choose()]
     choice = choose(points, "ada")
     assert choice.run is None
-    assert choice.reason == ("None of 4 checkpoints may be recommended: 4 copying. Gates that failed: copies (4).")
+    assert choice.reason == (
+        "None of 4 checkpoints may be recommended: 4 copying. Gates that failed: copies (4). Take fewer steps, more "
+        "and more varied photos, or captions that say where each was taken."
+    )
+
+
+def test_between_too_little_and_too_much_that_is_what_to_try() -> None:
+    early, *late = points_to_choose()
+    words = [replace(early, word="underfitted"), *(replace(point, word="overfitted") for point in late)]
+    assert choose(words, "ada").reason.endswith(
+        "1 underfitted. Some runs learned too little and others too much: try learning rates and steps between "
+        "theirs."
+    )
+    assert choose([replace(p, word="") for p in words], "ada").reason.endswith("4 not judged.")
 
 
 def test_the_front_holds_what_no_run_beats() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from boothlab.evaluation.thresholds import DOMINANCE_MARGIN
-from boothlab.evaluation.verdict_choice import dominated, least_trained, passed_over, standard_error
+from boothlab.evaluation.verdict_choice import ADVICE, dominated, least_trained, passed_over, standard_error
 from boothlab.evaluation.verdict_data import Measured
 from boothlab.seeds import derive
 from boothlab.studies.points import COLUMNS, FRECHET, LIKENESS, PROMPT, Column, Point
@@ -106,7 +106,15 @@ def _none(done: Sequence[Point]) -> str:
     )
     gates = Counter(gate for point in done for gate in point.failed_gates)
     failed = f" Gates that failed: {', '.join(f'{gate} ({n})' for gate, n in gates.most_common(4))}." if gates else ""
-    return f"None of {len(done)} checkpoints may be recommended: {words}.{failed}"
+    advice = _advice([point.word for point in done if point.word in ADVICE])
+    return f"None of {len(done)} checkpoints may be recommended: {words}.{failed}{advice}"
+
+
+def _advice(words: Sequence[str]) -> str:
+    """What to try, as one run's verdict says it, or between runs that learned too little and too much."""
+    if "underfitted" in words and ("overfitted" in words or "copying" in words):
+        return " Some runs learned too little and others too much: try learning rates and steps between theirs."
+    return f" {ADVICE[Counter(words).most_common(1)[0][0]]}" if words else ""
 
 
 def front(points: Sequence[Point]) -> list[Point]:
