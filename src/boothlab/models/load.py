@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from boothlab.errors import NoMemory, NoWeights
+from boothlab.models.allocator import keep_freed_memory
 from boothlab.models.config import Base
 from boothlab.models.families.sd import StableDiffusion, schedule_from
 from boothlab.models.locate import device_kind, locate
@@ -28,6 +29,7 @@ def load(base: Base, size: int | None = None) -> Model:
     path = locate(base)
     device = choose_device(base.device)
     _hush()
+    keep_freed_memory()
     try:
         model = _load_file(path, base) if path.is_file() else _load_folder(path, base)
         model.device = device
