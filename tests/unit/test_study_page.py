@@ -43,6 +43,7 @@ def page(
     name: str = "many",
     subjects: tuple[str, ...] = ("ada",),
     carried: bool = True,
+    chosen: str | None = None,
 ) -> str:
     """A page with so many runs of each subject, as the report fills it."""
     random = np.random.default_rng(0)
@@ -61,7 +62,7 @@ def page(
     cell = CellView(0.5, 0.4, 0.6, 20, "first")
     subject = SubjectView(
         name="ada",
-        chosen=choice.run,
+        chosen=chosen or choice.run,
         reason=choice.reason,
         caution="",
         again=AgainView((("likeness", cell, CellView(0.44, 0.3, 0.5, 20, "")),), "It was chosen by these."),
@@ -180,6 +181,13 @@ def test_every_link_of_the_contents_leads_somewhere(pictures: list[Path]) -> Non
             *(own if len(subjects) == 1 else subjects),
             "Tables to take along",
         ]
+
+
+def test_of_several_subjects_each_is_named_once_with_what_to_take(pictures: list[Path]) -> None:
+    assert "Take run 0</p>" in page(4, pictures, chosen="run 0")
+    text = page(4, pictures, subjects=("ada", "bob"), chosen="ada, steps 400")
+    assert "Take steps 400 for ada</p>" in text
+    assert "Take ada, steps 400 for bob</p>" in text, "only the subject's own name is left out"
 
 
 def test_a_comparison_without_rows_is_its_summary(pictures: list[Path]) -> None:

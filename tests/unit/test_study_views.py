@@ -93,7 +93,7 @@ def test_published_numbers_stand_beside_ones_own_with_their_places() -> None:
     view = published_view(plan, points)
     assert view is not None
     assert view.head == ("run", "subject", "LPIPS, published", "FID, published", "LPIPS to all photos, here",
-                         "frechet alexnet, here")  # fmt: skip
+                         "Fréchet distance (AlexNet), here")  # fmt: skip
     assert view.rows == (
         ("a", "ada", "0.678 (2)", "181 (2)", "0.705 (1)", "20 (2)"),
         ("b", "ada", "0.604 (1)", "153 (1)", "0.755 (2)", "10 (1)"),

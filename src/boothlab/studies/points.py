@@ -46,8 +46,13 @@ class Column:
 LIKENESS = "likeness"
 PROMPT = "prompt"
 FACE = "face"
-FRECHET = ("fid", "frechet_alexnet", "frechet_toon_clip")
-"""Fréchet distances, the usual one first; the first that could be computed stands for "what FID says"."""
+FRECHET = {
+    "fid": "FID",
+    "frechet_alexnet": "Fréchet distance (AlexNet)",
+    "frechet_toon_clip": "Fréchet distance (toon's CLIP)",
+}
+"""Fréchet distances and their titles, the usual one first; the first that could be computed stands for "what FID
+says"."""
 
 COLUMNS: tuple[Column, ...] = (
     Column(LIKENESS, "likeness", "identity", "context", "held_out", "higher", decides=True),
@@ -62,17 +67,18 @@ COLUMNS: tuple[Column, ...] = (
     Column("class_variety", "variety of the class", "lpips_intra", "class", "none", "higher"),
     Column("drift", "drift elsewhere", "drift_lpips", "unrelated", "base", "lower"),
     Column("lpips", "LPIPS to all photos", "lpips_cross", "context", "originals", "lower", familiar=True),
-    *(Column(name, name.replace("_", " "), name, "context", "originals", "lower", familiar=True) for name in FRECHET),
+    *(Column(name, title, name, "context", "originals", "lower", familiar=True) for name, title in FRECHET.items()),
 )
 """Columns of the table, in order. Likeness is scaled per subject over the whole study: 0 = the base model's people,
 1 = two photos of this person, so that runs with different training photos are on one scale."""
 
-KERNELS = ("kid", "mmd_alexnet", "mmd_toon_clip")
-"""Kernel distances, the usual one first; the first that could be computed is compared between runs."""
+KERNELS = {"kid": "KID", "mmd_alexnet": "MMD (AlexNet)", "mmd_toon_clip": "MMD (toon's CLIP)"}
+"""Kernel distances and their titles, the usual one first; the first that could be computed is compared between
+runs."""
 
 SETS: tuple[Column, ...] = (
     Column("different", "different pictures (Vendi)", "vendi", "bare", "none", "higher"),
-    *(Column(name, name.replace("_", " "), name, "context", "originals", "lower") for name in KERNELS),
+    *(Column(name, title, name, "context", "originals", "lower") for name, title in KERNELS.items()),
     Column("cmmd", "CMMD", "cmmd", "context", "originals", "lower"),
     Column("debiased", "LPIPS debiased", "lpips_debiased", "context", "originals", "lower"),
     *(
