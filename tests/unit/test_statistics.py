@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from boothlab.statistics.comparisons import compare_paired, holm, minimum_detectable, sentence
+from boothlab.statistics.comparisons import compare_paired, differences, holm, minimum_detectable, sentence
 from boothlab.statistics.intervals import (
     Interval,
     cluster_interval,
@@ -137,6 +137,16 @@ def test_jackknife_of_a_mean_is_the_textbook_error() -> None:
 # Comparisons
 
 
+def test_an_infinite_score_takes_no_difference_away() -> None:
+    first, second = np.array([0.1, 0.2, 0.3, 0.4, 1.0]), np.array([0.5, 0.6, 0.7, 0.8, np.inf])
+    assert differences(first, second).tolist() == pytest.approx([0.4, 0.4, 0.4, 0.4, np.inf])
+    assert first.tolist() == [0.1, 0.2, 0.3, 0.4, 1.0]
+    assert np.isnan(differences([np.nan, 1.0], [np.inf, 1.0])).tolist() == [True, False]
+    assert differences([], []).shape == (0,)
+    assert differences([1e-17, 1e-17], [2e-17, 1e-17]).tolist() == [1e-17, 0.0], "small numbers are numbers"
+    assert differences([0.0, 1.0], [1e-17, 1.0]).tolist() == [0.0, 0.0], "but not beside large ones"
+
+
 def test_scores_that_differ_in_their_last_bits_are_equal() -> None:
     third = np.full(20, 1 / 3)
     noisy = third + np.where(np.arange(20) % 3, 5e-17, -1.1e-16)
@@ -150,6 +160,8 @@ def test_scores_that_differ_in_their_last_bits_are_equal() -> None:
     assert around.sum() != 0
     level = compare_paired(np.zeros(6), np.tile(around, 2), np.random.default_rng(0), prompts=[0] * 3 + [1] * 3)
     assert (level.difference, level.low, level.high, level.p, level.smallest_p) == (0, 0, 0, 1, 1)
+    assert level.detectable == 0
+    assert "shown" not in sentence(level, ("a", "b"), "likeness", "higher")
     real = compare_paired(np.zeros(6), np.tile(around, 2) + 1e-6, np.random.default_rng(0), prompts=[0] * 3 + [1] * 3)
     assert real.difference == pytest.approx(1e-6, rel=1e-6)
     assert real.smallest_p == 0.5

@@ -98,6 +98,10 @@ def test_pairs_that_chose_the_same_are_counted_and_not_listed() -> None:
     alike = carry_view(carried(made_study({"ada": same, "bob": same})))
     assert alike is not None
     assert (alike.rows, alike.note) == ((), "")
+    unruled = carry_view(carried(made_study({"ada": same, "bob": same}, word="copying")))
+    assert unruled is not None
+    assert unruled.rows == ()
+    assert unruled.note.startswith("Where no run of a subject may be recommended")
 
 
 @pytest.mark.parametrize(

@@ -273,14 +273,31 @@ def test_none_is_recommended_where_none_is_good_and_the_reason_counts() -> None:
     )
 
 
-def test_between_too_little_and_too_much_that_is_what_to_try() -> None:
+def test_what_to_try_follows_the_word_that_most_runs_got() -> None:
     early, *late = points_to_choose()
     words = [replace(early, word="underfitted"), *(replace(point, word="overfitted") for point in late)]
-    assert choose(words, "ada").reason.endswith(
-        "1 underfitted. Some runs learned too little and others too much: try learning rates and steps between "
-        "theirs."
-    )
+    assert choose(words, "ada").reason.endswith("Take fewer steps, and keep more snapshots of the early ones.")
+    assert choose([replace(p, word="underfitted") for p in words], "ada").reason.endswith("a higher learning rate.")
     assert choose([replace(p, word="") for p in words], "ada").reason.endswith("4 not judged.")
+
+
+def test_seeds_that_differ_in_their_last_bits_show_nothing() -> None:
+    third = np.full(20, 1 / 3)
+    scores = {1e-6: third, 2e-6: third + np.where(np.arange(20) % 3, 5e-17, -1.1e-16)}
+    points = [
+        made_point(f"{rate} {seed}", {"strategy.learning_rate": rate}, seed, likeness=own, prompt=own)
+        for rate, own in scores.items()
+        for seed in range(3)
+    ]
+    shaken = [
+        replace(p, cells={key: replace(cell, value=0.1 + 0.2 if "2e-06" in p.run else 0.3)
+                          for key, cell in p.cells.items()})
+        for p in points
+    ]  # fmt: skip
+    assert 0.1 + 0.2 != 0.3
+    for found in effects(shaken):
+        assert (found.about, found.difference, found.low, found.high, found.p) == ("settings", 0, 0, 0, 1)
+        assert found.sentence.endswith("no difference found (+0, 95 % CI 0 to 0, Holm p = 1).")
 
 
 def test_the_front_holds_what_no_run_beats() -> None:

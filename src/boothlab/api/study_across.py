@@ -24,7 +24,8 @@ DIFFERENCES_HEAD = [
 
 NOTE = (
     "Each subject is one unit, its number the mean over its training seeds; 95 % intervals by Student's t over "
-    "subjects, so they say what to expect of the next one. Lowest: the subject with the lowest number."
+    "subjects, so they say what to expect of the next one. Lowest: the subject with the lowest number, which is the "
+    "best one where lower is better."
 )
 
 

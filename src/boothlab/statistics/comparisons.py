@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, stats
 
-from boothlab.statistics.intervals import cluster_interval, cluster_spread, clusters_of
+from boothlab.statistics.intervals import LAST_BITS, cluster_interval, cluster_spread, clusters_of, settled
 
 LEVEL = 0.05
 """Two-sided level of tests, before Holm."""
@@ -24,9 +24,6 @@ PERMUTATIONS = 9_999
 
 QUANTILES = 4_000
 """Points at which the distribution of the SD is taken; the effect is then right to four digits."""
-
-LAST_BITS = 1e-12
-"""Scores that differ by no more than this part of the largest are equal."""
 
 ENUMERATED = 14
 """Up to so many pairs all 2^n sign flips are tried (16,384)."""
@@ -89,9 +86,9 @@ def compare_paired(
         n=n,
         units=mean.n,
         dropped=len(first) - n,
-        difference=_settled(mean.value, difference),
-        low=None if mean.low is None else _settled(mean.low, difference),
-        high=None if mean.high is None else _settled(mean.high, difference),
+        difference=mean.value,
+        low=mean.low,
+        high=mean.high,
         p=p,
         exact=exact,
         smallest_p=least if exact else max(least, 1 / (1 + PERMUTATIONS)),
@@ -100,16 +97,25 @@ def compare_paired(
     )
 
 
+def differences(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
+    """b − a (n,), 0 where the two differ in their last bits alone, as sums in another order do.
+
+    NaN where either is; infinite scores have no part in what the last bits are.
+    """
+    first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    found: NDArray[np.float64] = second - first
+    size = np.abs([first, second]).max(axis=0)
+    near = np.isfinite(size)
+    near[near] = np.abs(found[near]) <= LAST_BITS * size[near].max(initial=0.0)
+    found[near] = 0.0
+    return found
+
+
 def paired_differences(
     a: NDArray[np.float64], b: NDArray[np.float64], prompts: Sequence[Hashable] = ()
 ) -> tuple[NDArray[np.float64], list[Hashable]]:
-    """b − a (n,) without rows that lack either, and what they are clusters of; ``prompts`` is of all rows.
-
-    Scores that differ in their last bits alone, as sums in another order do, are equal: 0.
-    """
-    difference = b - a
-    size = float(np.nanmax(np.abs([a, b]), initial=0.0))
-    difference[np.abs(difference) <= LAST_BITS * size] = 0.0
+    """:func:`differences` without rows that lack either, and their clusters; ``prompts`` is of all rows."""
+    difference = differences(a, b)
     kept = ~np.isnan(difference)
     named = [name for name, there in zip(prompts, kept.tolist(), strict=True) if there] if prompts else []
     return difference[kept], clusters_of(named, int(kept.sum()))
@@ -132,12 +138,7 @@ def _sums(values: NDArray[np.float64], clusters: Sequence[Hashable]) -> NDArray[
     sums: dict[Hashable, float] = {}
     for value, cluster in zip(values.tolist(), clusters, strict=True):
         sums[cluster] = sums.get(cluster, 0.0) + value
-    return np.array([_settled(total, values) for total in sums.values()])
-
-
-def _settled(total: float, values: NDArray[np.float64]) -> float:
-    """What was summed from values (n,) and is 0 but for the last bits of these is 0."""
-    return 0.0 if abs(total) <= LAST_BITS * float(np.abs(values).max(initial=0.0)) else total
+    return np.array([settled(total, values) for total in sums.values()])
 
 
 def _sign_flip(difference: NDArray[np.float64], random: np.random.Generator) -> tuple[float, bool]:
@@ -207,8 +208,8 @@ def sentence(
     numbers = f"{found.difference:+.3g}, 95 % CI {found.low:.3g} to {found.high:.3g}, {label} = {p:.2g}"
     if p > LEVEL:
         of = f" of {found.units} prompts" if found.units < found.n else ""
-        seen = f"{found.n} pairs{of} could only have shown ≥ {found.detectable:.2g}"
-        return f"{metric}: no difference found between {a} and {b} ({numbers}); {seen}."
+        seen = f"; {found.n} pairs{of} could only have shown ≥ {found.detectable:.2g}" if found.detectable else ""
+        return f"{metric}: no difference found between {a} and {b} ({numbers}){seen}."
     word = "higher" if found.difference > 0 else "lower"
     if better != "neither":
         word = "better" if word == better else "worse"

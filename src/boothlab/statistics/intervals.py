@@ -16,6 +16,9 @@ from scipy import stats
 CONFIDENCE = 0.95
 """Nominal coverage of every interval of the house."""
 
+LAST_BITS = 1e-12
+"""What is no more than this part of the numbers that it was made from is what rounding left of 0."""
+
 Indices = NDArray[np.intp]
 
 
@@ -98,6 +101,9 @@ def cluster_spread(values: NDArray[np.float64], clusters: Sequence[Hashable]) ->
     if count < 2:
         return None
     away = np.bincount([place[cluster] for cluster in clusters], weights=values - values.mean())
+    size = float(np.abs(values).max())
+    if np.isfinite(size):
+        away[np.abs(away) <= LAST_BITS * size] = 0.0
     return Spread(count / (count - 1) * float((away**2).sum()) / len(values) ** 2, count - 1)
 
 
@@ -112,7 +118,12 @@ def cluster_interval(values: ArrayLike, clusters: Sequence[Hashable]) -> Interva
         raise ValueError(f"{len(array)} values for {len(clusters)} cluster names")
     kept = [cluster for cluster, value in zip(clusters, array.tolist(), strict=True) if not np.isnan(value)]
     present = _present(array)
-    return _around(float(present.mean()), cluster_spread(present, kept), len(set(kept)))
+    return _around(settled(float(present.mean()), present), cluster_spread(present, kept), len(set(kept)))
+
+
+def settled(total: float, values: NDArray[np.float64]) -> float:
+    """A sum or mean of values (n,), 0 where it is 0 but for their last bits."""
+    return 0.0 if np.isfinite(total) and abs(total) <= LAST_BITS * float(np.abs(values).max(initial=0.0)) else total
 
 
 def two_way_interval(pairs: ArrayLike, clusters: Sequence[Hashable] = ()) -> Interval:

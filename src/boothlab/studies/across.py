@@ -18,7 +18,7 @@ from scipy import stats
 from boothlab.statistics.comparisons import LEVEL, holm
 from boothlab.statistics.intervals import CONFIDENCE, Interval, t_interval
 from boothlab.studies.carry import says_who, setting_of
-from boothlab.studies.compare import Neighbours, Pair, alike, measured, neighbours, paired_t
+from boothlab.studies.compare import Neighbours, Pair, alike, mean_difference, measured, neighbours, paired_t
 from boothlab.studies.expand import axis_name, shown
 from boothlab.studies.points import COLUMNS, Column, Point
 
@@ -154,7 +154,7 @@ def _within(points: Sequence[Point]) -> Iterator[Difference]:
             group = list(beside_each_other)
             for column in COLUMNS:
                 pairs = [_comparable(beside, column) for beside in group]
-                each = np.array([_mean_difference(own, column) for own in pairs if own])
+                each = np.array([mean_difference(own, column) for own in pairs if own])
                 if len(each) >= SUBJECTS_NEEDED:
                     yield _paired(group[0], column, each, noun)
 
@@ -163,10 +163,6 @@ def _comparable(beside: Neighbours, column: Column) -> list[Pair]:
     """Pairs that were measured; of what is held against all photos, those whose photos are the same."""
     pairs = measured(beside.pairs, column)
     return alike(pairs, column) if column.reference == "originals" else pairs
-
-
-def _mean_difference(pairs: Sequence[Pair], column: Column) -> float:
-    return float(np.mean([b.cells[column.key].value - a.cells[column.key].value for a, b in pairs]))
 
 
 def _paired(beside: Neighbours, column: Column, each: NDArray[np.float64], where: str) -> Difference:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boothlab.seeds import derive
-from boothlab.statistics.comparisons import compare_paired
+from boothlab.statistics.comparisons import compare_paired, differences
 from boothlab.statistics.intervals import Interval, t_interval
 from boothlab.statistics.variance import SEEDS_NEEDED
 from boothlab.studies.choose import choose
@@ -87,7 +87,9 @@ def losses(points: Sequence[Point], pairs: Sequence[Carried], key: str) -> NDArr
             {p.seed: p.cells[key].value for p in settings[one.target][name] if key in p.cells}
             for name in (one.settings, one.best)
         )
-        rows.append({seed: tried[seed] - best[seed] for seed in tried if seed in best})
+        both = [seed for seed in tried if seed in best]
+        found = differences([best[seed] for seed in both], [tried[seed] for seed in both])
+        rows.append(dict(zip(both, found.tolist(), strict=True)))
     seeds = sorted(set.intersection(*(set(row) for row in rows))) if rows else []
     return np.array([[row[seed] for seed in seeds] for row in rows]) if seeds else np.empty((0, 0))
 
@@ -181,7 +183,7 @@ def _pair(
         return None
     means = _mean(pairs, 0, key), _mean(pairs, 1, key)
     if len(pairs) >= SEEDS_NEEDED:
-        each = np.array([a.cells[key].value - b.cells[key].value for a, b in pairs])
+        each = differences(*([pair[side].cells[key].value for pair in pairs] for side in (1, 0)))
         return means, t_interval(each), "settings"
     first: NDArray[np.float64] = np.concatenate([b.pictures[key] for _, b in pairs])
     second: NDArray[np.float64] = np.concatenate([a.pictures[key] for a, _ in pairs])

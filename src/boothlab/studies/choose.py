@@ -106,15 +106,9 @@ def _none(done: Sequence[Point]) -> str:
     )
     gates = Counter(gate for point in done for gate in point.failed_gates)
     failed = f" Gates that failed: {', '.join(f'{gate} ({n})' for gate, n in gates.most_common(4))}." if gates else ""
-    advice = _advice([point.word for point in done if point.word in ADVICE])
+    judged = Counter(point.word for point in done if point.word in ADVICE)
+    advice = f" {ADVICE[judged.most_common(1)[0][0]]}" if judged else ""
     return f"None of {len(done)} checkpoints may be recommended: {words}.{failed}{advice}"
-
-
-def _advice(words: Sequence[str]) -> str:
-    """What to try, as one run's verdict says it, or between runs that learned too little and too much."""
-    if "underfitted" in words and ("overfitted" in words or "copying" in words):
-        return " Some runs learned too little and others too much: try learning rates and steps between theirs."
-    return f" {ADVICE[Counter(words).most_common(1)[0][0]]}" if words else ""
 
 
 def front(points: Sequence[Point]) -> list[Point]:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from boothlab.seeds import derive
-from boothlab.statistics.comparisons import LEVEL, compare_paired, holm, minimum_detectable
-from boothlab.statistics.intervals import t_interval
+from boothlab.statistics.comparisons import LEVEL, compare_paired, differences, holm, minimum_detectable
+from boothlab.statistics.intervals import settled, t_interval
 from boothlab.statistics.variance import SEEDS_NEEDED, Components, components
 from boothlab.studies.expand import axis_name, shown
 from boothlab.studies.points import COLUMNS, Column, Point
@@ -173,17 +173,24 @@ def by_seeds(subject: str, axis: str, column: Column, pairs: Sequence[Pair]) -> 
 
     None with fewer than ``SEEDS_NEEDED``.
     """
-    by_seed: dict[int, list[float]] = {}
-    for a, b in pairs:
-        by_seed.setdefault(a.seed, []).append(b.cells[column.key].value - a.cells[column.key].value)
+    by_seed: dict[int, list[Pair]] = {}
+    for pair in pairs:
+        by_seed.setdefault(pair[0].seed, []).append(pair)
     if len(by_seed) < SEEDS_NEEDED:
         return None
-    each = np.array([np.mean(values) for values in by_seed.values()])
+    each = np.array([mean_difference(own, column) for own in by_seed.values()])
     mean = t_interval(each)
     return Effect(
         subject, axis, column, "", "", "settings", len(each), len(pairs), mean.value, mean.low, mean.high,
         paired_t(each), 1.0, _spread(each), units=len(each),
     )  # fmt: skip
+
+
+def mean_difference(pairs: Sequence[Pair], column: Column) -> float:
+    """Mean of second − first over pairs that were measured."""
+    first, second = ([point.cells[column.key].value for point in side] for side in zip(*pairs, strict=True))
+    found = differences(first, second)
+    return settled(float(found.mean()), found)
 
 
 def _pictures(
