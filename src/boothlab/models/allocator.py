@@ -27,7 +27,7 @@ SWITCHES = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TOP_PAD_
 
 @functools.cache
 def keep_freed_memory() -> bool:
-    """Let glibc keep what this process frees; returns whether glibc took it. Other C libraries have no such switch."""
+    """Let glibc keep what this process frees; returns whether it took that. Other C libraries have no such switch."""
     if sys.platform != "linux" or platform.libc_ver()[0] != "glibc" or any(name in os.environ for name in SWITCHES):
         return False
     library = ctypes.CDLL(None)
