@@ -19,7 +19,7 @@ from boothlab.config.show import to_toml
 from pretraining import atomic, subjects
 
 STEPS = 300
-"""Optimizer steps of the default plan, as many as the demo's: about 90 seconds on two cores of a Zen 4."""
+"""Optimizer steps of the default plan, as many as the demo's."""
 TRAINED_ON = 5
 SEEDS = (0, 1, 2)
 SETS = {"photos": "plain", "turned": "turned", "glued": "glued", "far": "far"}
