@@ -166,7 +166,8 @@ def test_the_page_stands_alone_and_says_what_may_be_said(journey: Journey) -> No
     assert "a statement about a setting needs 3 training seeds" in page.replace("\n", " ").replace("A st", "a st")
     assert page.count("data:image/webp") >= 2 * 6
     assert "of the bare prompt, nearest to a training photo" in page
-    assert page.index("Take none of these") < page.index("What was expected") < page.index("Which differences")
+    below = page.split("</nav>")[1]  # the contents name them all
+    assert below.index("Take none of these") < below.index("What was expected") < below.index("Which differences")
     assert "Final comparison" in page
     assert str(journey.place.parent) not in page.split("Versions and inputs")[0].split("plan.subjects")[0]
     assert (journey.place / "table.md").read_text().count("\n") == 2 + 5 + 3
