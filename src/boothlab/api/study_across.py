@@ -33,10 +33,11 @@ def across_view(rows: Sequence[Row], found: Sequence[Difference], columns: Seque
     """The section; None where too few subjects were trained on."""
     if not rows:
         return None
+    parted = _parted(rows)
     return AcrossView(
-        head=tuple(_head(rows, columns)),
+        head=tuple(_head(parted, columns)),
         rows=tuple(
-            AcrossRow(tuple(_words(row, rows)), tuple(_cell(row, column) for column in columns), row.baseline)
+            AcrossRow(tuple(_words(row, parted)), tuple(_cell(row, column) for column in columns), row.baseline)
             for row in rows
         ),
         effects=tuple((one.sentence, one.shown) for one in found if one.column.decides or one.shown),
@@ -47,12 +48,13 @@ def across_view(rows: Sequence[Row], found: Sequence[Difference], columns: Seque
 def across_markdown(rows: Sequence[Row], columns: Sequence[Column]) -> tuple[list[str], list[list[str]]]:
     """Head and lines of the table as text, columns without any number left out."""
     seen = [column for column in columns if any(column.key in row.cells for row in rows)]
-    lines = [[*_words(row, rows), *(_text(_cell(row, column)) for column in seen)] for row in rows]
-    return _head(rows, seen), lines
+    parted = _parted(rows)
+    lines = [[*_words(row, parted), *(_text(_cell(row, column)) for column in seen)] for row in rows]
+    return _head(parted, seen), lines
 
 
-def _head(rows: Sequence[Row], columns: Sequence[Column]) -> list[str]:
-    noun = ["class noun"] if _parted(rows) else []
+def _head(parted: bool, columns: Sequence[Column]) -> list[str]:
+    noun = ["class noun"] if parted else []
     return ["setting", *noun, "subjects, trainings", *(column.title for column in columns)]
 
 
@@ -60,10 +62,10 @@ def _parted(rows: Sequence[Row]) -> bool:
     return any(row.noun for row in rows)
 
 
-def _words(row: Row, rows: Sequence[Row]) -> list[str]:
+def _words(row: Row, parted: bool) -> list[str]:
     name = source_title(row.setting, []) if row.baseline else row.setting
     counted = str(row.subjects) if row.baseline else f"{row.subjects}, {row.trainings}"
-    return [name, *([row.noun] if _parted(rows) else []), counted]
+    return [name, *([row.noun] if parted else []), counted]
 
 
 def _cell(row: Row, column: Column) -> AcrossCell | None:

@@ -24,7 +24,7 @@ NOTE = (
 )
 
 UNRULED = (
-    " Where no run of a subject may be recommended, the settings of the highest mean likeness stand for its choice "
+    "Where no run of a subject may be recommended, the settings of the highest mean likeness stand for its choice "
     "(marked ○ where pairs are listed)."
 )
 
@@ -36,8 +36,8 @@ def carry_view(found: Sequence[Carried]) -> ComparedView | None:
     head = ["chosen on", "applied to", "settings", "its own best"]
     head += [f"{title}: there, own best, difference" for title in AXES.values()] + ["found"]
     listed = [one for one in found if one.state != "the same settings"]
-    note = (NOTE if listed else "") + ("" if all(one.by_verdict for one in found) else UNRULED)
-    return ComparedView(summary(found), tuple(head), tuple(_row(one) for one in listed), note.strip())
+    notes = [*([NOTE] if listed else []), *([] if all(one.by_verdict for one in found) else [UNRULED])]
+    return ComparedView(summary(found), tuple(head), tuple(_row(one) for one in listed), " ".join(notes))
 
 
 def _row(one: Carried) -> tuple[str, ...]:

@@ -152,10 +152,16 @@ def none_of_them(judged: Sequence[Judgement]) -> str:
         return "None of them: there is no snapshot to judge."
     words = Counter(each.called for each in judged)
     listed = ", ".join(f"{count} {word}" for word, count in words.most_common())
-    advice = _between(judged) or ADVICE[Counter(each.word for each in judged).most_common(1)[0][0]]
+    advice = _between(judged) or advice_for([each.word for each in judged])
     failed = Counter(gate.name for each in judged for gate in each.gates if gate.state == "failed")
     gates = f" Gates that failed: {', '.join(f'{name} ({count})' for name, count in failed.most_common())}."
     return f"None of them may be recommended: {listed}.{gates if failed else ''} {advice}"
+
+
+def advice_for(words: Sequence[str]) -> str:
+    """What to try, by the word that most of them got; "" where nothing was judged."""
+    judged = Counter(word for word in words if word in ADVICE)
+    return ADVICE[judged.most_common(1)[0][0]] if judged else ""
 
 
 def _between(judged: Sequence[Judgement]) -> str:

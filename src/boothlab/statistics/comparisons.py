@@ -103,12 +103,8 @@ def differences(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     NaN where either is; infinite scores have no part in what the last bits are.
     """
     first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    found: NDArray[np.float64] = second - first
-    size = np.abs([first, second]).max(axis=0)
-    near = np.isfinite(size)
-    near[near] = np.abs(found[near]) <= LAST_BITS * size[near].max(initial=0.0)
-    found[near] = 0.0
-    return found
+    both = np.stack([first, second])
+    return settled(second - first, both[:, np.isfinite(both).all(axis=0)])
 
 
 def paired_differences(
@@ -138,7 +134,7 @@ def _sums(values: NDArray[np.float64], clusters: Sequence[Hashable]) -> NDArray[
     sums: dict[Hashable, float] = {}
     for value, cluster in zip(values.tolist(), clusters, strict=True):
         sums[cluster] = sums.get(cluster, 0.0) + value
-    return np.array([settled(total, values) for total in sums.values()])
+    return settled(list(sums.values()), values)
 
 
 def _sign_flip(difference: NDArray[np.float64], random: np.random.Generator) -> tuple[float, bool]:

@@ -100,10 +100,7 @@ def cluster_spread(values: NDArray[np.float64], clusters: Sequence[Hashable]) ->
     count = len(place)
     if count < 2:
         return None
-    away = np.bincount([place[cluster] for cluster in clusters], weights=values - values.mean())
-    size = float(np.abs(values).max())
-    if np.isfinite(size):
-        away[np.abs(away) <= LAST_BITS * size] = 0.0
+    away = settled(np.bincount([place[cluster] for cluster in clusters], weights=values - values.mean()), values)
     return Spread(count / (count - 1) * float((away**2).sum()) / len(values) ** 2, count - 1)
 
 
@@ -118,12 +115,13 @@ def cluster_interval(values: ArrayLike, clusters: Sequence[Hashable]) -> Interva
         raise ValueError(f"{len(array)} values for {len(clusters)} cluster names")
     kept = [cluster for cluster, value in zip(clusters, array.tolist(), strict=True) if not np.isnan(value)]
     present = _present(array)
-    return _around(settled(float(present.mean()), present), cluster_spread(present, kept), len(set(kept)))
+    return _around(float(settled(present.mean(), present)), cluster_spread(present, kept), len(set(kept)))
 
 
-def settled(total: float, values: NDArray[np.float64]) -> float:
-    """A sum or mean of values (n,), 0 where it is 0 but for their last bits."""
-    return 0.0 if np.isfinite(total) and abs(total) <= LAST_BITS * float(np.abs(values).max(initial=0.0)) else total
+def settled(made: ArrayLike, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sums, means or differences (…) made of values (any shape), 0 where they are 0 but for the values' last bits."""
+    found, size = np.asarray(made, dtype=np.float64), float(np.abs(values).max(initial=0.0))
+    return np.where(np.abs(found) <= LAST_BITS * size, 0.0, found) if np.isfinite(size) else found
 
 
 def two_way_interval(pairs: ArrayLike, clusters: Sequence[Hashable] = ()) -> Interval:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from boothlab.evaluation.thresholds import DOMINANCE_MARGIN
-from boothlab.evaluation.verdict_choice import ADVICE, dominated, least_trained, passed_over, standard_error
+from boothlab.evaluation.verdict_choice import advice_for, dominated, least_trained, passed_over, standard_error
 from boothlab.evaluation.verdict_data import Measured
 from boothlab.seeds import derive
 from boothlab.studies.points import COLUMNS, FRECHET, LIKENESS, PROMPT, Column, Point
@@ -106,9 +106,8 @@ def _none(done: Sequence[Point]) -> str:
     )
     gates = Counter(gate for point in done for gate in point.failed_gates)
     failed = f" Gates that failed: {', '.join(f'{gate} ({n})' for gate, n in gates.most_common(4))}." if gates else ""
-    judged = Counter(point.word for point in done if point.word in ADVICE)
-    advice = f" {ADVICE[judged.most_common(1)[0][0]]}" if judged else ""
-    return f"None of {len(done)} checkpoints may be recommended: {words}.{failed}{advice}"
+    advice = advice_for([point.word for point in done])
+    return f"None of {len(done)} checkpoints may be recommended: {words}.{failed} {advice}".rstrip()
 
 
 def front(points: Sequence[Point]) -> list[Point]:

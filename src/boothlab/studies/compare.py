@@ -190,7 +190,7 @@ def mean_difference(pairs: Sequence[Pair], column: Column) -> float:
     """Mean of second − first over pairs that were measured."""
     first, second = ([point.cells[column.key].value for point in side] for side in zip(*pairs, strict=True))
     found = differences(first, second)
-    return settled(float(found.mean()), found)
+    return float(settled(found.mean(), found))
 
 
 def _pictures(
