@@ -61,6 +61,11 @@ SOURCE_STUDY: dict[str, dict[str, Any]] = {
 }
 """The source study's two best settings, scaled as in docs/studies (steps by 1/25, rate by 250), without captions."""
 
+RIVALS = {
+    name: {**one, "photos.captions": "ignore", "objective.class_contexts": []} for name, one in SOURCE_STUDY.items()
+}
+"""These as a table's rivals: what the demo adds is taken away."""
+
 
 TABLES = {
     "default": Table("What the default plan reaches on people that nobody looked at."),
@@ -70,10 +75,18 @@ TABLES = {
         {"training.steps": [*TOON["training"]["snapshots"], TOON["training"]["steps"]]},
         number=None,
         seeds=(0,),
-        rivals={
-            name: {**one, "photos.captions": "ignore", "objective.class_contexts": []}
-            for name, one in SOURCE_STUDY.items()
+        rivals=RIVALS,
+    ),
+    "small": Table(
+        "What a small study recommends, of both ways to learn the words and six lengths, and whether that is worth its "
+        "price beside the best settings of the source study.",
+        {
+            "strategy": [TOON["strategy"], TEXT_ENCODER],
+            "training.steps": [*TOON["training"]["snapshots"], TOON["training"]["steps"], 400, 500],
         },
+        number=None,
+        seeds=(0,),
+        rivals=RIVALS,
     ),
     "prior": Table(
         "What prior preservation does: its weight, 0 for none.", {"objective.prior_weight": [0.0, 0.5, 1.0, 2.0]}

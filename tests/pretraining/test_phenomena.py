@@ -29,7 +29,7 @@ def test_every_table_is_a_study_of_three_seeds_with_photos_to_train_on(
 ) -> None:
     assert studies.keys() == phenomena.TABLES.keys()
     for name, runs in studies.items():
-        every = name == "demo"
+        every = name in ("demo", "small")
         assert {run.seed for run in runs} == ({0} if every or name == "nothing" else {0, 1, 2})
         for run in runs:
             (subject,) = run.plan.subjects
@@ -63,6 +63,16 @@ def test_the_table_of_the_demo_has_its_snapshots_and_the_source_studys_best_sett
     assert [run.plan.training.steps_per_photo for run in (first, second)] == [20, 4]
     assert {run.plan.photos.captions for run in (first, second)} == {"ignore"}
     assert {run.plan.subjects for run in (first, second)} == {small[0].plan.subjects}
+
+
+def test_the_small_study_shares_its_lengths_and_has_the_same_rivals(studies: dict[str, tuple[Planned, ...]]) -> None:
+    own = [run for run in studies["small"] if not run.rival]
+    lengths = [120, 180, 240, 300, 400, 500]
+    of = {rate: [r.plan.training.steps for r in own if r.plan.strategy.learning_rate == rate] for rate in (1e-3, 5e-4)}
+    assert of == {1e-3: lengths, 5e-4: lengths}
+    assert {run.plan.strategy.text_encoder for run in own if run.plan.strategy.learning_rate == 5e-4} == {True}
+    rivals, before = ([run for run in studies[name] if run.rival] for name in ("small", "demo"))
+    assert [(run.name, run.plan) for run in rivals] == [(run.name, run.plan) for run in before]
 
 
 def test_subjects_are_numbered_from_where_one_asks(tmp_path: Path) -> None:

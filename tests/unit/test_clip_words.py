@@ -54,3 +54,22 @@ def test_suggestions_are_rare_and_no_part_of_another_token() -> None:
 def test_a_missing_vocabulary_is_said(tmp_path: Path) -> None:
     with pytest.raises(NoWeights, match="Cannot read the tokenizer"):
         read_tokenizer(tmp_path)
+
+
+def test_a_vocabulary_is_read_once_and_again_when_it_was_changed(tmp_path: Path) -> None:
+    for name in ("vocab.json", "merges.txt"):
+        (tmp_path / name).write_bytes((asset("tokenizer") / name).read_bytes())
+    first = read_tokenizer(tmp_path)
+    assert read_tokenizer(tmp_path) is first
+    ranks = json.loads((tmp_path / "vocab.json").read_text("utf-8"))
+    ranks["hello</w>"], ranks["world</w>"] = ranks["world</w>"], ranks["hello</w>"]
+    (tmp_path / "vocab.json").write_text(json.dumps(ranks), "utf-8")
+    assert split(read_tokenizer(tmp_path), "hello")[0].rank == split(first, "world")[0].rank
+
+
+def test_suggestions_belong_to_whoever_asked(tmp_path: Path) -> None:
+    tokenizer = read_tokenizer(asset("tokenizer"))
+    first = suggest(tokenizer, 3)
+    first.clear()
+    rarest, second, third = suggest(tokenizer, 3)
+    assert suggest(tokenizer, 2, [rarest]) == [second, third]

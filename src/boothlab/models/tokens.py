@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,7 +85,20 @@ def load_tokenizer(base: Base) -> Tokenizer:
 
 
 def read_tokenizer(folder: Path) -> Tokenizer:
-    """CLIP's byte-pair tokenizer from ``vocab.json`` and ``merges.txt``. Raises NoWeights."""
+    """CLIP's byte-pair tokenizer from ``vocab.json`` and ``merges.txt``, not to be changed. Raises NoWeights.
+
+    Read once per process, because a study asks for it with every run; again when one of the files was changed.
+    """
+    try:
+        stats = [(folder / name).stat() for name in ("vocab.json", "merges.txt")]
+    except OSError as error:
+        raise NoWeights(f"Cannot read the tokenizer in {folder}: {error}") from error
+    return _read(folder, tuple((found.st_ino, found.st_mtime_ns, found.st_size) for found in stats))
+
+
+@lru_cache(maxsize=4)
+def _read(folder: Path, state: tuple[tuple[int, int, int], ...]) -> Tokenizer:
+    """The tokenizer of files in this ``state``."""
     from tokenizers import AddedToken, Regex, Tokenizer, normalizers, pre_tokenizers
     from tokenizers.models import BPE
 
@@ -187,6 +200,12 @@ def suggest(tokenizer: Tokenizer, count: int, taken: Sequence[str] = ()) -> list
     Left out is what a language above knows, and what is part of another token: "anese" is rare, but the model has
     met it as the end of "japanese".
     """
+    return list(_rarest(tokenizer, count, frozenset(taken)))
+
+
+@lru_cache(maxsize=64)
+def _rarest(tokenizer: Tokenizer, count: int, taken: frozenset[str]) -> tuple[str, ...]:
+    """As :func:`suggest`, once per tokenizer: it goes through the whole vocabulary."""
     vocabulary: dict[str, int] = tokenizer.get_vocab()
     candidates = []
     for text, rank in vocabulary.items():
@@ -207,4 +226,4 @@ def suggest(tokenizer: Tokenizer, count: int, taken: Sequence[str] = ()) -> list
             good.append(word)
         if len(good) == count:
             break
-    return good
+    return tuple(good)
