@@ -78,8 +78,8 @@ TABLES = {
         rivals=RIVALS,
     ),
     "small": Table(
-        "What a small study recommends, of both ways to learn the words and six lengths, and whether that is worth its "
-        "price beside the best settings of the source study.",
+        "What a small study recommends, of both ways to learn the words and six lengths, and whether that is worth "
+        "its price beside the best settings of the source study.",
         {
             "strategy": [TOON["strategy"], TEXT_ENCODER],
             "training.steps": [*TOON["training"]["snapshots"], TOON["training"]["steps"], 400, 500],

@@ -68,11 +68,14 @@ def test_the_table_of_the_demo_has_its_snapshots_and_the_source_studys_best_sett
 def test_the_small_study_shares_its_lengths_and_has_the_same_rivals(studies: dict[str, tuple[Planned, ...]]) -> None:
     own = [run for run in studies["small"] if not run.rival]
     lengths = [120, 180, 240, 300, 400, 500]
-    of = {rate: [r.plan.training.steps for r in own if r.plan.strategy.learning_rate == rate] for rate in (1e-3, 5e-4)}
-    assert of == {1e-3: lengths, 5e-4: lengths}
-    assert {run.plan.strategy.text_encoder for run in own if run.plan.strategy.learning_rate == 5e-4} == {True}
-    rivals, before = ([run for run in studies[name] if run.rival] for name in ("small", "demo"))
-    assert [(run.name, run.plan) for run in rivals] == [(run.name, run.plan) for run in before]
+    ways = {rate: [run for run in own if run.plan.strategy.learning_rate == rate] for rate in (1e-3, 5e-4)}
+    assert all([run.plan.training.steps for run in way] == lengths for way in ways.values())
+    assert {run.plan.strategy.text_encoder for run in ways[5e-4]} == {True}
+    rivals, before = (
+        [(run.name, run.plan.model_copy(update={"name": ""})) for run in studies[name] if run.rival]
+        for name in ("small", "demo")
+    )
+    assert rivals == before
 
 
 def test_subjects_are_numbered_from_where_one_asks(tmp_path: Path) -> None:
