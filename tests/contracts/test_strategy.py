@@ -52,18 +52,25 @@ def variants() -> list[object]:
 
 Fresh = Callable[[], Model]
 
+CLASS_PROMPT = "a photo of a person"
+
 LIFE = 4
 """Steps of the training that many tests look at."""
 
 
 @dataclass(frozen=True)
 class Lived:
-    """A finished training: the job, every tensor after each step (0 = before), a caption encoded before and after."""
+    """A finished training: the job, every tensor after each step (0 = before), captions encoded before and after.
+
+    ``text`` is of the subject, ``class_text`` of its class.
+    """
 
     job: Job
     history: dict[int, dict[str, Tensor]]
     text_before: Tensor
     text_after: Tensor
+    class_text_before: Tensor
+    class_text_after: Tensor
 
 
 @pytest.fixture(scope="module", params=variants())
@@ -76,12 +83,13 @@ def strategy(request: pytest.FixtureRequest) -> Strategy:
 def lived(strategy: Strategy, tiny_base: Model) -> Lived:
     """A training of four steps at a rate that shows."""
     job = make_job(copied(tiny_base), faster(strategy), training=settings(LIFE))
-    caption = [job.attached.caption(f"a photo of {SUBJECT.identifier} person")]
-    before = job.model.encode_text(caption).states_BLD.detach().clone()
+    captions = [job.attached.caption(text) for text in (f"a photo of {SUBJECT.identifier} person", CLASS_PROMPT)]
+    before = [job.model.encode_text([caption]).states_BLD.detach().clone() for caption in captions]
     history = {0: tensors(job.model)}
     run(job, until=lambda e: isinstance(e, Stepped) and not history.setdefault(e.step, tensors(job.model)))
     assert history.keys() == set(range(LIFE + 1))
-    return Lived(job, history, before, job.model.encode_text(caption).states_BLD.detach())
+    after = [job.model.encode_text([caption]).states_BLD.detach() for caption in captions]
+    return Lived(job, history, before[0], after[0], before[1], after[1])
 
 
 @pytest.fixture(scope="module")
@@ -333,6 +341,13 @@ def test_depends_on_its_seed_alone(strategy: Strategy, lived: Lived, fresh: Fres
 
 def test_says_whether_text_moves(lived: Lived) -> None:
     assert lived.job.attached.moves_text is not same(lived.text_before, lived.text_after)
+
+
+def test_says_which_captions_move(lived: Lived) -> None:
+    attached = lived.job.attached
+    assert attached.moves(attached.caption(f"a photo of {SUBJECT.identifier} person"))
+    said = attached.moves_text and attached.moves(attached.caption(CLASS_PROMPT))
+    assert said is not same(lived.class_text_before, lived.class_text_after)
 
 
 def test_prior_and_accumulation_need_no_help(strategy: Strategy, fresh: Fresh) -> None:

@@ -31,6 +31,7 @@ def training(steps: int, **more: Any) -> Training:
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "plain": {},
+    "two threads": {"threads": 2},
     "ema": {"optimizer": Optimizer(ema_decay=0.9)},
     "bf16": {"compute": Compute(precision="bf16")},
     "fp16": {"compute": Compute(precision="fp16")},

@@ -31,6 +31,12 @@ class Conditioning:
         pooled = [part.pooled_BP for part in parts if part.pooled_BP is not None]
         return Conditioning(torch.cat([p.states_BLD for p in parts]), torch.cat(pooled) if pooled else None)
 
+    def each(self) -> list[Conditioning]:
+        """Its prompts as batches of one."""
+        pooled = self.pooled_BP
+        ones = [slice(k, k + 1) for k in range(len(self.states_BLD))]
+        return [Conditioning(self.states_BLD[one], None if pooled is None else pooled[one]) for one in ones]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Posterior:

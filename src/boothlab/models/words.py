@@ -8,8 +8,9 @@ Shapes: B prompts, L tokens, R rows that are learned, D width.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -43,6 +44,17 @@ def row(model: Model, role: str, word: str) -> int:
     found = tokenizer(word, add_special_tokens=False)["input_ids"]
     require_one_token(word, tokenizer.convert_ids_to_tokens(found))
     return int(found[0])
+
+
+def holding(model: Model, role: str, rows: Sequence[int]) -> Callable[[str], bool]:
+    """Whether the text encoder ``role`` reads one of these rows in a prompt, of which each is looked at once."""
+    tokenizer, wanted = model.tokenizers()[role], frozenset(rows)
+
+    @cache
+    def holds(prompt: str) -> bool:
+        return not wanted.isdisjoint(tokenizer(prompt, truncation=True)["input_ids"])
+
+    return holds
 
 
 def learn(encoder: nn.Module, rows: Sequence[int]) -> dict[str, nn.Parameter]:

@@ -36,6 +36,11 @@ class ParamGroup:
         return self.opens <= step and (self.closes is None or step < self.closes)
 
 
+def every_caption(caption: str) -> bool:
+    """``moves`` of strategies that move the text encoders' weights."""
+    return True
+
+
 def nothing_to_hold() -> None:
     """``hold`` of strategies that move whole tensors only."""
 
@@ -47,13 +52,15 @@ class Attached:
     ``caption`` turns a filled prompt into what is tokenized (strategies that learn new words rewrite it).
     ``hold`` puts back, bit by bit, the parts of opened tensors that must not move (e.g. other rows of a token
     table). ``export`` writes what a snapshot needs into an empty folder. ``export_bytes`` is its size beforehand.
-    ``moves_text`` says that text embeddings change during training and must not be cached.
+    ``moves_text`` says that text embeddings change during training, ``moves`` which captions' do then; these must not
+    be cached, and the others are what they were, bit for bit.
     """
 
     groups: tuple[ParamGroup, ...]
     export: Callable[[Path, Precision], None]
     export_bytes: Callable[[Precision], int]
     moves_text: bool = False
+    moves: Callable[[str], bool] = staticmethod(every_caption)
     caption: Callable[[str], str] = staticmethod(lambda text: text)
     hold: Callable[[], None] = nothing_to_hold
     extra_state: Mapping[str, Tensor] = field(default_factory=dict)

@@ -119,34 +119,42 @@ class Job:
         return worsened_for(losses) >= looking.patience
 
     def condition(self, texts: Sequence[str]) -> Conditioning:
-        """The prompts encoded: live where text encoders move, once per prompt where they do not."""
+        """The prompts encoded: live those that move, the others once each."""
         captions = [self.attached.caption(text) for text in texts]
-        if self.attached.moves_text:
-            return self.model.encode_text(captions)
+        moving = [caption for caption in captions if self._moves(caption)]
+        live = self.model.encode_text(moving) if moving else None
+        if live is not None and len(moving) == len(captions):
+            return live
         for caption in captions:
-            if caption not in self.text_cache:
+            if not self._moves(caption) and caption not in self.text_cache:
                 # Always in full precision: the cache must not depend on who asked first.
                 with torch.no_grad(), torch.autocast(self.model.device.type, enabled=False):
                     self.text_cache[caption] = self._encoded(caption)
-        return Conditioning.stack([self.text_cache[caption] for caption in captions])
+        parts = iter([] if live is None else live.each())
+        return Conditioning.stack([next(parts) if self._moves(c) else self.text_cache[c] for c in captions])
+
+    def _moves(self, caption: str) -> bool:
+        return self.attached.moves_text and self.attached.moves(caption)
 
     def _encoded(self, caption: str) -> Conditioning:
         """One prompt by text encoders that do not move."""
         return self.model.encode_text([caption]) if self.kept is None else self.kept.text(self.model, caption)
 
     def settle(self) -> None:
-        """Encode every prompt that can come, and give back what training does not need: at SD v1.5's size 0.8 GB.
+        """Encode every prompt that can come and does not move, and give back what training does not need.
 
-        The autoencoder is done when the pool is made; so are text encoders that do not move. Previews need both.
+        At SD v1.5's size that is 0.8 GB. The autoencoder is done when the pool is made; so are text encoders that do
+        not move. Previews need both.
         """
         drawing = self.settings.validation.preview.every is not None
         if not drawing:
             self.model.release("autoencoder")
-        if self.attached.moves_text:
-            return
         examples = [*self.pool.instances, *self.held_out, *(e for group in self.pool.classes.values() for e in group)]
-        self.condition(sorted({"", *(text for example in examples for text in example.prompts)}))
-        for role in [] if drawing else self.model.text_encoders():
+        texts = sorted({"", *(text for example in examples for text in example.prompts)})
+        still = [text for text in texts if not self._moves(self.attached.caption(text))]
+        if still:
+            self.condition(still)
+        for role in [] if drawing or self.attached.moves_text else self.model.text_encoders():
             self.model.release(role)
 
     @contextmanager

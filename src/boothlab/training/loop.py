@@ -13,7 +13,7 @@ from boothlab.diffusion import objective
 from boothlab.diffusion.objective import Noised
 from boothlab.errors import NotFinite
 from boothlab.runs.events import Event, Finished, Stepped
-from boothlab.training import rates
+from boothlab.training import abreast, rates
 from boothlab.training.batches import Dealt, noised, prompts
 from boothlab.training.job import Job
 
@@ -56,15 +56,31 @@ def _backward(job: Job, batch: Sequence[Dealt]) -> tuple[float, float]:
     schedule, settings = job.model.schedule, job.settings
     draws = [job.draws.draw(job.step, dealt) for dealt in batch]
     sample = noised(batch, draws, job.objective.prior_weight, job.model.device)
+    texts = prompts(batch, draws)
     if job.prior is not None:
-        texts = prompts(batch, draws)[sample.num_instance :]
-        sample = replace(sample, prior_BCHW=job.prior.predict(sample, texts))
-    with autocast(job.settings.compute.precision, job.model.device.type):
-        text = job.condition(prompts(batch, draws))
-        prediction = job.model.predict(objective.noisy(schedule, sample), sample.timestep_B, text)
+        sample = replace(sample, prior_BCHW=job.prior.predict(sample, texts[sample.num_instance :]))
+    noisy = objective.noisy(schedule, sample)
+
+    def predict(part: slice) -> torch.Tensor:
+        with autocast(settings.compute.precision, job.model.device.type):
+            return job.model.predict(noisy[part], sample.timestep_B[part], job.condition(texts[part]))
+
+    prediction, to_parameters = abreast.forward(predict, len(batch), _threads(job))
     error_B = objective.sample_errors(schedule, prediction, sample, job.objective.snr_gamma)
     job.optimizer.backward(objective.reduce(error_B, sample) / settings.accumulate)
+    to_parameters()
     return _means(error_B.detach(), sample)
+
+
+def _threads(job: Job) -> int:
+    """How many threads a pass may share out among halves of its batch; 1 where it must go as a whole.
+
+    A GPU takes a batch at once. A second pass adds to gradients that are there, in an order that halves would leave
+    to chance. Checkpointed layers run again with the random state of the whole process.
+    """
+    settings = job.settings
+    whole = job.model.device.type != "cpu" or settings.accumulate > 1 or settings.compute.gradient_checkpointing
+    return 1 if whole else settings.num_threads()
 
 
 def autocast(precision: str, device: str) -> torch.autocast:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -11,7 +11,7 @@ from torch import nn
 from boothlab.models import words
 from boothlab.models.model import Model
 from boothlab.models.weights import load_module, save_module, state_bytes
-from boothlab.strategies.attached import Attached, ParamGroup, Precision
+from boothlab.strategies.attached import Attached, ParamGroup, Precision, every_caption
 from boothlab.strategies.dreambooth.config import DreamBooth
 from boothlab.subjects import Subject
 
@@ -29,6 +29,7 @@ def attach(config: DreamBooth, model: Model, subjects: Sequence[Subject]) -> Att
         for precision in get_args(Precision)
     }
     groups = []
+    readers: list[Callable[[str], bool]] = []
     for role, module in moved.items():
         backbone = role == "backbone"
         rate = config.learning_rate if backbone else config.text_encoder_learning_rate or config.learning_rate
@@ -38,7 +39,9 @@ def attach(config: DreamBooth, model: Model, subjects: Sequence[Subject]) -> Att
             opened = dict(module.named_parameters())
         else:
             rate = config.identifier_learning_rate or rate
-            opened = words.learn(module, [words.row(model, role, one.identifier or "") for one in subjects])
+            rows = [words.row(model, role, one.identifier or "") for one in subjects]
+            opened = words.learn(module, rows)
+            readers.append(words.holding(model, role, rows))
         groups.append(
             ParamGroup(
                 name=role,
@@ -58,6 +61,7 @@ def attach(config: DreamBooth, model: Model, subjects: Sequence[Subject]) -> Att
         export=export,
         export_bytes=sizes.__getitem__,
         moves_text=len(moved) > 1,
+        moves=(lambda caption: any(reads(caption) for reads in readers)) if readers else every_caption,
     )
 
 
