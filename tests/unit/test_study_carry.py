@@ -8,9 +8,8 @@ from scipy import stats
 
 from boothlab.api.study_carrying import CARRY_HEAD, carry_row, carry_view
 from boothlab.statistics.intervals import t_interval
-from boothlab.studies.carry import carried, setting_of, summary
+from boothlab.studies.carry import carried, summary
 from boothlab.studies.claims import claims_tested
-from boothlab.studies.expand import label
 from boothlab.studies.plan import Carries
 from boothlab.studies.points import LIKENESS, PROMPT
 from study_made import RATE, made_point, made_study
@@ -117,17 +116,6 @@ def test_where_there_is_nothing_to_carry_nothing_is_said(means: dict[str, dict[f
     assert carried(made_study(means)) == []
     assert carry_view([]) is None
     assert summary([]) == ""
-
-
-def test_who_is_learned_is_no_setting_but_how_many_together_is() -> None:
-    alone = made_point(
-        "a", {"subjects": "ada", "subjects.0.photos": "x/y", RATE: 1e-6, "subjects.0.class_noun": "dog"}
-    )
-    both = made_point("b", {"subjects": "ada + bob", RATE: 1e-6})
-    assert setting_of(alone) == "learning rate 1e-06, class noun dog"
-    assert setting_of(both) == "learning rate 1e-06, subjects together 2"
-    node = [{"name": "ada", "photos": "p"}, {"name": "bob", "photos": "q"}]
-    assert label({"subjects": node, RATE: 1e-6}) == "ada + bob, learning rate 1e-06"
 
 
 def test_the_table_has_a_value_for_every_column() -> None:

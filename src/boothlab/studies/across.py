@@ -17,10 +17,10 @@ from scipy import stats
 
 from boothlab.statistics.comparisons import LEVEL, holm
 from boothlab.statistics.intervals import CONFIDENCE, Interval, t_interval
-from boothlab.studies.carry import says_who, setting_of
 from boothlab.studies.compare import Neighbours, Pair, alike, mean_difference, measured, neighbours, paired_t
 from boothlab.studies.expand import axis_name, shown
 from boothlab.studies.points import COLUMNS, Column, Point
+from boothlab.studies.settings import setting_of, who_paths
 
 SUBJECTS_NEEDED = 3
 """Fewer subjects say nothing about the next one."""
@@ -88,12 +88,12 @@ class Difference:
 
 def over_subjects(points: Sequence[Point]) -> list[Row]:
     """One row per setting that at least ``SUBJECTS_NEEDED`` subjects finished, then the baselines; else none."""
-    nouns = group_of(points)
+    nouns, who = group_of(points), who_paths(points)
     kept = [point for point in points if point.state in ("done", "baseline")]
     groups: dict[tuple[bool, str, str], list[Point]] = {}
     for point in kept:
         baseline = point.state == "baseline"
-        name = point.run if baseline else setting_of(point)
+        name = point.run if baseline else setting_of(point, who)
         groups.setdefault((baseline, name, nouns[point.subject]), []).append(point)
     rows = [_row(*key, own) for key, own in groups.items() if len({p.subject for p in own}) >= SUBJECTS_NEEDED]
     return sorted(rows, key=lambda row: row.baseline)
@@ -146,8 +146,8 @@ def _within(points: Sequence[Point]) -> Iterator[Difference]:
     def key(beside: Neighbours) -> tuple[str, str, str]:
         return (beside.axis, repr(beside.a), repr(beside.b))
 
-    nouns = group_of(points)
-    every = [beside for beside in neighbours(points) if not says_who(beside.axis)]
+    nouns, who = group_of(points), who_paths(points)
+    every = [beside for beside in neighbours(points) if beside.axis not in who]
     for noun in dict.fromkeys(nouns.values()):
         own = sorted((beside for beside in every if nouns[beside.subject] == noun), key=key)
         for _, beside_each_other in groupby(own, key):
@@ -177,10 +177,10 @@ def _paired(beside: Neighbours, column: Column, each: NDArray[np.float64], where
 
 
 def _between(points: Sequence[Point]) -> Iterator[Difference]:
-    nouns = group_of(points)
+    nouns, who = group_of(points), who_paths(points)
     settings: dict[str, list[Point]] = {}
     for point in (point for point in points if point.state == "done"):
-        settings.setdefault(setting_of(point), []).append(point)
+        settings.setdefault(setting_of(point, who), []).append(point)
     for setting, own in settings.items():
         for a, b in combinations(dict.fromkeys(nouns.values()), 2):
             for column in COLUMNS:

@@ -19,13 +19,10 @@ from boothlab.statistics.comparisons import compare_paired, differences
 from boothlab.statistics.intervals import Interval, t_interval
 from boothlab.statistics.variance import SEEDS_NEEDED
 from boothlab.studies.choose import choose
-from boothlab.studies.expand import label
 from boothlab.studies.points import LIKENESS, PROMPT, Point
+from boothlab.studies.settings import setting_of, who_paths
 
 State = Literal["the same settings", "no loss seen", "loses", "not measured"]
-
-WHO = ("name", "photos", "identifier", "description")
-"""Parts of a subject's node that say who it is; anything else there (class noun, weight) is a setting."""
 
 AXES = {LIKENESS: "likeness", PROMPT: "prompt following"}
 
@@ -113,27 +110,13 @@ def summary(found: Sequence[Carried]) -> str:
     return said
 
 
-def setting_of(point: Point) -> str:
-    """Names a point's settings without who is learned; how many are learned together is a setting."""
-    others = {path: value for path, value in point.values.items() if not says_who(path)}
-    together = str(point.values.get("subjects", "")).count(" + ") + 1
-    if together > 1:
-        others["subjects together"] = together
-    return label(others) or "the plan as it is"
-
-
-def says_who(path: str) -> bool:
-    """Whether a path of a plan says who is learned, and is no setting."""
-    parts = path.split(".")
-    return parts[0] == "subjects" and (len(parts) == 1 or parts[-1] in WHO)
-
-
 def _by_subject(points: Sequence[Point]) -> dict[str, dict[str, list[Point]]]:
     """Subject → setting → its finished and measured points, in order of seeds."""
     found: dict[str, dict[str, list[Point]]] = {}
+    who = who_paths(points)
     for point in sorted((p for p in points if p.state == "done"), key=lambda point: point.seed):
         if (LIKENESS in point.cells or PROMPT in point.cells) and not point.rival:
-            found.setdefault(point.subject, {}).setdefault(setting_of(point), []).append(point)
+            found.setdefault(point.subject, {}).setdefault(setting_of(point, who), []).append(point)
     return {name: found[name] for name in dict.fromkeys(point.subject for point in points) if name in found}
 
 
