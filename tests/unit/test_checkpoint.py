@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 from pathlib import Path
@@ -143,3 +144,20 @@ def test_state_of_another_run_is_refused(name: str) -> None:
     _, _, groups = two_groups()
     with pytest.raises(RunDamaged, match="fits no parameter"):
         Optimizer(groups, Settings()).restore({name: torch.ones(5)})
+
+
+@pytest.mark.parametrize("limit", [0.5, 1.0, 0.0, 3.0, 100.0])
+def test_gradients_are_clipped_as_torch_clips_them(limit: float) -> None:
+    torch.manual_seed(0)
+    parameters = {f"p{k}": nn.Parameter(torch.zeros(7, k + 1)) for k in range(3)}
+    gradients = {name: 0.3 * torch.randn_like(parameter) for name, parameter in parameters.items()}
+    stock = [nn.Parameter(parameter.detach().clone()) for parameter in parameters.values()]
+    for parameter, other, gradient in zip(parameters.values(), stock, gradients.values(), strict=True):
+        parameter.grad, other.grad = gradient.clone(), gradient.clone()
+    norm = Optimizer([ParamGroup("one", parameters, 0.1)], Settings(max_grad_norm=limit)).clip(0)
+    assert norm == float(torch.nn.utils.clip_grad_norm_(stock, limit or math.inf))
+    assert norm == pytest.approx(1.9, abs=0.5), "limits on both sides are tried"
+    for parameter, other in zip(parameters.values(), stock, strict=True):
+        assert parameter.grad is not None
+        assert other.grad is not None
+        assert torch.equal(parameter.grad, other.grad)

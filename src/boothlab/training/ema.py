@@ -25,8 +25,8 @@ class Ema:
     def update(self, step: int) -> None:
         """Take in the weights after ``step`` optimizer steps."""
         decay = min(self._decay, (1 + step) / (10 + step))
-        for name, parameter in self._parameters.items():
-            self.mean[name].lerp_(parameter.detach(), 1.0 - decay)
+        weights = [parameter.detach() for parameter in self._parameters.values()]
+        torch._foreach_lerp_([self.mean[name] for name in self._parameters], weights, 1.0 - decay)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:

@@ -82,7 +82,10 @@ class Optimizer:
         self._scaler.unscale_(self._inner)
         parameters = [p for p in self._by_name.values() if p.grad is not None]
         limit = self._settings.max_grad_norm or math.inf
-        norm = float(torch.nn.utils.clip_grad_norm_(parameters, limit))
+        total = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+        norm = float(total)
+        if norm + 1e-6 > limit:  # below it torch would multiply every gradient by 1
+            torch.nn.utils.clip_grads_with_norm_(parameters, limit, total)
         if math.isfinite(norm):
             self._skipped = 0
             return norm
