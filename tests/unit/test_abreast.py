@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -10,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from boothlab.models.model import Model
-from boothlab.strategies import DreamBooth
-from boothlab.training import abreast
+from boothlab.strategies import DreamBooth, Lora
+from boothlab.strategies.config import Strategy
+from boothlab.training import abreast, loop
 from boothlab.training.config import Compute, Training
 from jobs_made import make_job, run, same, tensors
 
@@ -45,8 +47,19 @@ def test_halves_give_the_gradients_of_the_whole(batch: int) -> None:
     torch.testing.assert_close(halves[1], whole[1], rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize(("batch", "threads", "parts"), [(8, 2, 2), (8, 5, 2), (3, 2, 2), (1, 2, 1), (8, 1, 1)])
-def test_each_half_has_a_thread_and_its_share_of_the_threads(batch: int, threads: int, parts: int) -> None:
+@pytest.mark.parametrize(
+    ("batch", "threads", "shares"),
+    [
+        (8, 2, {(0, 4): 1, (4, 8): 1}),
+        (8, 5, {(0, 4): 2, (4, 8): 3}),
+        (3, 2, {(0, 1): 1, (1, 3): 1}),
+        (1, 2, {(None, None): 2}),
+        (8, 1, {(None, None): 1}),
+    ],
+)
+def test_each_half_has_a_thread_and_its_share_of_the_threads(
+    batch: int, threads: int, shares: dict[tuple[int | None, int | None], int]
+) -> None:
     torch.set_num_threads(threads)
     seen = {}
 
@@ -55,9 +68,8 @@ def test_each_half_has_a_thread_and_its_share_of_the_threads(batch: int, threads
         return torch.zeros(1, 1, 1, 1, requires_grad=True)
 
     abreast.forward(predict, batch, threads)
-    assert len({ident for ident, _ in seen.values()}) == len(seen) == parts
-    assert {share for _, share in seen.values()} == {threads if parts == 1 else threads // 2}
-    assert sorted(seen, key=str) == ([(0, batch // 2), (batch // 2, batch)] if parts == 2 else [(None, None)])
+    assert len({ident for ident, _ in seen.values()}) == len(seen)
+    assert {part: share for part, (_, share) in seen.items()} == shares
     assert torch.get_num_threads() == threads
 
 
@@ -68,6 +80,7 @@ def test_an_error_in_either_half_arrives_when_both_are_done(failing: int) -> Non
     def predict(part: slice) -> Tensor:
         if part.start == failing:
             raise RuntimeError("no memory")
+        time.sleep(0.2)
         done.append(part.start)
         return torch.zeros(4, 1, 1, 1, requires_grad=True)
 
@@ -77,19 +90,37 @@ def test_an_error_in_either_half_arrives_when_both_are_done(failing: int) -> Non
     assert torch.get_num_threads() == 2
 
 
-def trained(fresh: Fresh, **more: object) -> dict[str, Tensor]:
-    settings = Training(steps=2, checkpoint_every=1000, **more)  # type: ignore[arg-type]
-    job = make_job(fresh(), DreamBooth(learning_rate=1e-3), training=settings)
+WAYS: dict[str, tuple[Strategy, Compute]] = {
+    "denoiser": (DreamBooth(learning_rate=1e-3), Compute()),
+    "word": (DreamBooth(learning_rate=1e-3, identifier_learning_rate=1e-2), Compute()),
+    "text encoder in bf16": (DreamBooth(learning_rate=1e-3, text_encoder=True), Compute(precision="bf16")),
+    "LoRA": (Lora(learning_rate=1e-2, text_encoder=True), Compute()),
+}
+
+
+def trained(fresh: Fresh, way: str = "denoiser", **more: object) -> dict[str, Tensor]:
+    strategy, compute = WAYS[way]
+    settings = Training(**{"steps": 2, "checkpoint_every": 1000, "batch_size": 2, "compute": compute, **more})  # type: ignore[arg-type]
+    job = make_job(fresh(), strategy, training=settings)
     run(job)
     return tensors(job.model)
 
 
-def test_a_training_on_two_threads_is_that_on_one_but_for_rounding(fresh: Fresh) -> None:
-    one, two, again = (trained(fresh, threads=threads, batch_size=2) for threads in (1, 2, 2))
-    base = tensors(fresh())
-    apart = [float((two[key] - one[key]).norm()) for key in base if base[key].is_floating_point()]
-    moved = [float((one[key] - base[key]).norm()) for key in base if base[key].is_floating_point()]
-    assert 0 < sum(apart) < 0.02 * sum(moved)
+@pytest.mark.parametrize("way", WAYS)
+def test_a_training_on_two_threads_is_that_on_one_but_for_rounding(
+    way: str, fresh: Fresh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = trained(fresh, way, threads=1)
+    meetings: list[int] = []
+    both = abreast._both
+    monkeypatch.setattr(abreast, "_both", lambda work, threads: meetings.append(threads) or both(work, threads))
+    two, again = trained(fresh, way, threads=2), trained(fresh, way, threads=2)
+    assert meetings == [2] * 8, "forward and backward, in two steps of two trainings"
+    floating = [key for key in one if one[key].is_floating_point()]
+    base = {key: value for key, value in tensors(fresh()).items() if key in one}
+    apart = sum(float((two[key] - one[key]).norm()) for key in floating)
+    moved = sum(float((one[key] - base.get(key, 0)).norm()) for key in floating)
+    assert 0 < apart < 0.05 * moved
     assert [key for key in two if not same(two[key], again[key])] == []
 
 
@@ -101,3 +132,10 @@ def test_a_pass_goes_as_a_whole_where_halves_would_leave_something_to_chance(
 ) -> None:
     monkeypatch.setattr(abreast, "_both", lambda *given: pytest.fail("halves"))
     trained(fresh, **{"threads": 2, **whole})
+
+
+@pytest.mark.parametrize(("device", "threads"), [("cpu", 2), ("cuda", 1), ("mps", 1)])
+def test_a_gpu_takes_a_batch_as_a_whole(fresh: Fresh, device: str, threads: int) -> None:
+    job = make_job(fresh(), DreamBooth(), training=Training(steps=1, threads=2))
+    object.__setattr__(job.model, "device", torch.device(device))
+    assert loop._threads(job) == threads

@@ -67,7 +67,7 @@ def test_a_vocabulary_is_read_once_and_again_when_it_was_changed(tmp_path: Path)
     assert split(read_tokenizer(tmp_path), "hello")[0].rank == split(first, "world")[0].rank
 
 
-def test_suggestions_belong_to_whoever_asked(tmp_path: Path) -> None:
+def test_suggestions_belong_to_whoever_asked() -> None:
     tokenizer = read_tokenizer(asset("tokenizer"))
     first = suggest(tokenizer, 3)
     first.clear()

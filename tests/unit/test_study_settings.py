@@ -40,7 +40,12 @@ def test_each_persons_own_photos_and_identifier_tell_who_it_is() -> None:
         for point in points_of(person, [{IDENTIFIER: f"w{k}", PHOTOS: person, RATE: r} for r in (1, 2)], [0.3, 0.5])
     ]
     assert who_paths(people) == {"subjects", IDENTIFIER, PHOTOS}
-    assert [row.setting for row in over_subjects(people)] == ["learning rate 1", "learning rate 2"]
+    nothing = {"subjects": "–", IDENTIFIER: "–", PHOTOS: "–", RATE: "–"}
+    base = [made_point("base", nothing, likeness=[0.0], subject=p, state="baseline") for p in ("ada", "bob", "cyd")]
+    rows = [row.setting for row in over_subjects([*people, *base])]
+    assert rows == ["learning rate 1", "learning rate 2", "base"]
+    both = made_point("both", {"subjects": "ada + bob", PHOTOS: "ada", RATE: 1}, likeness=[0.1], subject="bob")
+    assert who_paths([*people, both]) == {"subjects", IDENTIFIER, PHOTOS}, "the path is about ada there"
 
 
 def test_identifiers_tried_on_every_person_are_rows_and_differences_of_their_own() -> None:

@@ -22,7 +22,8 @@ class ParamGroup:
     """Parameters that share a learning rate and a window of steps.
 
     ``parameters`` maps stable names to parameters (the names are the keys in checkpoints). They move in the
-    steps ``opens <= step < closes`` (``closes`` None: to the end), and are bit-identical outside.
+    steps ``opens <= step < closes`` (``closes`` None: to the end), and are bit-identical outside. ``always`` says
+    that they take part in each of these, with a gradient of 0 where nothing in a batch depended on them.
     """
 
     name: str
@@ -30,6 +31,7 @@ class ParamGroup:
     lr: float
     opens: int = 0
     closes: int | None = None
+    always: bool = False
 
     def is_open(self, step: int) -> bool:
         """Whether the parameters move in the optimizer step that starts from ``step``."""
@@ -52,8 +54,8 @@ class Attached:
     ``caption`` turns a filled prompt into what is tokenized (strategies that learn new words rewrite it).
     ``hold`` puts back, bit by bit, the parts of opened tensors that must not move (e.g. other rows of a token
     table). ``export`` writes what a snapshot needs into an empty folder. ``export_bytes`` is its size beforehand.
-    ``moves_text`` says that text embeddings change during training, ``moves`` which captions' do then; these must not
-    be cached, and the others are what they were, bit for bit.
+    ``moves_text`` says that embeddings of some captions change during training, ``moves(caption)`` whether this one's
+    does then. Those must not be cached; the others stay what they were, bit for bit.
     """
 
     groups: tuple[ParamGroup, ...]

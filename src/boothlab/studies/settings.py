@@ -16,9 +16,9 @@ def who_paths(points: Sequence[Point]) -> frozenset[str]:
 
     Each person has photos and an identifier of their own, so that these tell people apart. Where one person was
     learned from several sets of photos, or under several identifiers, that is what the study asks about: a setting.
-    Rivals are no candidates, and decide nothing here.
+    Rivals are no candidates and baselines no runs; they decide nothing here.
     """
-    points = [point for point in points if not point.rival]
+    points = [point for point in points if not point.rival and point.state != "baseline"]
     paths = dict.fromkeys(path for point in points for path in point.values if path.split(".")[0] == "subjects")
     return frozenset(path for path in paths if path == "subjects" or _tells_apart(path, points))
 
@@ -26,7 +26,8 @@ def who_paths(points: Sequence[Point]) -> frozenset[str]:
 def _tells_apart(path: str, points: Sequence[Point]) -> bool:
     values: dict[str, set[str]] = {}
     for point in points:
-        if path in point.values:
+        # Where several are learned together, the path is about one of them, whoever the point is about.
+        if path in point.values and _together(point) == 1:
             values.setdefault(point.subject, set()).add(repr(point.values[path]))
     return path.split(".")[-1] in WHO and all(len(own) == 1 for own in values.values())
 
@@ -34,7 +35,10 @@ def _tells_apart(path: str, points: Sequence[Point]) -> bool:
 def setting_of(point: Point, who: frozenset[str]) -> str:
     """Names a point's settings, without the paths that say ``who`` is learned; how many together is a setting."""
     others = {path: value for path, value in point.values.items() if path not in who}
-    together = str(point.values.get("subjects", "")).count(" + ") + 1
-    if together > 1:
-        others["subjects together"] = together
+    if _together(point) > 1:
+        others["subjects together"] = _together(point)
     return label(others) or "the plan as it is"
+
+
+def _together(point: Point) -> int:
+    return str(point.values.get("subjects", "")).count(" + ") + 1

@@ -40,17 +40,16 @@ def forward(predict: Callable[[slice], Tensor], batch: int, threads: int) -> tup
 
 
 def _both(work: Sequence[Callable[[], Found]], threads: int) -> tuple[Found, Found]:
-    """The results of two pieces of work, the second computed by another thread; each has half of the ``threads``."""
+    """The results of two pieces of work, the second computed by another thread; they share out the ``threads``."""
     first, second = work
     before = torch.get_num_threads()
     _take(threads // 2)
     try:
-        beside = _beside().submit(_with_threads, threads // 2, second)
+        beside = _beside().submit(_with_threads, threads - threads // 2, second)
         try:
             own = first()
         finally:
-            # Also after Ctrl-C: what still computes would touch what is saved next.
-            wait([beside])
+            wait([beside])  # also after an error: no half goes on beside what comes next
         return own, beside.result()
     finally:
         _take(before)

@@ -120,18 +120,22 @@ class Job:
 
     def condition(self, texts: Sequence[str]) -> Conditioning:
         """The prompts encoded: live those that move, the others once each."""
+        self.keep(texts)
         captions = [self.attached.caption(text) for text in texts]
         moving = [caption for caption in captions if self._moves(caption)]
         live = self.model.encode_text(moving) if moving else None
         if live is not None and len(moving) == len(captions):
             return live
-        for caption in captions:
+        parts = iter([] if live is None else live.each())
+        return Conditioning.stack([next(parts) if self._moves(c) else self.text_cache[c] for c in captions])
+
+    def keep(self, texts: Sequence[str]) -> None:
+        """Encode those prompts that do not move and have not been; :meth:`condition` then only looks them up."""
+        for caption in map(self.attached.caption, texts):
             if not self._moves(caption) and caption not in self.text_cache:
                 # Always in full precision: the cache must not depend on who asked first.
                 with torch.no_grad(), torch.autocast(self.model.device.type, enabled=False):
                     self.text_cache[caption] = self._encoded(caption)
-        parts = iter([] if live is None else live.each())
-        return Conditioning.stack([next(parts) if self._moves(c) else self.text_cache[c] for c in captions])
 
     def _moves(self, caption: str) -> bool:
         return self.attached.moves_text and self.attached.moves(caption)
@@ -150,10 +154,7 @@ class Job:
         if not drawing:
             self.model.release("autoencoder")
         examples = [*self.pool.instances, *self.held_out, *(e for group in self.pool.classes.values() for e in group)]
-        texts = sorted({"", *(text for example in examples for text in example.prompts)})
-        still = [text for text in texts if not self._moves(self.attached.caption(text))]
-        if still:
-            self.condition(still)
+        self.keep(sorted({"", *(text for example in examples for text in example.prompts)}))
         for role in [] if drawing or self.attached.moves_text else self.model.text_encoders():
             self.model.release(role)
 

@@ -57,6 +57,7 @@ def _backward(job: Job, batch: Sequence[Dealt]) -> tuple[float, float]:
     draws = [job.draws.draw(job.step, dealt) for dealt in batch]
     sample = noised(batch, draws, job.objective.prior_weight, job.model.device)
     texts = prompts(batch, draws)
+    job.keep(texts)  # before halves part: how a prompt is encoded must not depend on which of them comes first
     if job.prior is not None:
         sample = replace(sample, prior_BCHW=job.prior.predict(sample, texts[sample.num_instance :]))
     noisy = objective.noisy(schedule, sample)

@@ -68,11 +68,16 @@ class Optimizer:
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
 
     def withhold_closed(self, step: int) -> None:
-        """Drop the gradients of groups that do not move in this step; call it before :meth:`clip`."""
+        """Drop the gradients of groups that do not move in this step, and see to those that always do.
+
+        Call it before :meth:`clip`.
+        """
         for group in self._groups:
-            if not group.is_open(step):
-                for parameter in group.parameters.values():
+            for parameter in group.parameters.values():
+                if not group.is_open(step):
                     parameter.grad = None
+                elif group.always and parameter.grad is None:
+                    parameter.grad = torch.zeros_like(parameter)
 
     def clip(self, step: int) -> float | None:
         """Scale the gradients to the largest allowed total norm; returns the norm before. Raises NotFinite.

@@ -48,6 +48,7 @@ def attach(config: DreamBooth, model: Model, subjects: Sequence[Subject]) -> Att
                 parameters={f"{role}.{name}": parameter for name, parameter in opened.items()},
                 lr=rate,
                 closes=None if backbone else config.text_encoder_steps,
+                always=not backbone and not config.text_encoder,  # some batches have no prompt with the word
             )
         )
 
