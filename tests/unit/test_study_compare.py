@@ -87,6 +87,20 @@ def test_neighbours_on_an_axis_are_compared_in_order_of_size() -> None:
     assert found == [("10", "20"), ("20", "30")]
 
 
+def test_values_without_an_order_are_compared_with_the_first() -> None:
+    flat = np.linspace(-0.1, 0.1, 20)
+    words, rate = ["nlwx", "zl635", "window"], "strategy.learning_rate"
+    points = [made_point(w, {"subjects.0.identifier": w}, likeness=k + flat) for k, w in enumerate(words)]
+    assert [(one.a, one.b) for one in neighbours(points)] == [("nlwx", "zl635"), ("nlwx", "window")]
+    # The third was never tried with the first's rate, but with the second's.
+    apart = [{"w": "a", rate: 1}, {"w": "b", rate: 1}, {"w": "b", rate: 2}, {"w": "c", rate: 2}, {"w": "d", rate: 3}]
+    points = [made_point(str(k), values, likeness=k + flat) for k, values in enumerate(apart)]
+    assert [(one.a, one.b, len(one.pairs)) for one in neighbours(points) if one.axis == "w"] == [
+        ("a", "b", 1),
+        ("b", "c", 1),
+    ]
+
+
 def test_rivals_stand_on_no_axis_and_none_is_no_value() -> None:
     flat = np.linspace(-0.1, 0.1, 20)
     steps = "training.steps"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal
@@ -82,7 +82,7 @@ Pair = tuple[Point, Point]
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """Two neighbouring values of an axis, and the points of one subject that differ in these alone."""
+    """Two values of an axis that are compared, and the points of one subject that differ in these alone."""
 
     subject: str
     axis: str
@@ -92,19 +92,31 @@ class Neighbours:
 
 
 def neighbours(points: Sequence[Point]) -> list[Neighbours]:
-    """Every pair of neighbouring values on every axis, by subject; finished points only, and no rivals: these stand
-    on no axis but where they happen to be."""
+    """The pairs of values that are compared on every axis, by subject: numbers with the next larger one; values that
+    have no order each with the first that was tried otherwise equal, as with a control (in the plan's order).
+
+    Finished points only, and no rivals: these stand on no axis but where they happen to be.
+    """
     found = []
     for subject in dict.fromkeys(point.subject for point in points):
         own = [point for point in points if point.subject == subject and point.state == "done" and not point.rival]
         for axis in dict.fromkeys(path for point in own for path in point.values):
-            for a, b in pairwise(_ordered(own, axis)):
-                found.append(Neighbours(subject, axis, a, b, tuple(differing(own, axis, a, b))))
+            values = _values(own, axis)
+            pairs = pairwise(sorted(values)) if _are_numbers(values) else _controlled(own, axis, values)
+            found += [Neighbours(subject, axis, a, b, tuple(differing(own, axis, a, b))) for a, b in pairs]
     return found
 
 
+def _controlled(points: Sequence[Point], axis: str, values: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+    """Each value but the first after the earliest one with which some points differ in nothing else."""
+    for index, value in enumerate(values):
+        control = next((one for one in values[:index] if differing(points, axis, one, value)), None)
+        if control is not None:
+            yield control, value
+
+
 def effects(points: Sequence[Point]) -> list[Effect]:
-    """Every pair of neighbouring values on every axis, for the two deciding columns, Holm over all of them."""
+    """The two deciding columns for all :func:`neighbours`, Holm over all of them."""
     found: list[Effect] = []
     for beside in neighbours(points):
         for column in (column for column in COLUMNS if column.decides):
@@ -115,14 +127,17 @@ def effects(points: Sequence[Point]) -> list[Effect]:
     return [corrected(effect, p, len(found)) for effect, p in zip(found, adjusted, strict=True)]
 
 
-def _ordered(points: Sequence[Point], axis: str) -> list[Any]:
-    """The values on an axis: numbers by size, all others as they come; None is no value."""
+def _values(points: Sequence[Point], axis: str) -> list[Any]:
+    """The values on an axis, as they come; None is no value."""
     values: list[Any] = []
     for point in points:
         if point.values.get(axis) is not None and point.values[axis] not in values:
             values.append(point.values[axis])
-    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
-    return sorted(values) if numbers else values
+    return values
+
+
+def _are_numbers(values: Sequence[Any]) -> bool:
+    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
 
 
 def differing(points: Sequence[Point], axis: str, a: Any, b: Any) -> list[tuple[Point, Point]]:

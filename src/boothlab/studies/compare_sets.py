@@ -66,7 +66,7 @@ def set_columns(points: Sequence[Point]) -> list[Column]:
 
 
 def set_effects(points: Sequence[Point], look: Look, permutations: int = PERMUTATIONS) -> list[Effect]:
-    """Every pair of neighbouring values on every axis, for every score of a set; Holm over all of them.
+    """Every score of a set for all :func:`neighbours`; Holm over all of them.
 
     A family of its own: describing must not cost the numbers that decide their power. With three training seeds or
     more the seeds' differences are tested, as for any other number.
