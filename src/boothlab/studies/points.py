@@ -59,6 +59,7 @@ COLUMNS: tuple[Column, ...] = (
     Column(PROMPT, "prompt following", "prompt_following", "context", "prompt", "higher", decides=True),
     Column("likeness_train", "likeness to training photos", "identity", "context", "train", "neither"),
     Column("background", "background asked for", "background_asked", "context", "prompt", "higher"),
+    Column("glue", "the photos' background", "context_glue", "bare", "train", "lower"),
     Column(FACE, "face found", "face_found", "context", "none", "higher"),
     Column("variety", "variety", "lpips_intra", "bare", "none", "higher"),
     Column("copied", "copies", "copied", "bare", "train", "lower"),
