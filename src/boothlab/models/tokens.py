@@ -89,10 +89,7 @@ def read_tokenizer(folder: Path) -> Tokenizer:
 
     Read once per process, because a study asks for it with every run; again when one of the files was changed.
     """
-    try:
-        stats = [(folder / name).stat() for name in ("vocab.json", "merges.txt")]
-    except OSError as error:
-        raise NoWeights(f"Cannot read the tokenizer in {folder}: {error}") from error
+    stats = [path.stat() for name in ("vocab.json", "merges.txt") if (path := folder / name).exists()]
     return _read(folder, tuple((found.st_ino, found.st_mtime_ns, found.st_size) for found in stats))
 
 

@@ -102,17 +102,23 @@ def neighbours(points: Sequence[Point]) -> list[Neighbours]:
         own = [point for point in points if point.subject == subject and point.state == "done" and not point.rival]
         for axis in dict.fromkeys(path for point in own for path in point.values):
             values = _values(own, axis)
-            pairs = pairwise(sorted(values)) if _are_numbers(values) else _controlled(own, axis, values)
-            found += [Neighbours(subject, axis, a, b, tuple(differing(own, axis, a, b))) for a, b in pairs]
+            numbers = _are_numbers(values)
+            at = [(value, _at(own, axis, value)) for value in (sorted(values) if numbers else values)]
+            for (a, first), (b, second) in pairwise(at) if numbers else _controlled(at):
+                found.append(Neighbours(subject, axis, a, b, tuple(_pairs(first, second))))
     return found
 
 
-def _controlled(points: Sequence[Point], axis: str, values: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+Places = Mapping[str, Sequence[Point]]
+"""Points with one value on an axis, by what they have on all others: mostly one each, more where runs are equal."""
+
+
+def _controlled(at: Sequence[tuple[Any, Places]]) -> Iterator[tuple[tuple[Any, Places], tuple[Any, Places]]]:
     """Each value but the first after the earliest one with which some points differ in nothing else."""
-    for index, value in enumerate(values):
-        control = next((one for one in values[:index] if differing(points, axis, one, value)), None)
+    for index, (value, own) in enumerate(at):
+        control = next((before for before in at[:index] if not own.keys().isdisjoint(before[1])), None)
         if control is not None:
-            yield control, value
+            yield control, (value, own)
 
 
 def effects(points: Sequence[Point]) -> list[Effect]:
@@ -140,16 +146,23 @@ def _are_numbers(values: Sequence[Any]) -> bool:
     return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
 
 
-def differing(points: Sequence[Point], axis: str, a: Any, b: Any) -> list[tuple[Point, Point]]:
+def differing(points: Sequence[Point], axis: str, a: Any, b: Any) -> list[Pair]:
     """Points of one subject that differ on this axis and nowhere else, seed by seed."""
+    return _pairs(_at(points, axis, a), _at(points, axis, b))
 
-    def place(point: Point) -> str:
-        others = {path: value for path, value in point.values.items() if path != axis}
-        return f"{point.subject} {point.seed} {sorted((path, repr(value)) for path, value in others.items())}"
 
-    second = {place(point): point for point in points if axis in point.values and point.values[axis] == b}
-    first = [point for point in points if axis in point.values and point.values[axis] == a]
-    return [(point, second[place(point)]) for point in first if place(point) in second]
+def _pairs(first: Places, second: Places) -> list[Pair]:
+    return [(point, second[place][-1]) for place, points in first.items() if place in second for point in points]
+
+
+def _at(points: Sequence[Point], axis: str, value: Any) -> Places:
+    """The points with this value on the axis."""
+
+    found: dict[str, list[Point]] = {}
+    for point in (point for point in points if axis in point.values and point.values[axis] == value):
+        others = sorted((path, repr(other)) for path, other in point.values.items() if path != axis)
+        found.setdefault(f"{point.subject} {point.seed} {others}", []).append(point)
+    return found
 
 
 def effect_of(subject: str, axis: str, column: Column, pairs: Sequence[Pair]) -> Effect | None:

@@ -85,7 +85,7 @@ class Optimizer:
         None says that fp16 overflowed: the step will be left out and the loss scale lowered.
         """
         self._scaler.unscale_(self._inner)
-        parameters = [p for p in self._by_name.values() if p.grad is not None]
+        parameters = self._by_name.values()
         limit = self._settings.max_grad_norm or math.inf
         total = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
         norm = float(total)
