@@ -156,6 +156,13 @@ def test_likeness_is_on_one_scale_over_the_whole_study() -> None:
     assert cells[0].value == pytest.approx((0.5 - 0.2) / (0.7 - 0.2), rel=1e-12)
 
 
+def test_a_wall_behind_bare_pictures_is_a_number_of_the_study() -> None:
+    scores = scored("step-000100", "bare", "context_glue", [1.0, 1.0, 1.0, 0.0], "train")
+    scores += scored("step-000100", "context", "context_glue", [0.0] * 4, "train")
+    found = fill(made_point("a", {}), Table(scores), lines_of_subject(summarise(scores), "ada", several=False), None)
+    assert found.cells["glue"].value == 0.75
+
+
 def test_the_study_prints_the_runs_own_interval_on_its_own_scale() -> None:
     """With photos drawn again; a t interval over the same two pictures would be ten times as wide."""
     scores = scored("step-000100", "context", "identity", [0.4, 0.5])
