@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from boothlab.api.study_costs import StudyCost
     from boothlab.api.study_resolving import Study
 
@@ -15,6 +18,9 @@ STUDIES = Path("studies")
 
 MOST_LINES = 40
 """So many runs are listed one by one; of more only how many there are."""
+
+NAME_PART = re.compile(r", (?![^(]*\))| · ")
+"""What stands between the parts of a run's name: a comma, but not one within brackets, or the dot before its seed."""
 
 
 def study(
@@ -65,9 +71,8 @@ def lines_of_study(study: Study, cost: StudyCost) -> list[str]:
             "          a statement about a setting needs 3 training seeds; this study can compare checkpoints"
         )
     for trunk in shared.trunks[:MOST_LINES]:
-        members = ", ".join(f"{name} ({steps})" for name, steps in trunk.members.items())
         parted = f"; from step {trunk.branch} of a common stem" if trunk.stem is not None else ""
-        lines.append(f"training  {trunk.steps} steps{parted} → {members}")
+        lines.append(f"training  {trunk.steps} steps{parted} → {members_in_words(trunk.members)}")
     if len(shared.trunks) > MOST_LINES:
         lines.append(f"          and {len(shared.trunks) - MOST_LINES} trainings more")
     done = sum(one.finished for one in cost.costs)
@@ -90,6 +95,28 @@ def lines_of_study(study: Study, cost: StudyCost) -> list[str]:
     if not cost.fits:
         lines.append("warning   this study does not fit on this machine as it is now")
     return lines
+
+
+def members_in_words(members: Mapping[str, int]) -> str:
+    """The runs that are snapshots of one training (name → step): what their names share is said once.
+
+    "ada, lr 0.001: steps 120, 240" for "ada, steps 120, lr 0.001" at 120 and the same at 240; "a (120), b (240)" for
+    names that share nothing.
+    """
+    if len(members) == 1:
+        return next(iter(members))
+    names = [NAME_PART.split(name) for name in members]
+    if len(set(map(len, names))) == 1:
+        places = list(zip(*names, strict=True))
+        common = [parts[0] for parts in places if len(set(parts)) == 1]
+        varied = [parts for parts in places if len(set(parts)) > 1]
+        if len(varied) == 1 and list(varied[0]) == [f"steps {step}" for step in members.values()]:
+            return f"{', '.join(common)}{': ' if common else ''}steps {', '.join(map(str, members.values()))}"
+        if common:
+            own = zip(*varied, strict=True)
+            each = (f"{', '.join(parts)} ({step})" for parts, step in zip(own, members.values(), strict=True))
+            return f"{', '.join(common)}: {', '.join(each)}"
+    return ", ".join(f"{name} ({step})" for name, step in members.items())
 
 
 def lines_of_search(study: Study, cost: StudyCost) -> list[str]:
