@@ -114,6 +114,19 @@ def test_what_a_killed_writer_left_is_cleaned_up(run: Run) -> None:
     assert run.events() == [event]
 
 
+def test_how_far_a_run_is_that_another_process_trains(run: Run) -> None:
+    assert run.reached() == 0
+    for step in range(1, 200):
+        run.say(Stepped(step, 0.1, 0.1, None, 1.0, 1e-6, 0.5))
+    assert run.reached() == 199
+    log = run.path / "events.jsonl"
+    with log.open("ab") as file:
+        file.write(b'{"kind": "stepped", "step": 200, "lo')
+    assert run.reached() == 199, "a line that is being written is none"
+    log.write_bytes(b"\xff\n" + log.read_bytes()[:30])
+    assert run.reached() == 0
+
+
 def test_other_states_are_left_alone(run: Run) -> None:
     run.move("running", 7)
     run.move("failed", 7, "why")

@@ -85,6 +85,14 @@ def width(line: Summary) -> float:
     return line.high - line.low
 
 
+def test_no_interval_goes_beyond_what_a_metric_gives() -> None:
+    scores = [Score("r", "base", "bare", "m", "train", f"p{k}", "", 1, 1.0 - 0.3 * (k == 0)) for k in range(10)]
+    (free,), (bound,) = summarise(scores), summarise(scores, bounds={"m": (0.0, 1.0)})
+    assert free.high is not None
+    assert free.high > 1
+    assert bound == replace(free, high=1.0)
+
+
 def test_where_photos_are_a_sample_they_count() -> None:
     """One odd photo moves all pictures alike: over pictures alone the interval is ten times too narrow."""
     random = np.random.default_rng(1)

@@ -23,6 +23,21 @@ def test_lines_come_every_ten_seconds_and_tell_the_time_left(capsys: pytest.Capt
     ]
 
 
+def test_trainings_side_by_side_are_counted_and_promise_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    """One of 32 after a quarter of an hour, while another is nearly done, is no seven hours."""
+    now = [0.0]
+    lines = _Lines(lambda: now[0])
+    lines("trainings", 0, 32)
+    lines("whole study (s)", 0, 8000)
+    now[0] = 900.0
+    lines("trainings", 1, 32)
+    lines("whole study (s)", 900, 8100)
+    assert capsys.readouterr().err.splitlines()[-2:] == [
+        "trainings: 1 of 32",
+        "whole study (s): 900 of 8100, about 2 h 0 min left",
+    ]
+
+
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [(0.0, ""), (0.2, ", about 1 s left"), (65.4, ", about 1 min 5 s left"), (7512.0, ", about 2 h 5 min left")],

@@ -18,6 +18,7 @@ from boothlab.statistics.intervals import (
     t_interval,
     two_way_interval,
     wilson,
+    within,
 )
 from boothlab.statistics.permutations import ENOUGH, Scored, coordinates, paired_swap, smallest_p, two_sample_null
 from boothlab.statistics.variance import components
@@ -409,3 +410,17 @@ def test_components_find_the_variances_they_were_made_from() -> None:
     found = components(made)
     assert found.between_seeds == pytest.approx(1.0, abs=0.1)
     assert found.between_settings == pytest.approx(4.0, abs=0.6)
+
+
+def test_no_interval_goes_beyond_what_a_number_can_be() -> None:
+    shares = t_interval([1.0, 1.0, 1.0, 0.92])
+    assert shares.high is not None
+    assert shares.high > 1
+    cut = within(shares, (0.0, 1.0))
+    assert (cut.value, cut.low, cut.high, cut.error) == (shares.value, shares.low, 1.0, shares.error)
+    assert within(shares, (-1.0, 2.0)) == shares
+    assert within(Interval(0.01, -0.03, 0.05, 4), (0.0, 1.0)) == Interval(0.01, 0.0, 0.05, 4)
+    assert within(Interval(0.5, None, None, 1), (0.0, 1.0)) == Interval(0.5, None, None, 1)
+    # A value beyond its bounds by rounding stays inside its interval.
+    rounded = within(Interval(1.0000001, 0.9, 1.1, 4), (0.0, 1.0))
+    assert (rounded.low, rounded.high) == (0.9, 1.0000001)

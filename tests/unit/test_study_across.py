@@ -19,6 +19,7 @@ from boothlab.api.study_across import (
 from boothlab.metrics import METRICS
 from boothlab.reports.study import AcrossCell
 from boothlab.statistics.comparisons import holm
+from boothlab.statistics.intervals import Interval
 from boothlab.studies.across import differences, group_of, over_subjects, welch
 from boothlab.studies.points import COLUMNS, LIKENESS, Point
 from study_made import RATE, made_study
@@ -66,6 +67,17 @@ def test_a_difference_is_within_subjects_so_subjects_may_lie_far_apart() -> None
     assert one.sentence.startswith("likeness: learning rate 2e-06 against 1e-06: better (+0.2")
     rows = over_subjects(points)
     assert rows[0].cells[LIKENESS].high > rows[1].cells[LIKENESS].low, "apart only within subjects"
+
+
+def test_a_share_is_at_most_one() -> None:
+    points = [
+        replace(p, cells={**p.cells, "background": Interval(0.9 if p.subject == "ada" else 1.0, None, None, 12)})
+        for p in made_study(PEOPLE)
+    ]
+    for row in over_subjects(points):
+        cell = row.cells["background"]
+        assert (cell.value, cell.high) == (pytest.approx(0.975), 1.0)
+        assert cell.low == pytest.approx(0.975 - stats.t.ppf(0.975, 3) * 0.05 / 2)
 
 
 def test_holm_is_over_the_two_numbers_that_decide() -> None:
@@ -153,6 +165,7 @@ def test_every_column_is_a_number_that_its_metric_gives() -> None:
         assert column.pictures in metric.on, column.key
         assert column.reference in metric.references, column.key
         assert column.better in (metric.better, "neither") or column.key == "leak", column.key
+        assert column.bounds == metric.bounds or column.key.startswith("likeness"), column.key
     assert {"likeness", "prompt", "leak", "variety", "class_variety", "drift"} <= {column.key for column in checked}
 
 

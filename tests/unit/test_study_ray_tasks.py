@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from boothlab.api import study_ray
+from boothlab.api import study_ray, studying
+from boothlab.api.study_costs import Cost
 from boothlab.api.study_ray import _outcome, go_through_on_ray, require_room
 from boothlab.errors import MachineError, NoSpace
 from boothlab.plan import plan_from
@@ -87,12 +89,46 @@ class Cluster:
 
 def test_what_was_trained_before_is_told_as_done_from_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two of four came back within a second, and the other two, of an hour each, were promised in another second."""
+    study, told = watched(monkeypatch, [True, False, True, False])
+    done = go_through_on_ray(study, Cluster(), told)
+    assert told.of("trainings") == [(2, 4), (2, 4), (3, 4), (3, 4), (4, 4)]
+    assert [outcome.folder for outcome in done.outcomes] == ["run-0", "run-1", "run-2", "run-3"]
+
+
+class Told(list[tuple[str, int, int]]):
+    """What a progress listener heard."""
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        self.append((stage, done, total))
+
+    def of(self, stage: str) -> list[tuple[int, int]]:
+        return [(done, total) for name, done, total in self if name == stage]
+
+
+def watched(monkeypatch: pytest.MonkeyPatch, finished: list[bool], reached: int = 0) -> tuple[Any, Told]:
+    """Four trainings of a step each, 75 s and 25 s for its scores, and a clock that a look moves by a minute."""
     study: Any = SimpleNamespace(root=None, of=lambda one: one, shared=SimpleNamespace(trunks=[trunk()] * 4))
-    places = iter([True, False, True, False])
-    monkeypatch.setattr(study_ray, "folder_of", lambda root, resolved: None)
+    places, minutes = iter(finished), iter(range(100))
+    cost = SimpleNamespace(costs=[Cost(75.0, 25.0, done) for done in finished])
+    monkeypatch.setattr(study_ray, "folder_of", lambda root, resolved: SimpleNamespace(reached=lambda: reached))
     monkeypatch.setattr(study_ray, "is_finished", lambda run: next(places))
     monkeypatch.setattr(study_ray, "note", lambda study, outcomes: None)
-    told: list[tuple[int, int]] = []
-    done = go_through_on_ray(study, Cluster(), lambda stage, now, total: told.append((now, total)))
-    assert told == [(2, 4), (2, 4), (3, 4), (3, 4), (4, 4)]
-    assert [outcome.folder for outcome in done.outcomes] == ["run-0", "run-1", "run-2", "run-3"]
+    monkeypatch.setattr(study_ray, "costs_of_study", lambda study: cost)
+    monkeypatch.setattr(studying.time, "monotonic", lambda: 60.0 * next(minutes))
+    return study, Told()
+
+
+def test_the_time_left_counts_what_is_half_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the first of four has ended the other three are trained and wait for their scores: 325 of 400 seconds
+    that were told, in a minute."""
+    study, told = watched(monkeypatch, [False] * 4, reached=1)
+    go_through_on_ray(study, Cluster(), told)
+    assert told.of("whole study (s)") == [(60, 74), (120, 137), (180, 192), (240, 240)]
+
+
+def test_of_a_branch_only_its_own_steps_count() -> None:
+    """Steps 1 to 60 of 100 were another training's."""
+    branched = replace(trunk(), steps=100, own=40)
+    for reached, share in ((0, 0.0), (60, 0.0), (80, 0.5), (100, 1.0)):
+        assert study_ray._share(branched, SimpleNamespace(reached=lambda at=reached: at)) == share  # type: ignore[arg-type,misc]
+    assert study_ray._share(replace(branched, own=0), SimpleNamespace()) == 1.0  # type: ignore[arg-type]

@@ -120,6 +120,11 @@ def shares() -> frozenset[str]:
     return frozenset(facts.name for facts in (*METRICS, COPIED) if facts.unit == "1 or 0")
 
 
+def bounds() -> dict[str, tuple[float, float]]:
+    """Metric → the least and the most that its values can be."""
+    return {metric.name: metric.bounds for metric in METRICS}
+
+
 def parted_by_chance(found: PhotoSet, evaluation: Evaluation) -> bool:
     """Whether chance decided which photos are held out: the split did, or whoever gave others says so."""
     return evaluation.references_at_random or not any(photo.is_reference for photo in found.held_out)
@@ -195,7 +200,7 @@ def _write(
     unavailable: list[Unavailable],
     more: dict[str, Any],
 ) -> Evaluated:
-    summaries = summarise(scores, shares(), pairs)
+    summaries = summarise(scores, shares(), pairs, bounds())
     tree: dict[str, Any] = {
         "format": 1,
         "run": run.name,

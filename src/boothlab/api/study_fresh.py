@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from boothlab.api.judging import RESCORED
 from boothlab.api.pictures import fresh_pictures, plan_of
 from boothlab.api.resolving import domain_of, photo_sets_of
-from boothlab.api.scoring import SCORING, computed_with, photos_of, shares, summaries_of
+from boothlab.api.scoring import SCORING, bounds, computed_with, photos_of, shares, summaries_of
 from boothlab.api.study_resolving import Study
 from boothlab.errors import BoothlabError, Cancelled, NoSpace
 from boothlab.evaluation.derived import Scale, Table
@@ -67,7 +67,7 @@ def _scored(run: Run, point: Point, progress: Progress) -> tuple[list[Score], li
             return read_scores(place / SCORES), summaries_of(read_json(place / SUMMARY))
         metrics = [metric for metric in METRICS if metric.name in RESCORED]
         scores, _, pairs = evaluate(run.name, seen, metrics, domain, run.path / "features", progress)
-        lines = summarise(scores, shares(), pairs)
+        lines = summarise(scores, shares(), pairs, bounds())
         write_scores(place / SCORES, scores)
         write_json(place / SUMMARY, {"format": 1, "summaries": [asdict(line) for line in lines]})
     return scores, lines

@@ -12,12 +12,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from boothlab.api.study_costs import folder_of, is_finished
+from boothlab.api.study_costs import costs_of_study, folder_of, is_finished
 from boothlab.api.study_resolving import Study
 from boothlab.api.study_sharing import Drawn
-from boothlab.api.studying import Outcome, Studied, note, train_and_score
+from boothlab.api.studying import Clock, Outcome, Studied, note, train_and_score
 from boothlab.errors import Cancelled, MachineError, NoSpace
 from boothlab.progress import Progress, silent
+from boothlab.runs.run import Run
 from boothlab.studies.share import Trunk
 
 RETRIES = 3
@@ -57,15 +58,17 @@ def go_through_on_ray(
     folder. Raises MachineError where no node is large enough, NoSpace on a full disk.
     """
     numbers = range(len(study.shared.trunks)) if wanted is None else wanted
-    require_room(ray, [study.shared.trunks[index] for index in numbers])
+    trunks = study.shared.trunks
+    require_room(ray, [trunks[index] for index in numbers])
     # What an earlier call trained comes back at once: told as done from the start, it promises nothing of the rest.
-    before = {index for index in numbers if is_finished(folder_of(study.root, study.of(study.shared.trunks[index])))}
+    runs = {index: folder_of(study.root, study.of(trunks[index])) for index in numbers}
+    before = {index for index in numbers if is_finished(runs[index])}
     task = ray.remote(_task)
     given, givers = ray.put(study), ray.put(drawn or Drawn())
     waiting: dict[Any, int] = {}
     last: dict[str, Any] = {}
     for index in numbers:
-        trunk = study.shared.trunks[index]
+        trunk = trunks[index]
         # Trainings on one stem go one after the other: each starts from where the one before it ended.
         stems = [last[key] for key in _stem(trunk) if key in last]
         placed = task.options(**resources(trunk), max_retries=RETRIES)
@@ -74,15 +77,19 @@ def go_through_on_ray(
         last |= {key: reference for key in _stem(trunk)}
     outcomes: dict[int, Outcome] = {}
     total = len(waiting)
+    # A rung of a search is no study whose end could be told.
+    clock = Clock(costs_of_study(study), progress) if wanted is None else None
     progress("trainings", len(before), total)
     while waiting:
         done, _ = ray.wait(list(waiting), num_returns=1, timeout=POLL_SECONDS)
         for reference in done:
             index = waiting.pop(reference)
-            outcomes[index] = _outcome(ray, reference, study.shared.trunks[index])
+            outcomes[index] = _outcome(ray, reference, trunks[index])
             if wanted is None:
                 note(study, [outcomes[k] for k in sorted(outcomes)])
         progress("trainings", len(before | outcomes.keys()), total)
+        if clock is not None:
+            clock.look(outcomes.keys(), {index: _share(trunks[index], runs[index]) for index in waiting.values()})
     return Studied(study, tuple(outcomes[k] for k in sorted(outcomes)))
 
 
@@ -140,6 +147,11 @@ def _stem(trunk: Trunk) -> list[str]:
         return []
     plan = trunk.plan.model_dump_json(include={"subjects", "photos", "base", "strategy", "objective"})
     return [f"{plan}{trunk.plan.training.seed}{trunk.plan.training.batch_size}"]
+
+
+def _share(trunk: Trunk, run: Run) -> float:
+    """What part of a training's own steps a worker has taken by now, as the log in its folder says."""
+    return max(0.0, (run.reached() - (trunk.steps - trunk.own)) / trunk.own) if trunk.own else 1.0
 
 
 def _task(study: Study, index: int, drawn: Drawn, *before: Any) -> tuple[str, str, str]:

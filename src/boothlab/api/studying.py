@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -180,6 +180,16 @@ class Clock:
         if not cost.finished:
             self._done = begun + cost.training + cost.evaluation
             self._tell()
+
+    def look(self, ended: Collection[int], reached: Mapping[int, float]) -> None:
+        """Of trainings that go side by side: the numbers of those that ended, and what share of its steps each
+        other one has taken."""
+        costs = [(index, cost) for index, cost in enumerate(self._costs) if not cost.finished]
+        self._done = sum(
+            cost.training + cost.evaluation if index in ended else cost.training * min(1.0, reached.get(index, 0.0))
+            for index, cost in costs
+        )
+        self._tell()
 
     def _tell(self) -> None:
         """In seconds that the whole will have taken, by its pace so far."""

@@ -13,6 +13,10 @@ from boothlab.progress import Progress
 
 SECONDS_BETWEEN_LINES = 10.0
 
+SIDE_BY_SIDE = "trainings"
+"""A stage whose parts go several at a time: how many are done says little of the time left, and the whole study's own
+line says it."""
+
 
 @contextmanager
 def progress_screen() -> Iterator[Progress]:
@@ -27,16 +31,20 @@ def progress_screen() -> Iterator[Progress]:
 @contextmanager
 def _bars() -> Iterator[Progress]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as RichProgress
+    from rich.text import Text
+
+    class Remaining(TimeRemainingColumn):
+        def render(self, task: Task) -> Text:
+            return Text("") if task.description == SIDE_BY_SIDE else Text("left ") + super().render(task)
 
     columns = (
         TextColumn("{task.description:>14}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+        Remaining(),
     )
     tasks: dict[str, Any] = {}
     with RichProgress(*columns, console=Console(stderr=True)) as bars:
@@ -63,7 +71,8 @@ class _Lines:
         begun, before = self._begun.setdefault(stage, (now, done))
         if done >= total or now - self._said.get(stage, float("-inf")) >= SECONDS_BETWEEN_LINES:
             self._said[stage] = now
-            left = (now - begun) / (done - before) * (total - done) if before < done < total else 0.0
+            tells = before < done < total and stage != SIDE_BY_SIDE
+            left = (now - begun) / (done - before) * (total - done) if tells else 0.0
             print(f"{stage}: {done} of {total}{_left(left)}", file=sys.stderr, flush=True)
 
 

@@ -21,8 +21,9 @@ from boothlab.features.lpips import LPIPS_ALEX
 from boothlab.metrics.copies import copy_distances
 from boothlab.metrics.distances import present
 from boothlab.metrics.identity import similarities
+from boothlab.metrics.prompt_following import METRIC as PROMPT_FOLLOWING
 from boothlab.seeds import derive
-from boothlab.statistics.intervals import Interval, t_interval
+from boothlab.statistics.intervals import Interval, t_interval, within
 from boothlab.statistics.memorisation import Copies, Memorisation, copies, memorisation
 
 FEWEST = 2
@@ -106,9 +107,9 @@ class Measurer:
             likeness_train=None if scale is None else self._likeness(scale, name, "train"),
             likeness_bare=None if scale is None else self._likeness(scale, name, "held_out", "bare"),
             alike=None if scale is None else self._alike(scale, name),
-            prompt=self._mean(name, "context", "prompt_following", "prompt"),
-            prompt_base=self._mean(BASE, "context", "prompt_following", "prompt"),
-            prompt_described=self._mean(DESCRIBED, "context", "prompt_following", "prompt"),
+            prompt=self._prompt(name),
+            prompt_base=self._prompt(BASE),
+            prompt_described=self._prompt(DESCRIBED),
             faceless=self._faceless(name),
             memorisation=None if near is None else near.memorisation,
             at_random=self.at_random,
@@ -154,10 +155,11 @@ class Measurer:
         pairs = similarities(faces, faces)[np.triu_indices(len(faces), k=1)]
         return Interval(scale(float(pairs.mean())), None, None, len(faces))
 
-    def _mean(self, source: str, role: str, metric: str, reference: str) -> Interval | None:
-        """Mean over pictures, with the very interval of the tables."""
-        cell = [s for s in self.table.cells.get((source, role, metric, reference), []) if not np.isnan(s.value)]
-        return over_pictures(cell)[0] if cell else None
+    def _prompt(self, source: str) -> Interval | None:
+        """Mean prompt following over context pictures, with the very interval of the tables."""
+        cell = self.table.cells.get((source, "context", PROMPT_FOLLOWING.name, "prompt"), [])
+        cell = [score for score in cell if not np.isnan(score.value)]
+        return within(over_pictures(cell)[0], PROMPT_FOLLOWING.bounds) if cell else None
 
     def _prompt_following(self, source: str) -> tuple[float, ...]:
         return tuple(self.table.values(source, "context", "prompt_following", "prompt").tolist())

@@ -16,7 +16,15 @@ from numpy.typing import NDArray
 
 from boothlab.evaluation.lots import COPIES
 from boothlab.evaluation.scores import Score
-from boothlab.statistics.intervals import Interval, cluster_interval, clusters_of, two_way_interval, wilson
+from boothlab.statistics.intervals import (
+    UNBOUNDED,
+    Interval,
+    cluster_interval,
+    clusters_of,
+    two_way_interval,
+    wilson,
+    within,
+)
 
 Cell = tuple[str, str, str, str]
 """(snapshot, pictures, metric, reference)."""
@@ -71,11 +79,17 @@ class Summary:
     error: float | None = None
 
 
-def summarise(scores: Sequence[Score], shares: Collection[str] = (), pairs: Sequence[Pairs] = ()) -> list[Summary]:
+def summarise(
+    scores: Sequence[Score],
+    shares: Collection[str] = (),
+    pairs: Sequence[Pairs] = (),
+    bounds: Mapping[str, tuple[float, float]] | None = None,
+) -> list[Summary]:
     """One line per (snapshot, role, metric, reference), in the order of first appearance.
 
     ``shares`` names the metrics whose values are 0 or 1: their means are shares of pictures. Where ``pairs`` holds
-    the matrix whose row means the values are, the interval is over photos as well as prompts.
+    the matrix whose row means the values are, the interval is over photos as well as prompts. ``bounds`` says of a
+    metric between which numbers its values lie; no interval goes beyond.
     """
     groups: dict[Cell, list[Score]] = {}
     for score in scores:
@@ -91,6 +105,7 @@ def summarise(scores: Sequence[Score], shares: Collection[str] = (), pairs: Sequ
         kind: Kind = "none"
         if len(values) and not whole and cell[0] != COPIES:
             found, kind = _interval(members, values, cell[2] in shares, matrices.get(cell))
+        found = found and within(found, (bounds or {}).get(cell[2], UNBOUNDED))
         if found is None or found.low is None:
             lines.append(Summary(*cell, n, mean, None, None))
         else:

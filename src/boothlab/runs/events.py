@@ -15,6 +15,9 @@ from typing import Any, ClassVar
 
 from boothlab.errors import disk_errors
 
+TAIL_BYTES = 8192
+"""So much of a log's end holds at least one whole line."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -180,6 +183,20 @@ def read(path: Path) -> list[Event]:
         return []
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     return [event for line in lines if (event := from_line(line)) is not None]
+
+
+def last_step(path: Path) -> int:
+    """The step that the last whole line speaks of, 0 where there is none: how far a run is that somebody else trains.
+
+    Reads the end of the file only, so that many runs can be asked every few seconds.
+    """
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
+            lines = file.read().rpartition(b"\n")[0].decode(errors="replace").splitlines()
+    except OSError:
+        return 0
+    return next((event.step for line in reversed(lines) if (event := from_line(line)) is not None), 0)
 
 
 def current(events: Iterable[Event]) -> list[Event]:

@@ -89,6 +89,10 @@ class Run:
         """The events of the history that counts (see :func:`boothlab.runs.events.current`)."""
         return event_log.current(event_log.read(self.path / "events.jsonl"))
 
+    def reached(self) -> int:
+        """The step that its log speaks of last, also while another process trains it; 0 before the first."""
+        return event_log.last_step(self.path / "events.jsonl")
+
     def move(self, state: State, step: int, reason: str = "") -> None:
         """Change the state. Raises ValueError for an illegal move."""
         old = self.status()

@@ -7,7 +7,7 @@ what endless draws come to, needs no seed, and takes no time (docs/statistics.md
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +18,9 @@ CONFIDENCE = 0.95
 
 LAST_BITS = 1e-12
 """What is no more than this part of the numbers that it was made from is what rounding left of 0."""
+
+UNBOUNDED = (-float("inf"), float("inf"))
+"""Bounds of a number that may be any."""
 
 Indices = NDArray[np.intp]
 
@@ -36,6 +39,19 @@ class Interval:
     high: float | None
     n: int
     error: float | None = None
+
+
+def within(found: Interval, bounds: tuple[float, float]) -> Interval:
+    """``found`` without what the number cannot be: a share of 0.99 is not 1.01.
+
+    It holds the truth as often, because the truth never lies there. ``error`` stays: rules of one standard error go
+    by that. Where value and bound are the same but for rounding, the value is inside.
+    """
+    if found.low is None or found.high is None:
+        return found
+    least, most = bounds
+    low, high = max(found.low, min(least, found.value)), min(found.high, max(most, found.value))
+    return replace(found, low=low, high=high)
 
 
 def t_interval(values: ArrayLike) -> Interval:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from boothlab.statistics.comparisons import LEVEL, holm
-from boothlab.statistics.intervals import CONFIDENCE, Interval, t_interval
+from boothlab.statistics.intervals import CONFIDENCE, Interval, t_interval, within
 from boothlab.studies.compare import Neighbours, Pair, alike, mean_difference, measured, neighbours, paired_t
 from boothlab.studies.expand import axis_name, shown
 from boothlab.studies.points import COLUMNS, Column, Point
@@ -128,7 +128,7 @@ def _row(baseline: bool, setting: str, noun: str, points: Sequence[Point]) -> Ro
     for column in COLUMNS:
         each = list(_means(points, column).values())
         if len(each) >= SUBJECTS_NEEDED:
-            cells[column.key], least[column.key] = t_interval(each), float(min(each))
+            cells[column.key], least[column.key] = within(t_interval(each), column.bounds), float(min(each))
     return Row(setting, noun, len({p.subject for p in points}), len(points), baseline, cells, least)
 
 

@@ -15,13 +15,14 @@ from boothlab.evaluation.scores import Score
 from boothlab.evaluation.summaries import Cell, Kind, Summary
 from boothlab.evaluation.verdict_data import Measured, PerPicture, doubtful
 from boothlab.metrics.metric import Better
-from boothlab.statistics.intervals import Interval
+from boothlab.statistics.intervals import UNBOUNDED, Interval
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
     """One number of the study's tables: a metric on pictures of one role against one reference.
 
+    ``bounds`` are the least and the most that its values can be; likeness, on a scale of the study's own, has none.
     ``decides`` tells the two numbers that a choice stands on; ``familiar`` ones are what other studies print, and
     decide nothing.
     """
@@ -32,6 +33,7 @@ class Column:
     pictures: str
     reference: str
     better: Better
+    bounds: tuple[float, float] = UNBOUNDED
     decides: bool = False
     familiar: bool = False
 
@@ -54,21 +56,26 @@ FRECHET = {
 """Fréchet distances and their titles, the usual one first; the first that could be computed stands for "what FID
 says"."""
 
+SHARE, SIZE = (0.0, 1.0), (0.0, float("inf"))
+
 COLUMNS: tuple[Column, ...] = (
     Column(LIKENESS, "likeness", "identity", "context", "held_out", "higher", decides=True),
-    Column(PROMPT, "prompt following", "prompt_following", "context", "prompt", "higher", decides=True),
+    Column(PROMPT, "prompt following", "prompt_following", "context", "prompt", "higher", (-1.0, 1.0), decides=True),
     Column("likeness_train", "likeness to training photos", "identity", "context", "train", "neither"),
-    Column("background", "background asked for", "background_asked", "context", "prompt", "higher"),
-    Column("glue", "the photos' background", "context_glue", "bare", "train", "lower"),
-    Column(FACE, "face found", "face_found", "context", "none", "higher"),
-    Column("variety", "variety", "lpips_intra", "bare", "none", "higher"),
-    Column("copied", "copies", "copied", "bare", "train", "lower"),
-    Column("memorisation", "memorisation p", "memorisation_p", "bare", "held_out", "neither"),
-    Column("leak", "class face like the subject", "face_pres", "class", "held_out", "lower"),
-    Column("class_variety", "variety of the class", "lpips_intra", "class", "none", "higher"),
-    Column("drift", "drift elsewhere", "drift_lpips", "unrelated", "base", "lower"),
-    Column("lpips", "LPIPS to all photos", "lpips_cross", "context", "originals", "lower", familiar=True),
-    *(Column(name, title, name, "context", "originals", "lower", familiar=True) for name, title in FRECHET.items()),
+    Column("background", "background asked for", "background_asked", "context", "prompt", "higher", SHARE),
+    Column("glue", "the photos' background", "context_glue", "bare", "train", "lower", SHARE),
+    Column(FACE, "face found", "face_found", "context", "none", "higher", SHARE),
+    Column("variety", "variety", "lpips_intra", "bare", "none", "higher", SIZE),
+    Column("copied", "copies", "copied", "bare", "train", "lower", SHARE),
+    Column("memorisation", "memorisation p", "memorisation_p", "bare", "held_out", "neither", SHARE),
+    Column("leak", "class face like the subject", "face_pres", "class", "held_out", "lower", SHARE),
+    Column("class_variety", "variety of the class", "lpips_intra", "class", "none", "higher", SIZE),
+    Column("drift", "drift elsewhere", "drift_lpips", "unrelated", "base", "lower", SIZE),
+    Column("lpips", "LPIPS to all photos", "lpips_cross", "context", "originals", "lower", SIZE, familiar=True),
+    *(
+        Column(name, title, name, "context", "originals", "lower", SIZE, familiar=True)
+        for name, title in FRECHET.items()
+    ),
 )
 """Columns of the table, in order. Likeness is scaled per subject over the whole study: 0 = the base model's people,
 1 = two photos of this person, so that runs with different training photos are on one scale."""
