@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from boothlab.statistics.comparisons import compare_paired, differences, holm, minimum_detectable, sentence
+from boothlab.statistics.comparisons import (
+    compare_paired,
+    differences,
+    holm,
+    minimum_detectable,
+    rise,
+    sentence,
+)
 from boothlab.statistics.intervals import (
     Interval,
     cluster_interval,
@@ -424,3 +431,13 @@ def test_no_interval_goes_beyond_what_a_number_can_be() -> None:
     # A value beyond its bounds by rounding stays inside its interval.
     rounded = within(Interval(1.0000001, 0.9, 1.1, 4), (0.0, 1.0))
     assert (rounded.low, rounded.high) == (0.9, 1.0000001)
+
+
+def test_a_rise_is_that_of_the_least_squares_line() -> None:
+    for values in ([0.2, 0.9], [0.1, 0.5, 0.4], [3.0, 1.0, 4.0, 1.0, 5.0, 9.0]):
+        line = stats.linregress(range(len(values)), values)
+        assert rise(values) == pytest.approx(line.slope * (len(values) - 1), rel=1e-12)
+    assert rise([0.3, 0.1 + 0.2, 0.3]) == 0.0
+    assert rise([0.1, 0.1, 0.1 + 1e-17]) == 0.0
+    with pytest.raises(ValueError, match="no line"):
+        rise([0.5])

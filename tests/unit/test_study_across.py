@@ -80,6 +80,53 @@ def test_a_share_is_at_most_one() -> None:
         assert cell.low == pytest.approx(0.975 - stats.t.ppf(0.975, 3) * 0.05 / 2)
 
 
+SLOW = {
+    name: {rate: start + rise * k for k, rate in enumerate((1e-6, 2e-6, 4e-6, 1e-5))}
+    for name, start, rise in (("ada", 0.3, 0.012), ("bob", 0.5, 0.012), ("cyd", 0.7, 0.010), ("dan", 0.4, 0.014))
+}
+"""Likeness rises by a little with each of four learning rates."""
+
+
+def test_a_trend_is_the_rise_of_each_subjects_line_over_even_steps() -> None:
+    found = [one for one in differences(made_study(SLOW)) if one.column.key == LIKENESS]
+    trend = next(one for one in found if one.values)
+    each = np.array(
+        [
+            3 * stats.linregress(range(4), [of_seeds(made_study(SLOW), name, rate) for rate in SLOW[name]]).slope
+            for name in SLOW
+        ]
+    )
+    assert len(found) == 4, "three steps between neighbours and a trend"
+    assert (trend.a, trend.b, trend.values, trend.n) == ("1e-06", "1e-05", 4, 4)
+    assert trend.difference == pytest.approx(each.mean(), rel=1e-9)
+    assert trend.p == pytest.approx(stats.ttest_1samp(each, 0).pvalue, rel=1e-9)
+    assert trend.p < min(one.p for one in found if not one.values)
+    assert trend.sentence.startswith("likeness: learning rate from 1e-06 to 1e-05, 4 values: better (+0.0")
+    flat = made_study({name: dict.fromkeys(rates, 0.5) for name, rates in SLOW.items()})
+    (none,) = (one for one in differences(flat) if one.column.key == LIKENESS and one.values)
+    assert "4 values: no trend found" in none.sentence
+
+
+def test_a_trend_needs_three_numbers_and_points_at_all_of_them() -> None:
+    assert not any(one.values for one in differences(made_study(PEOPLE)))
+    points = made_study(SLOW)
+    hole = [p for p in points if not (p.subject == "ada" and p.values[RATE] == 4e-6)]
+    (trend,) = (one for one in differences(hole) if one.column.key == LIKENESS and one.values == 4)
+    assert trend.n == 3, "ada has no line of four"
+    words = [replace(p, values={**p.values, RATE: str(p.values[RATE])}) for p in points]
+    assert not any(one.values for one in differences(words))
+
+
+def test_a_trend_of_distances_needs_the_same_photos_along_it() -> None:
+    points = [
+        replace(p, cells={**p.cells, "lpips": p.cells[LIKENESS]}, against={"originals": "twelve"})
+        for p in made_study(SLOW)
+    ]
+    assert any(one.values for one in differences(points) if one.column.key == "lpips")
+    other = [replace(p, against={"originals": "six"}) if p.values[RATE] == 1e-5 else p for p in points]
+    assert not any(one.values for one in differences(other) if one.column.key == "lpips")
+
+
 def test_holm_is_over_the_two_numbers_that_decide() -> None:
     found = differences(made_study(PEOPLE))
     assert [one.column.key for one in found] == ["likeness", "prompt"]

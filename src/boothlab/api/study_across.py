@@ -19,7 +19,8 @@ ACROSS_HEAD = ["setting", "class_noun", "baseline", "subjects", "trainings"] + [
 ]
 
 DIFFERENCES_HEAD = [
-    *("axis", "where", "column", "a", "b", "subjects", "difference", "low", "high", "p", "holm_p", "sentence")
+    *("axis", "where", "column", "a", "b", "values", "subjects", "difference", "low", "high"),
+    *("p", "holm_p", "sentence"),
 ]
 
 NOTE = (
@@ -97,6 +98,7 @@ def across_row(row: Row) -> list[Any]:
 def difference_row(one: Difference) -> list[Any]:
     """One line of the table of differences."""
     return [
-        *(one.axis, one.where, one.column.key, one.a, one.b, one.n, one.difference, one.low, one.high),
+        *(one.axis, one.where, one.column.key, one.a, one.b, one.values or 2, one.n),
+        *(one.difference, one.low, one.high),
         *(one.p, one.adjusted, one.sentence),
     ]

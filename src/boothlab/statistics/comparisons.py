@@ -107,6 +107,18 @@ def differences(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     return settled(second - first, both[:, np.isfinite(both).all(axis=0)])
 
 
+def rise(values: ArrayLike) -> float:
+    """By how much the least-squares line through values (k,) at even steps rises from the first to the last.
+
+    Raises ValueError for fewer than two.
+    """
+    found = np.asarray(values, dtype=np.float64)
+    if found.ndim != 1 or len(found) < 2:
+        raise ValueError(f"no line goes through values of shape {found.shape}")
+    steps = np.arange(len(found)) - (len(found) - 1) / 2
+    return float(settled((len(found) - 1) * (steps @ found) / (steps @ steps), found))
+
+
 def paired_differences(
     a: NDArray[np.float64], b: NDArray[np.float64], prompts: Sequence[Hashable] = ()
 ) -> tuple[NDArray[np.float64], list[Hashable]]:

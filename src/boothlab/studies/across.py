@@ -15,9 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from boothlab.statistics.comparisons import LEVEL, holm
-from boothlab.statistics.intervals import CONFIDENCE, Interval, t_interval, within
-from boothlab.studies.compare import Neighbours, Pair, alike, mean_difference, measured, neighbours, paired_t
+from boothlab.statistics.comparisons import LEVEL, holm, rise
+from boothlab.statistics.intervals import CONFIDENCE, Interval, settled, t_interval, within
+from boothlab.studies.compare import (
+    Ladder,
+    Neighbours,
+    Pair,
+    alike,
+    ladders,
+    mean_difference,
+    measured,
+    neighbours,
+    paired_t,
+)
 from boothlab.studies.expand import axis_name, shown
 from boothlab.studies.points import COLUMNS, Column, Point
 from boothlab.studies.settings import setting_of, who_paths
@@ -51,8 +61,10 @@ class Difference:
     """``b`` against ``a`` over subjects, everything else equal; b − a in the unit of the column.
 
     Between two settings of an axis the differences are within subjects (paired t test, ``n`` subjects); between two
-    class nouns they are between subjects (Welch's t test, ``n`` of the smaller group). ``adjusted`` is Holm's p:
-    likeness and prompt following are one family, all other columns another.
+    class nouns they are between subjects (Welch's t test, ``n`` of the smaller group). Along an axis of several
+    numbers (``values``, else 0) it is the rise from the lowest, ``a``, to the highest, ``b``, of each subject's
+    least-squares line, every number a step from the next; tested as a difference within subjects. ``adjusted`` is
+    Holm's p: likeness and prompt following are one family, all other columns another.
     """
 
     axis: str
@@ -66,6 +78,7 @@ class Difference:
     p: float
     adjusted: float = 1.0
     where: str = ""
+    values: int = 0
 
     @property
     def shown(self) -> bool:
@@ -76,13 +89,14 @@ class Difference:
     def sentence(self) -> str:
         """What may be said; never that two are equal."""
         where = f" ({self.where})" if self.where else ""
-        what = f"{self.column.title}: {self.axis} {self.b} against {self.a}{where}"
+        held = f"from {self.a} to {self.b}, {self.values} values" if self.values else f"{self.b} against {self.a}"
+        what = f"{self.column.title}: {self.axis} {held}{where}"
         numbers = f"{self.difference:+.3g}"
         if self.low is not None and self.high is not None:
             numbers += f", 95 % CI {self.low:.3g} to {self.high:.3g}"
         numbers += f", {self.n} subjects, Holm p = {self.adjusted:.2g}"
         if not self.shown:
-            return f"{what}: no difference found ({numbers})."
+            return f"{what}: no {'trend' if self.values else 'difference'} found ({numbers})."
         return f"{what}: {self.column.word(self.difference)} ({numbers})."
 
 
@@ -113,8 +127,9 @@ def group_of(points: Sequence[Point]) -> dict[str, str]:
 
 
 def differences(points: Sequence[Point]) -> list[Difference]:
-    """Neighbouring settings of every axis within subjects, class nouns between them; Holm in two families."""
-    found = [*_within(points), *_between(points)]
+    """Neighbouring settings of every axis and trends along it within subjects, class nouns between them; Holm in two
+    families."""
+    found = [*_within(points), *_trends(points), *_between(points)]
     adjusted: list[Difference] = []
     for decides in (True, False):
         family = [one for one in found if one.column.decides == decides]
@@ -156,7 +171,34 @@ def _within(points: Sequence[Point]) -> Iterator[Difference]:
                 pairs = [_comparable(beside, column) for beside in group]
                 each = np.array([mean_difference(own, column) for own in pairs if own])
                 if len(each) >= SUBJECTS_NEEDED:
-                    yield _paired(group[0], column, each, noun)
+                    yield _paired(group[0].axis, group[0].a, group[0].b, column, each, noun)
+
+
+def _trends(points: Sequence[Point]) -> Iterator[Difference]:
+    nouns, who = group_of(points), who_paths(points)
+    groups: dict[tuple[str, str, tuple[Any, ...]], list[Ladder]] = {}
+    for ladder in ladders(points):
+        if ladder.axis not in who:
+            groups.setdefault((nouns[ladder.subject], ladder.axis, ladder.values), []).append(ladder)
+    for (noun, axis, values), group in groups.items():
+        for column in COLUMNS:
+            rows = [[row for row in ladder.rows if _along(row, column)] for ladder in group]
+            each = np.array([_rise(own, column) for own in rows if own])
+            if len(each) >= SUBJECTS_NEEDED:
+                found = _paired(axis, values[0], values[-1], column, each, noun)
+                yield replace(found, values=len(values))
+
+
+def _along(row: Sequence[Point], column: Column) -> bool:
+    """Whether all of these were measured; of what is held against all photos, against the same ones."""
+    if not all(column.key in point.cells for point in row):
+        return False
+    return column.reference != "originals" or len({point.against.get(column.reference) for point in row}) == 1
+
+
+def _rise(rows: Sequence[Sequence[Point]], column: Column) -> float:
+    each = np.array([rise([point.cells[column.key].value for point in row]) for row in rows])
+    return float(settled(each.mean(), each))
 
 
 def _comparable(beside: Neighbours, column: Column) -> list[Pair]:
@@ -165,15 +207,12 @@ def _comparable(beside: Neighbours, column: Column) -> list[Pair]:
     return alike(pairs, column) if column.reference == "originals" else pairs
 
 
-def _paired(beside: Neighbours, column: Column, each: NDArray[np.float64], where: str) -> Difference:
+def _paired(axis: str, a: Any, b: Any, column: Column, each: NDArray[np.float64], where: str) -> Difference:
     mean = t_interval(each)
     low, high, p = mean.low, mean.high, paired_t(each)
     if mean.value != 0 and _agree(each):
         low, high, p = None, None, 1.0
-    return Difference(
-        axis_name(beside.axis), column, shown(beside.a), shown(beside.b), len(each), mean.value, low, high,
-        p, where=where,
-    )  # fmt: skip
+    return Difference(axis_name(axis), column, shown(a), shown(b), len(each), mean.value, low, high, p, where=where)
 
 
 def _between(points: Sequence[Point]) -> Iterator[Difference]:

@@ -94,12 +94,9 @@ class Neighbours:
 def neighbours(points: Sequence[Point]) -> list[Neighbours]:
     """The pairs of values that are compared on every axis, by subject: numbers with the next larger one; values that
     have no order each with the first that was tried otherwise equal, as with a control (in the plan's order).
-
-    Finished points only, and no rivals: these stand on no axis but where they happen to be.
     """
     found = []
-    for subject in dict.fromkeys(point.subject for point in points):
-        own = [point for point in points if point.subject == subject and point.state == "done" and not point.rival]
+    for subject, own in _candidates(points):
         for axis in dict.fromkeys(path for point in own for path in point.values):
             values = _values(own, axis)
             numbers = _are_numbers(values)
@@ -107,6 +104,45 @@ def neighbours(points: Sequence[Point]) -> list[Neighbours]:
             for (a, first), (b, second) in pairwise(at) if numbers else _controlled(at):
                 found.append(Neighbours(subject, axis, a, b, tuple(_pairs(first, second))))
     return found
+
+
+TREND_VALUES = 3
+"""An axis of fewer numbers has no trend beside the difference of its two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """An axis of at least ``TREND_VALUES`` numbers. Of one subject: for every seed and every other setting that was
+    tried at all of them, the points in the order of the ``values``."""
+
+    subject: str
+    axis: str
+    values: tuple[Any, ...]
+    rows: tuple[tuple[Point, ...], ...]
+
+
+def ladders(points: Sequence[Point]) -> list[Ladder]:
+    """Every axis of numbers along which a trend can be looked for, by subject; as for :func:`neighbours`."""
+    found = []
+    for subject, own in _candidates(points):
+        for axis in dict.fromkeys(path for point in own for path in point.values):
+            values = _values(own, axis)
+            if len(values) < TREND_VALUES or not _are_numbers(values):
+                continue
+            at = [_at(own, axis, value) for value in sorted(values)]
+            rows = [tuple(one[place][-1] for one in at) for place in at[0] if all(place in one for one in at)]
+            if rows:
+                found.append(Ladder(subject, axis, tuple(sorted(values)), tuple(rows)))
+    return found
+
+
+def _candidates(points: Sequence[Point]) -> Iterator[tuple[str, list[Point]]]:
+    """Subject by subject its finished points; no rivals, which stand on no axis but where they happen to be."""
+    for subject in dict.fromkeys(point.subject for point in points):
+        yield (
+            subject,
+            [point for point in points if point.subject == subject and point.state == "done" and not point.rival],
+        )
 
 
 Places = Mapping[str, Sequence[Point]]
