@@ -78,6 +78,7 @@ def tables(place: Path) -> dict[str, bytes]:
 def test_check_prints_the_most_it_can_take(journey: Journey) -> None:
     said = "\n".join(journey.said)
     assert "search    3 trials over strategy.learning_rate; rungs at steps 1, 3" in said
+    assert not any(line.startswith(("time ", "disk ")) for line in journey.said), "nothing but the search takes any"
     assert "at most 9 steps in 6 trainings" in said
     assert not journey.study.shared.trunks, "nothing but the search"
 

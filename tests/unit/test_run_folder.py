@@ -72,6 +72,16 @@ def test_a_wrong_name_gets_a_suggestion(run: Run) -> None:
     assert "Did you mean ada-01234567?" in caught.value.hint
 
 
+@pytest.mark.parametrize("typed", ["ada-*", "**", "runs/*/ada-*", "*"])
+def test_a_pattern_that_matched_nothing_is_a_wrong_name(run: Run, typed: str) -> None:
+    """A shell hands on what matches nothing as it was typed, and some shells everything."""
+    with pytest.raises(PlanError, match="is not a run folder"):
+        open_run(run.path.parent / typed)
+    with pytest.raises(PlanError, match="is not a run folder") as found:
+        open_run(run.path.parent / f"{run.name[:5]}*")
+    assert run.name in found.value.hint
+
+
 def test_moves_are_written_and_illegal_ones_refused(run: Run) -> None:
     run.move("running", 5)
     run.move("running", 6)

@@ -20,7 +20,7 @@ from boothlab.studies.choose import choose, familiar, front
 from boothlab.studies.claims import claims_tested
 from boothlab.studies.compare import corrected, effects, neighbours, paired_t, seeds_and_settings
 from boothlab.studies.plan import Claim
-from boothlab.studies.points import LIKENESS, PROMPT, Point, fill, lines_of_subject, study_scale
+from boothlab.studies.points import LIKENESS, PEOPLE, PROMPT, Point, fill, lines_of_subject, study_scale
 from study_made import made_point, made_study
 
 RATE = "strategy.learning_rate"
@@ -410,3 +410,13 @@ def test_a_claim_is_undecided_with_two_seeds_however_large_the_difference() -> N
     (found,) = claims_tested(grid(2, gain=5.0), [Claim(say="more helps", axis=RATE, at=2e-6, than=1e-6)])
     assert found.state == "undecided"
     assert "fewer than 3 training seeds" in found.numbers
+
+
+def test_likeness_to_other_held_out_photos_is_not_compared() -> None:
+    """Who is easily met on six photos is not learned better than on six others."""
+    points = grid(3)
+    assert {effect.column.key for effect in effects(points)} == {"likeness", "prompt"}
+    others = [replace(p, against={PEOPLE: "six" if p.values[RATE] == 1e-6 else "other six"}) for p in points]
+    assert {effect.column.key for effect in effects(others)} == {"prompt"}
+    framed = [replace(p, against={PEOPLE: "six", "held_out": str(p.values[RATE])}) for p in points]
+    assert effects(framed) == effects(points), "the same photos, framed otherwise"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from boothlab.api.study_reading import coordinates
+from boothlab.api.study_places import coordinates
 from boothlab.api.study_resolving import Study, resolve_study
 from boothlab.errors import PlanError
 from boothlab.studies.compare import neighbours

@@ -56,6 +56,20 @@ def test_main_effects_are_drawn_with_their_intervals() -> None:
     assert forest((Bar("a", 0.1, None, None, False),), "one").startswith("<svg")
 
 
+def test_a_plot_says_what_it_leaves_out() -> None:
+    random = np.random.default_rng(0)
+    points = [
+        made_point(f"{rate} {steps}", {RATE: rate * 1e-6, STEPS: steps}, 0, random.normal(0.5, 0.1, 12), step=steps)
+        for rate in range(1, 25)
+        for steps in (100, 200, 300)
+    ]
+    (title, _, lines), *_ = _curves(points, None)
+    assert (title, len(lines)) == ("Likeness (the first 8 of 24; effects.csv and table.csv hold all)", 8)
+    ((title, bars),) = _forests(effects(points)).items()
+    assert title == "Main effects on likeness (the first 24 of 25; effects.csv and table.csv hold all)"
+    assert len(bars) == 24
+
+
 def test_memorisation_is_a_colour() -> None:
     points = [
         replace(point, cells={**point.cells, "likeness_train": Interval(point.cells[LIKENESS].value + gap, 0, 1, 12)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -76,7 +77,7 @@ def resolve(plan: RunPlan, progress: Progress = silent) -> Resolved:
     own = plan.objective.class_folder
     if own is not None:
         inputs["class_folder"] = sha256_json(folder_listing(own, [path.name for path in find_photos(own)[0]]))
-    return Resolved(filled, sets, inputs, (*warnings, *long_prompts(filled, sets)))
+    return Resolved(filled, sets, inputs, (*warnings, *long_prompts(filled, sets), *remarks_on(sets)))
 
 
 def _require_one_folder_each(plan: RunPlan) -> None:
@@ -93,6 +94,16 @@ def _require_one_folder_each(plan: RunPlan) -> None:
             f"objective.class_folder = {own} cannot be of {' and of '.join(sorted(nouns))} at once.",
             "Leave it out, so that the base model draws the class images, or train the subjects apart.",
         )
+
+
+def remarks_on(sets: Mapping[str, PhotoSet]) -> list[str]:
+    """A sentence per subject without held-out photos."""
+    return [
+        f"All scores of {name} are to training photos: none is held out. They reward copying, and no snapshot can be "
+        f"recommended. Give {HELD_OUT_FROM} usable photos or more, or a folder of others as photos.references."
+        for name, found in sets.items()
+        if not found.held_out
+    ]
 
 
 def long_prompts(plan: RunPlan, sets: dict[str, PhotoSet]) -> list[str]:

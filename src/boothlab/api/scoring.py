@@ -9,7 +9,7 @@ from typing import Any
 
 from boothlab.api.judging import Ruling, rule
 from boothlab.api.pictures import evaluation_pictures, plan_of
-from boothlab.api.resolving import domain_of, photo_sets_of
+from boothlab.api.resolving import domain_of, photo_sets_of, remarks_on
 from boothlab.errors import PlanError, RunDamaged
 from boothlab.evaluation.config import Evaluation
 from boothlab.evaluation.crossing import crossings
@@ -25,7 +25,6 @@ from boothlab.features.faces import Domain
 from boothlab.files import read_json, sha256_json, write_json
 from boothlab.metrics import METRICS
 from boothlab.metrics.metric import AnyMetric, feature_of
-from boothlab.photos.config import HELD_OUT_FROM
 from boothlab.photos.photoset import PhotoSet
 from boothlab.progress import Progress, silent
 from boothlab.runs.run import Run
@@ -103,16 +102,6 @@ def evaluate_run(run: Run, progress: Progress = silent) -> Evaluated:
 def photos_of(photo_set: PhotoSet) -> Photos:
     """The photos that pictures are compared with, by part."""
     return Photos([photo.pixels for photo in photo_set.train], [photo.pixels for photo in photo_set.held_out])
-
-
-def remarks_on(sets: Mapping[str, PhotoSet]) -> list[str]:
-    """A sentence per subject without held-out photos."""
-    return [
-        f"All scores of {name} are to training photos: none is held out. They reward copying. "
-        f"Give {HELD_OUT_FROM} photos or more, or a folder of others as photos.references."
-        for name, found in sets.items()
-        if not found.held_out
-    ]
 
 
 def shares() -> frozenset[str]:

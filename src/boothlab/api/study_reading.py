@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 from boothlab.api.scoring import summaries_of, summary_of
 from boothlab.api.study_costs import ended_at, folder_of
+from boothlab.api.study_places import coordinates
 from boothlab.api.study_resolving import Study
 from boothlab.evaluation.derived import Scale, Table
 from boothlab.evaluation.orders import Source, Wanted, wanted
@@ -20,9 +21,7 @@ from boothlab.files import read_json, sha256_json
 from boothlab.photos.photoset import PhotoSet
 from boothlab.plan import RunPlan
 from boothlab.runs.run import Run, step_name
-from boothlab.studies.expand import Planned, who
-from boothlab.studies.plan import NUMBER
-from boothlab.studies.points import Point, baselines, fill, judged, lines_of_subject, of_subject, study_scale
+from boothlab.studies.points import PEOPLE, Point, baselines, fill, judged, lines_of_subject, of_subject, study_scale
 from boothlab.studies.share import Trunk
 
 Summary = Mapping[str, Any]
@@ -79,12 +78,14 @@ def read_results(study: Study, failures: Mapping[str, str]) -> Results:
 
 
 def _against(photos: PhotoSet) -> dict[str, str]:
-    """Which photos scores of a run are held against, by the name of the reference."""
+    """Which photos scores of a run are held against, by the name of the reference; framed otherwise they are others,
+    but still show whom likeness is measured to (``PEOPLE``)."""
     train, held_out = ([picture_hash(photo.pixels) for photo in part] for part in (photos.train, photos.held_out))
     return {
         "train": sha256_json(train),
         "held_out": sha256_json(held_out),
         "originals": sha256_json([*train, *held_out]),
+        PEOPLE: sha256_json(sorted(photo.source_hash for photo in photos.held_out)),
     }
 
 
@@ -148,56 +149,6 @@ def _read_all(study: Study) -> tuple[dict[str, dict[str, Table]], dict[str, Summ
 def _scales(study: Study, tables: Mapping[str, Mapping[str, Table]]) -> dict[str, Scale | None]:
     names = dict.fromkeys(subject.name for planned in study.runs for subject in planned.plan.subjects)
     return {name: study_scale([own[name] for own in tables.values() if name in own]) for name in names}
-
-
-def coordinates(study: Study) -> dict[str, dict[str, Any]]:
-    """Run → its place on everything that the study varies, whether the run itself sets it or leaves it as it is."""
-    paths = list(dict.fromkeys(path for planned in study.runs for path in planned.values))
-    return {planned.name: _place(planned, paths) for planned in study.runs}
-
-
-def _place(planned: Planned, paths: Sequence[str]) -> dict[str, Any]:
-    dump = planned.plan.model_dump(mode="json")
-    return {path: _less(_value(planned, path, dump), _inside(path, paths)) for path in paths}
-
-
-def _inside(path: str, paths: Sequence[str]) -> list[list[str]]:
-    """The other coordinates that lie within the node at ``path``, as the parts of their paths from there."""
-    return [other.removeprefix(f"{path}.").split(".") for other in paths if other.startswith(f"{path}.")]
-
-
-def _less(node: Any, inside: Sequence[Sequence[str]]) -> Any:
-    """The node without what is a coordinate by itself: two values of that must not make two values of the node."""
-    for head, *rest in inside:
-        if isinstance(node, Mapping) and head in node:
-            kept = {head: _less(node[head], [rest])} if rest else {}
-            node = {name: kept.get(name, value) for name, value in node.items() if name != head or rest}
-    return node
-
-
-def _value(planned: Planned, path: str, dump: Mapping[str, Any]) -> Any:
-    """What the run's own plan has there: as the file says it, else the default; None where it has no such setting."""
-    if path == NUMBER:
-        return "all" if planned.number is None else planned.number
-    value = planned.values[path] if path in planned.values else look_up(planned.tree, path)
-    value = look_up(dump, path) if value is None else value
-    if path == "subjects":
-        return who(value)
-    if path.endswith((".photos", ".references", ".class_folder")) and isinstance(value, str):
-        return "/".join(PurePath(value).parts[-2:])
-    return value
-
-
-def look_up(tree: Any, path: str) -> Any:
-    """What stands at a dotted path of a JSON tree; None where nothing does."""
-    for part in path.split("."):
-        if isinstance(tree, list) and part.isdigit() and int(part) < len(tree):
-            tree = tree[int(part)]
-        elif isinstance(tree, Mapping) and part in tree:
-            tree = tree[part]
-        else:
-            return None
-    return tree
 
 
 def trunk_run(study: Study, trunk: Trunk) -> Run:

@@ -22,6 +22,7 @@ from boothlab.api.study_costs import folder_of, is_finished
 from boothlab.api.study_exports import Lines, write_more, write_tables
 from boothlab.api.study_fresh import Again, score_again
 from boothlab.api.study_looking import Looking
+from boothlab.api.study_places import placed_claims
 from boothlab.api.study_published import published_view
 from boothlab.api.study_ray import cluster, go_through_on_ray
 from boothlab.api.study_reading import Results, read_results
@@ -128,7 +129,7 @@ def report_study(studied: Studied, progress: Progress = silent) -> tuple[Point, 
         trainings=len(study.shared.trunks),
         executed=study.shared.executes,
         asked=study.shared.asked,
-        claims=tuple((t.say, t.state, t.numbers) for t in claims_tested(points, study.plan.claims)),
+        claims=tuple((t.say, t.state, t.numbers) for t in claims_tested(points, placed_claims(study))),
         failed=tuple(dict.fromkeys(f"{p.run}: {p.reason or p.state}" for p in points if p.state != "done")),
         heads=tuple(Head(c.title, ARROWS[c.better], c.familiar, _kinds(c, points)) for c in columns),
         subjects=subjects,

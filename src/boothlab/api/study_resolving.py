@@ -9,6 +9,7 @@ from typing import Any
 
 from boothlab.api.resolving import Resolved, resolve
 from boothlab.api.study_photos import settle_photos
+from boothlab.api.study_places import placed_claims
 from boothlab.errors import PlanError
 from boothlab.files import expanded, safe_name, sha256_json
 from boothlab.plan import RunPlan
@@ -70,7 +71,7 @@ def resolve_study(file: Path, root: Path, overrides: Sequence[str] = (), progres
     resolved = resolve_all(runs, progress)
     never_both(runs, resolved)
     count = len(planned)
-    return Study(
+    found = Study(
         plan=study,
         tree=tree,
         place=place,
@@ -81,6 +82,8 @@ def resolve_study(file: Path, root: Path, overrides: Sequence[str] = (), progres
         scouts=tuple(runs[count:]),
         scouted=tuple(resolved[count:]),
     )
+    placed_claims(found)
+    return found
 
 
 def only(study: StudyPlan, settings: Sequence[tuple[str, Mapping[str, Any]]]) -> StudyPlan:

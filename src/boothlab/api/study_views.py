@@ -21,14 +21,13 @@ from boothlab.statistics.variance import SEEDS_NEEDED
 from boothlab.studies.choose import Choice, familiar, front
 from boothlab.studies.compare import Effect, seeds_and_settings
 from boothlab.studies.expand import axis_name, shown
+from boothlab.studies.plan import STEPS
 from boothlab.studies.points import COLUMNS, LIKENESS, PROMPT, Column, Point
 
 MOST_EFFECTS = 24
 MOST_LINES = 8
 MOST_ILLUSTRATED = 60
 """Up to so many runs every card has four pictures; above, one."""
-
-STEPS = ("training.steps_per_photo", "training.steps")
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,11 +217,17 @@ def _forests(found: Sequence[Effect]) -> dict[str, tuple[Bar, ...]]:
     """Title → the main effects on one number, axis by axis, where there are two or more."""
     plots: dict[str, tuple[Bar, ...]] = {}
     for key in (LIKENESS, PROMPT):
-        own = [effect for effect in found if effect.column.key == key][:MOST_EFFECTS]
+        every = [effect for effect in found if effect.column.key == key]
+        own = every[:MOST_EFFECTS]
         bars = tuple(Bar(f"{axis_name(e.axis)}: {e.b} − {e.a}", e.difference, e.low, e.high, e.shown) for e in own)
         if len(bars) > 1:
-            plots[f"Main effects on {own[0].column.title}"] = bars
+            plots[f"Main effects on {own[0].column.title}{_cut(len(own), len(every))}"] = bars
     return plots
+
+
+def _cut(drawn: int, there: int) -> str:
+    """What a plot's title says where not all fits on it."""
+    return f" (the first {drawn} of {there}; effects.csv and table.csv hold all)" if drawn < there else ""
 
 
 def _curves(
@@ -245,7 +250,8 @@ def _curves(
                 lines.setdefault(label, {}).setdefault(x, []).append((cell.value, cell.low, cell.high))
         curves = [_curve(label, rows) for label, rows in lines.items() if len(rows) > 1]
         if curves:
-            found.append((title, x_label, tuple(curves[:MOST_LINES])))
+            drawn = tuple(curves[:MOST_LINES])
+            found.append((f"{title}{_cut(len(drawn), len(curves))}", x_label, drawn))
     return tuple(found)
 
 

@@ -85,12 +85,14 @@ def lines_of_study(study: Study, cost: StudyCost) -> list[str]:
     memory = cost.memory if cost.search is None else max(cost.memory, cost.search.memory)
     lines += [
         "shared    class images, photo sets, latents, text embeddings, the base model's pictures, vectors: made once",
-        f"time      about {duration(sum(cost.seconds.values()))}: {parts(cost.seconds, duration)}"
-        + ("; the search comes on top" if cost.search is not None else ""),
-        f"memory    about {gigabytes(memory)} of {gigabytes(cost.free_memory)} free",
-        f"disk      at most {gigabytes(cost.disk)} of {gigabytes(cost.free_disk)} free",
-        f"folder    {study.place}",
     ]
+    more = "; the search comes on top" if cost.search is not None else ""
+    if cost.seconds:
+        lines.append(f"time      about {duration(sum(cost.seconds.values()))}: {parts(cost.seconds, duration)}{more}")
+    lines.append(f"memory    about {gigabytes(memory)} of {gigabytes(cost.free_memory)} free")
+    if cost.seconds or cost.search is None:
+        lines.append(f"disk      at most {gigabytes(cost.disk)} of {gigabytes(cost.free_disk)} free{more}")
+    lines.append(f"folder    {study.place}")
     lines += [f"warning   {text}" for text in study.warnings]
     if not cost.fits:
         lines.append("warning   this study does not fit on this machine as it is now")

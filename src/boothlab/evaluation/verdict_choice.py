@@ -23,7 +23,7 @@ ADVICE = {
     "overfitted": "Take fewer steps, and keep more snapshots of the early ones.",
     "copying": "Take fewer steps, more and more varied photos, or captions that say where each was taken.",
     "collapsed": "Lower the learning rate.",
-    "not judged": "Measure likeness to held-out photos first.",
+    "not judged": "Measure likeness to held-out photos first: it takes eight usable photos, or others as references.",
     "good": "Look at the gates that failed.",
 }
 """What to try when no snapshot may be chosen, by the word most of them got."""

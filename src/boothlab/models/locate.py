@@ -95,7 +95,7 @@ def _locate_in_hub_cache(base: Base) -> Path:
     except (LocalEntryNotFoundError, OSError, ValueError) as error:
         raise NoWeights(
             f"The base model {base.model} is not on this machine, and boothlab downloads nothing by itself.",
-            f"Fetch it once with `hf download {base.model}`, or name a folder.",
+            f"If that is a hub id, fetch it once: `hf download {base.model}`. If it is a folder, it is not there.",
         ) from error
     _require_parts(path)
     return path

@@ -27,9 +27,10 @@ from boothlab.studies.compare import (
     measured,
     neighbours,
     paired_t,
+    same_people,
 )
 from boothlab.studies.expand import axis_name, shown
-from boothlab.studies.points import COLUMNS, Column, Point
+from boothlab.studies.points import COLUMNS, PEOPLE, Column, Point
 from boothlab.studies.settings import setting_of, who_paths
 
 SUBJECTS_NEEDED = 3
@@ -190,10 +191,11 @@ def _trends(points: Sequence[Point]) -> Iterator[Difference]:
 
 
 def _along(row: Sequence[Point], column: Column) -> bool:
-    """Whether all of these were measured; of what is held against all photos, against the same ones."""
+    """Whether all of these were measured, against the same photos where it matters; see :func:`_comparable`."""
     if not all(column.key in point.cells for point in row):
         return False
-    return column.reference != "originals" or len({point.against.get(column.reference) for point in row}) == 1
+    name = {"originals": "originals", "held_out": PEOPLE}.get(column.reference)
+    return name is None or len({point.against.get(name) for point in row}) == 1
 
 
 def _rise(rows: Sequence[Sequence[Point]], column: Column) -> float:
@@ -202,8 +204,9 @@ def _rise(rows: Sequence[Sequence[Point]], column: Column) -> float:
 
 
 def _comparable(beside: Neighbours, column: Column) -> list[Pair]:
-    """Pairs that were measured; of what is held against all photos, those whose photos are the same."""
-    pairs = measured(beside.pairs, column)
+    """Pairs that were measured; of what is held against all photos, those whose photos are the same, and of what is
+    held against held-out ones, those that show the same people."""
+    pairs = same_people(measured(beside.pairs, column), column)
     return alike(pairs, column) if column.reference == "originals" else pairs
 
 

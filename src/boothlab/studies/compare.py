@@ -16,7 +16,7 @@ from boothlab.statistics.comparisons import LEVEL, compare_paired, differences, 
 from boothlab.statistics.intervals import settled, t_interval
 from boothlab.statistics.variance import SEEDS_NEEDED, Components, components
 from boothlab.studies.expand import axis_name, shown
-from boothlab.studies.points import COLUMNS, Column, Point
+from boothlab.studies.points import COLUMNS, PEOPLE, Column, Point
 
 Test = Literal["t", "sign flips", "swaps"]
 """Student's t over training seeds; sign flips of prompts' differences; swaps of pictures between sets."""
@@ -92,8 +92,9 @@ class Neighbours:
 
 
 def neighbours(points: Sequence[Point]) -> list[Neighbours]:
-    """The pairs of values that are compared on every axis, by subject: numbers with the next larger one; values that
-    have no order each with the first that was tried otherwise equal, as with a control (in the plan's order).
+    """The pairs of values that are compared on every axis, by subject: numbers with the next larger one that was
+    tried otherwise equal; values that have no order each with the first such, as with a control (in the plan's
+    order).
     """
     found = []
     for subject, own in _candidates(points):
@@ -101,8 +102,8 @@ def neighbours(points: Sequence[Point]) -> list[Neighbours]:
             values = _values(own, axis)
             numbers = _are_numbers(values)
             at = [(value, _at(own, axis, value)) for value in (sorted(values) if numbers else values)]
-            for (a, first), (b, second) in pairwise(at) if numbers else _controlled(at):
-                found.append(Neighbours(subject, axis, a, b, tuple(_pairs(first, second))))
+            beside = _ascending(at) if numbers else _controlled(at)
+            found += [Neighbours(subject, axis, a, b, tuple(pairs)) for a, b, pairs in beside]
     return found
 
 
@@ -145,16 +146,33 @@ def _candidates(points: Sequence[Point]) -> Iterator[tuple[str, list[Point]]]:
         )
 
 
-Places = Mapping[str, Sequence[Point]]
-"""Points with one value on an axis, by what they have on all others: mostly one each, more where runs are equal."""
+Places = Mapping[tuple[str, int], Sequence[Point]]
+"""Points with one value on an axis, by what they have on all others and their training seed: mostly one each, more
+where runs are equal."""
 
 
-def _controlled(at: Sequence[tuple[Any, Places]]) -> Iterator[tuple[tuple[Any, Places], tuple[Any, Places]]]:
+def _ascending(at: Sequence[tuple[Any, Places]]) -> Iterator[tuple[Any, Any, list[Pair]]]:
+    """Each number with the next larger one, by what else is set: where 6 and 20 steps were tried and nothing between,
+    they are neighbours, whatever other settings were tried at 12."""
+    tried: dict[str, list[int]] = {}
+    for index, (_, own) in enumerate(at):
+        for others in dict.fromkeys(others for others, _ in own):
+            tried.setdefault(others, []).append(index)
+    beside: dict[tuple[int, int], set[str]] = {}
+    for others, own_indices in tried.items():
+        for pair in pairwise(own_indices):
+            beside.setdefault(pair, set()).add(others)
+    for (a, b), where in sorted(beside.items(), key=lambda item: item[0]):
+        first = {place: points for place, points in at[a][1].items() if place[0] in where}
+        yield at[a][0], at[b][0], _pairs(first, at[b][1])
+
+
+def _controlled(at: Sequence[tuple[Any, Places]]) -> Iterator[tuple[Any, Any, list[Pair]]]:
     """Each value but the first after the earliest one with which some points differ in nothing else."""
     for index, (value, own) in enumerate(at):
         control = next((before for before in at[:index] if not own.keys().isdisjoint(before[1])), None)
         if control is not None:
-            yield control, (value, own)
+            yield control[0], value, _pairs(control[1], own)
 
 
 def effects(points: Sequence[Point]) -> list[Effect]:
@@ -193,17 +211,16 @@ def _pairs(first: Places, second: Places) -> list[Pair]:
 
 def _at(points: Sequence[Point], axis: str, value: Any) -> Places:
     """The points with this value on the axis."""
-
-    found: dict[str, list[Point]] = {}
+    found: dict[tuple[str, int], list[Point]] = {}
     for point in (point for point in points if axis in point.values and point.values[axis] == value):
         others = sorted((path, repr(other)) for path, other in point.values.items() if path != axis)
-        found.setdefault(f"{point.subject} {point.seed} {others}", []).append(point)
+        found.setdefault((f"{point.subject} {others}", point.seed), []).append(point)
     return found
 
 
 def effect_of(subject: str, axis: str, column: Column, pairs: Sequence[Pair]) -> Effect | None:
-    """The effect before Holm; None where the column was not measured on both sides."""
-    pairs = measured(pairs, column)
+    """The effect before Holm; None where the column was not measured on both sides, to the same held-out photos."""
+    pairs = same_people(measured(pairs, column), column)
     if not pairs:
         return None
     over_seeds = by_seeds(subject, axis, column, pairs)
@@ -225,6 +242,14 @@ def effect_of(subject: str, axis: str, column: Column, pairs: Sequence[Pair]) ->
 def measured(pairs: Sequence[Pair], column: Column) -> list[Pair]:
     """Those with a number of this column on both sides."""
     return [(a, b) for a, b in pairs if column.key in a.cells and column.key in b.cells]
+
+
+def same_people(pairs: Sequence[Pair], column: Column) -> list[Pair]:
+    """Of what is measured to held-out photos, those pairs whose held-out photos are the same files: other photos of a
+    person are more or less easily met, which is no difference between runs."""
+    if column.reference != "held_out":
+        return list(pairs)
+    return [(a, b) for a, b in pairs if a.against.get(PEOPLE) == b.against.get(PEOPLE)]
 
 
 def alike(pairs: Sequence[Pair], column: Column) -> list[Pair]:

@@ -135,7 +135,8 @@ def _plan(
     for one, other in (("steps", "steps_per_photo"), ("steps_per_photo", "steps")):
         if f"training.{one}" in values and isinstance(own.get("training"), dict):
             own["training"].pop(other, None)
-    for path, value in values.items():
+    # A whole node first, then what is set within it: in whatever order the file lists them, none is written over.
+    for path, value in sorted(values.items(), key=lambda item: item[0].count(".")):
         try:
             apply_override(own, path.split("."), deep(value))
         except PlanError as error:

@@ -18,6 +18,9 @@ NUMBER = "photos.number"
 
 SEED = "training.seed"
 
+STEPS = ("training.steps_per_photo", "training.steps")
+"""The two ways to give a training's length; a plan has one of them."""
+
 ONLY_IN_STUDIES = ("plan", "axes", "runs", "ridge", "seeds", "held_out", "claims", "search", "notes", "published")
 """Tables and settings that no run plan has; any of them makes a file a study."""
 

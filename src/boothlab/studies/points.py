@@ -45,6 +45,9 @@ class Column:
         return "better" if word == self.better else "worse"
 
 
+PEOPLE = "held_out files"
+"""Name of the held-out photos as the files they came as, whatever was cut from them: whom likeness is measured to."""
+
 LIKENESS = "likeness"
 PROMPT = "prompt"
 FACE = "face"

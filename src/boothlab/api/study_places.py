@@ -1,0 +1,200 @@
+"""A run's place on everything that its study varies, so that places are equal where the settings are. (Torch-free.)
+
+What the plans mean decides, not how the file writes it: 1 and 1.0 are one weight, and two folders of one name are two
+photo sets. What the file writes is what is shown.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any
+
+from boothlab.config.load import validate
+from boothlab.errors import PlanError
+from boothlab.files import expanded
+from boothlab.plan import RunPlan, relative_to
+from boothlab.studies.expand import Planned, shown, who
+from boothlab.studies.plan import NUMBER, STEPS, Carries, Claim
+
+if TYPE_CHECKING:
+    from boothlab.api.study_resolving import Study
+
+NOT_SET = "not set"
+"""The value of a setting that a plan leaves out, where that means something: no SNR weighting, no running mean."""
+
+_PATHS = (".photos", ".references", ".class_folder")
+
+_MISSING = object()
+
+
+def coordinates(study: Study) -> dict[str, dict[str, Any]]:
+    """Run → its place on everything that the study varies, whether the run itself sets it or leaves it as it is.
+
+    None where its plan has no such setting: a rank without LoRA, steps of one kind beside steps of the other. Where
+    subjects of one name differ in more than their names (photos, identifier), each difference is a coordinate of its
+    own, ``subjects.photos``.
+    """
+    asked = {planned.name: _asked(study, planned) for planned in study.runs}
+    paths = list(dict.fromkeys(path for planned in study.runs for path in planned.values))
+    found: dict[str, dict[str, Any]] = {planned.name: {} for planned in study.runs}
+    for path in paths:
+        inside = _inside(path, paths)
+        exact = {p.name: _less(_exact(p, path, asked[p.name]), inside) for p in study.runs}
+        said = {p.name: _less(_said(p, path, exact[p.name]), inside) for p in study.runs}
+        if path == "subjects":
+            exact = said = {name: who(nodes) for name, nodes in exact.items()}
+        for name, value in _named(path, exact, said).items():
+            found[name][path] = value
+    if "subjects" in paths:
+        for path, values in _apart(asked, paths).items():
+            for name, value in _named(path, values, values).items():
+                found[name][path] = value
+    return found
+
+
+def placed_claims(study: Study) -> tuple[str | Claim | Carries, ...]:
+    """The study's claims, their two values as the runs' places have them.
+
+    Raises PlanError where no run stands at one: after days of training nothing could be said of it. What a search
+    draws is not known beforehand.
+    """
+    drawn = study.plan.search.ranges if study.plan.search is not None else {}
+    claims = [claim for claim in study.plan.claims if isinstance(claim, Claim) and claim.axis not in drawn]
+    places = coordinates(study) if claims else {}
+    found = []
+    for claim in study.plan.claims:
+        if isinstance(claim, Claim) and claim.axis not in drawn:
+            two = {name: _place_of(study, places, claim, getattr(claim, name)) for name in ("at", "than")}
+            claim = claim.model_copy(update=two)
+        found.append(claim)
+    return tuple(found)
+
+
+def _place_of(study: Study, places: Mapping[str, Mapping[str, Any]], claim: Claim, value: Any) -> Any:
+    """The place on the claim's axis that ``value`` means."""
+    there = {_key(own[claim.axis]): own[claim.axis] for own in places.values() if own.get(claim.axis) is not None}
+    if not there:
+        varied = ", ".join(dict.fromkeys(path for own in places.values() for path in own))
+        raise PlanError(
+            f"{study.source}: the claim {claim.say!r} is about {claim.axis}, which does not vary in this study.",
+            f"What varies: {varied or 'nothing'}.",
+        )
+    for own in there.values():
+        if own == value or (claim.axis.endswith(_PATHS) and _ends_with(study.source.parent, value, own)):
+            return own
+    raise PlanError(
+        f"{study.source}: the claim {claim.say!r} speaks of {claim.axis} = {shown(value)}, where no run stands.",
+        f"The runs stand at {', '.join(map(shown, there.values()))}.",
+    )
+
+
+def _ends_with(folder: Path, value: Any, own: Any) -> bool:
+    if not isinstance(value, str) or not isinstance(own, str):
+        return False
+    whole = os.path.normpath(folder / expanded(Path(value)))
+    return f"/{PurePath(whole).as_posix()}".endswith(f"/{own}")
+
+
+def _asked(study: Study, planned: Planned) -> dict[str, Any]:
+    """The run's plan as a tree with every default, as its file asks for it: before held-out photos were taken out."""
+    plan = relative_to(validate(RunPlan, dict(planned.tree), "the plan"), study.source.parent)
+    return plan.model_dump(mode="json")
+
+
+def _exact(planned: Planned, path: str, asked: Mapping[str, Any]) -> Any:
+    """What the setting is; ``_MISSING`` where the plan has none."""
+    if path == NUMBER:
+        return "all" if planned.number is None else planned.number
+    value = look_up(asked, path)
+    if value is None and path in STEPS:
+        return _MISSING  # the length is given in the other way
+    if path.endswith(_PATHS) and isinstance(value, str):
+        return os.path.normpath(value)
+    return value
+
+
+def _said(planned: Planned, path: str, exact: Any) -> Any:
+    """The same as the file says it, without the defaults of a whole node."""
+    if not isinstance(exact, Mapping | list):
+        return exact
+    said = planned.values[path] if path in planned.values else look_up(planned.tree, path)
+    return exact if said is _MISSING else said
+
+
+def _named(path: str, exact: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    """Run → value, the same where the exact ones are: the shortest of what the file says, or of a path the end."""
+    if path.endswith(_PATHS):
+        exact = dict(zip(exact, _ends(list(exact.values())), strict=True))
+        said = exact
+    groups: dict[str, list[Any]] = {}
+    for name, value in exact.items():
+        groups.setdefault(_key(value), []).append(said[name])
+    short = {key: min(own, key=lambda value: len(shown(value))) for key, own in groups.items()}
+    if len({_key(value) for value in short.values()}) < len(short):  # what differs is not in the file's words
+        short = {_key(value): value for value in exact.values()}
+    values = {name: short[_key(value)] for name, value in exact.items()}
+    return {name: None if v is _MISSING else NOT_SET if v is None else v for name, v in values.items()}
+
+
+def _key(value: Any) -> str:
+    return "" if value is _MISSING else json.dumps(value, sort_keys=True)
+
+
+def _ends(paths: Sequence[Any]) -> list[Any]:
+    """Paths by their last two parts, or as many more as tell them apart; what is no path stays."""
+    whole = {path for path in paths if isinstance(path, str)}
+    for count in range(2, max((len(PurePath(path).parts) for path in whole), default=2) + 1):
+        ends = {path: "/".join(PurePath(path).parts[-count:]) for path in whole}
+        if len(set(ends.values())) == len(whole):
+            break
+    return [ends[path] if isinstance(path, str) else path for path in paths]
+
+
+def _apart(asked: Mapping[str, Mapping[str, Any]], paths: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Path → run → value of every part in which subjects of one name differ from run to run."""
+    nodes: dict[str, list[Mapping[str, Any]]] = {}
+    for plan in asked.values():
+        for node in plan["subjects"]:
+            nodes.setdefault(node["name"], []).append(node)
+    parts = dict.fromkeys(part for own in nodes.values() for part in own[0] if len({_key(n[part]) for n in own}) > 1)
+    covered = {match[1] for path in paths if (match := re.fullmatch(r"subjects\.\d+\.(\w+)", path))}
+    return {
+        f"subjects.{part}": {
+            name: plan["subjects"][0][part]
+            if len(plan["subjects"]) == 1
+            else " + ".join(shown(node[part]) for node in plan["subjects"])
+            for name, plan in asked.items()
+        }
+        for part in parts
+        if part not in covered
+    }
+
+
+def _inside(path: str, paths: Sequence[str]) -> list[list[str]]:
+    """The other coordinates that lie within the node at ``path``, as the parts of their paths from there."""
+    return [other.removeprefix(f"{path}.").split(".") for other in paths if other.startswith(f"{path}.")]
+
+
+def _less(node: Any, inside: Sequence[Sequence[str]]) -> Any:
+    """The node without what is a coordinate by itself: two values of that must not make two values of the node."""
+    for head, *rest in inside:
+        if isinstance(node, Mapping) and head in node:
+            kept = {head: _less(node[head], [rest])} if rest else {}
+            node = {name: kept.get(name, value) for name, value in node.items() if name != head or rest}
+    return node
+
+
+def look_up(tree: Any, path: str) -> Any:
+    """What stands at a dotted path of a JSON tree; ``_MISSING`` where nothing does."""
+    for part in path.split("."):
+        if isinstance(tree, list) and part.isdigit() and int(part) < len(tree):
+            tree = tree[int(part)]
+        elif isinstance(tree, Mapping) and part in tree:
+            tree = tree[part]
+        else:
+            return _MISSING
+    return tree

@@ -1,0 +1,137 @@
+"""Where runs stand on what their study varies: equal where the settings are, however the file writes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from boothlab.api.study_places import coordinates, placed_claims
+from boothlab.api.study_resolving import Study, resolve_study
+from boothlab.errors import PlanError
+from boothlab.studies.compare import neighbours
+from boothlab.studies.plan import Claim
+from boothlab.studies.settings import setting_of, who_paths
+from photos_made import photo_folder
+from study_made import RATE, base_plan, made_point, write_study
+
+GAMMA, WEIGHT, PHOTOS = "objective.snr_gamma", "objective.prior_weight", "subjects.0.photos"
+
+
+def resolved(place: Path, tiny_sd: Path, **tree: Any) -> Study:
+    return resolve_study(write_study(place, tiny_sd, 6, base_plan(tiny_sd, "photos", steps=4), **tree), place / "s")
+
+
+def compared(study: Study) -> set[tuple[str, Any, Any, int]]:
+    points = [made_point(run, values, likeness=[0.1, 0.2]) for run, values in coordinates(study).items()]
+    return {(one.axis, one.a, one.b, len(one.pairs)) for one in neighbours(points)}
+
+
+def test_a_node_never_writes_over_what_is_varied_within_it(tiny_sd: Path, tmp_path: Path) -> None:
+    """In whatever order the file lists them; the page would compare rates that no run was trained with."""
+    kinds = [{"kind": "dreambooth"}, {"kind": "lora"}]
+    for axes in ({RATE: [1e-4, 1e-3], "strategy": kinds}, {"strategy": kinds, RATE: [1e-4, 1e-3]}):
+        study = resolved(tmp_path, tiny_sd, axes=axes)
+        assert sorted(planned.plan.strategy.learning_rate for planned in study.runs) == [1e-4, 1e-4, 1e-3, 1e-3]
+        assert all(p.plan.strategy.learning_rate == p.values[RATE] for p in study.runs)
+
+
+def test_one_number_is_one_place_however_it_is_written(tiny_sd: Path, tmp_path: Path) -> None:
+    runs = [{"name": "a", "settings": {WEIGHT: 1, RATE: 1e-6}}, {"name": "b", "settings": {RATE: 2e-6}}]
+    study = resolved(tmp_path, tiny_sd, runs=runs)
+    assert compared(study) == {(RATE, 1e-6, 2e-6, 1)}
+
+
+def test_a_setting_that_is_left_out_is_a_place(tiny_sd: Path, tmp_path: Path) -> None:
+    runs = [{"name": "plain"}, {"name": "snr", "settings": {GAMMA: 5}}]
+    study = resolved(tmp_path, tiny_sd, runs=runs)
+    assert coordinates(study) == {"plain": {GAMMA: "not set"}, "snr": {GAMMA: 5.0}}
+    assert compared(study) == {(GAMMA, "not set", 5.0, 1)}
+
+
+def test_a_setting_that_a_strategy_has_not_is_no_place(tiny_sd: Path, tmp_path: Path) -> None:
+    runs = [{"name": "full"}, {"name": "lora", "settings": {"strategy": {"kind": "lora", "rank": 8}}}]
+    runs.append({"name": "small", "settings": {"strategy": {"kind": "lora"}, "strategy.rank": 2}})
+    places = coordinates(resolved(tmp_path, tiny_sd, runs=runs))
+    assert [places[name]["strategy.rank"] for name in ("full", "lora", "small")] == [None, 8, 2]
+
+
+def test_folders_of_one_name_are_two_photo_sets(tiny_sd: Path, tmp_path: Path) -> None:
+    for name, size in (("raw", (72, 64)), ("edited", (64, 72))):
+        photo_folder(tmp_path / name / "ada" / "photos", 8, size=size)
+    axes = {PHOTOS: ["raw/ada/photos", "edited/ada/photos"], RATE: [1e-4, 1e-3]}
+    study = resolved(tmp_path, tiny_sd, axes=axes)
+    assert {place[PHOTOS] for place in coordinates(study).values()} == {"raw/ada/photos", "edited/ada/photos"}
+    assert compared(study) == {
+        (PHOTOS, "raw/ada/photos", "edited/ada/photos", 2),
+        (RATE, 1e-4, 1e-3, 2),
+    }
+
+
+def test_one_folder_is_one_photo_set_whoever_names_it(tiny_sd: Path, tmp_path: Path) -> None:
+    runs: list[dict[str, Any]] = [{"name": "a"}, {"name": "b", "settings": {PHOTOS: "./photos", RATE: 1e-6}}]
+    places = coordinates(resolved(tmp_path, tiny_sd, runs=runs))
+    assert places["a"][PHOTOS] == places["b"][PHOTOS]
+
+
+def test_a_subject_with_other_photos_stands_elsewhere(tiny_sd: Path, tmp_path: Path) -> None:
+    """Its name alone had been its place, so that rates were compared across photo sets, everything else equal."""
+    photo_folder(tmp_path / "other", 8, size=(64, 72))
+    other = {"name": "ada", "photos": "other", "identifier": "rinn"}
+    runs: list[dict[str, Any]] = [
+        {"name": "a"},
+        {"name": "b", "settings": {"subjects": [other]}},
+        {"name": "c", "settings": {RATE: 1e-4}},
+    ]
+    study = resolved(tmp_path, tiny_sd, runs=runs)
+    places = coordinates(study)
+    assert {place["subjects"] for place in places.values()} == {"ada"}
+    assert places["a"]["subjects.photos"] == places["c"]["subjects.photos"] != places["b"]["subjects.photos"]
+    assert {(axis, pairs) for axis, _, _, pairs in compared(study)} == {(RATE, 1), ("subjects.photos", 1)}
+    points = [made_point(run, values, likeness=[0.1, 0.2]) for run, values in places.items()]
+    assert len({setting_of(point, who_paths(points)) for point in points}) == 3
+
+
+def test_values_that_nothing_lies_between_are_neighbours_whatever_others_tried(tiny_sd: Path, tmp_path: Path) -> None:
+    """6 and 20 steps at one rate, 12 at another: as in the source study's first series."""
+    runs = [
+        {"name": "six", "settings": {"training.steps": 6}},
+        {"name": "twenty", "settings": {"training.steps": 20}},
+        {"name": "twelve", "settings": {"training.steps": 12, RATE: 1e-6}},
+        {"name": "thirty", "settings": {"training.steps": 30, RATE: 1e-6}},
+    ]
+    steps = "training.steps"
+    assert compared(resolved(tmp_path, tiny_sd, runs=runs)) == {(steps, 6, 20, 1), (steps, 12, 30, 1)}
+
+
+def claim(axis: str, at: Any, than: Any) -> dict[str, Any]:
+    return {"say": "It helps.", "axis": axis, "at": at, "than": than}
+
+
+def test_a_claim_finds_its_places(tiny_sd: Path, tmp_path: Path) -> None:
+    photo_folder(tmp_path / "more" / "ten", 8, size=(64, 72))
+    runs = [{"name": "a"}, {"name": "b", "settings": {PHOTOS: "more/ten"}}, {"name": "c", "settings": {GAMMA: 5}}]
+    claims = [claim(PHOTOS, "./more/ten", "photos"), claim(GAMMA, 5, "not set"), "In words only."]
+    study = resolved(tmp_path, tiny_sd, runs=runs, claims=claims)
+    first, second, words = placed_claims(study)
+    places = coordinates(study)
+    assert isinstance(first, Claim)
+    assert isinstance(second, Claim)
+    assert (first.at, first.than) == (places["b"][PHOTOS], places["a"][PHOTOS])
+    assert (second.at, second.than, words) == (5.0, "not set", "In words only.")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message", "hint"),
+    [
+        (claim("strategy.lerning_rate", 2e-6, 1e-6), "about strategy.lerning_rate, which does not vary", RATE),
+        (claim(RATE, 3e-6, 1e-6), "speaks of strategy.learning_rate = 3e-06, where no run stands", "1e-06, 2e-06"),
+    ],
+)
+def test_a_claim_that_no_run_can_answer_is_said_before_anything_is_trained(
+    tiny_sd: Path, tmp_path: Path, wrong: dict[str, Any], message: str, hint: str
+) -> None:
+    with pytest.raises(PlanError, match=message) as found:
+        resolved(tmp_path, tiny_sd, axes={RATE: [1e-6, 2e-6]}, claims=[wrong])
+    assert hint in found.value.hint
