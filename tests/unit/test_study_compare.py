@@ -233,6 +233,48 @@ def test_the_least_trained_good_run_within_one_standard_error_is_taken() -> None
     assert "2 of 4 checkpoints are good" in choice.reason
 
 
+@pytest.mark.parametrize("order", [1, -1], ids=["listed first", "listed last"])
+def test_of_runs_with_as_few_steps_the_best_is_taken_and_none_is_said_to_have_taken_fewer(order: int) -> None:
+    """Two rates at 300 steps within one standard error of each other; equal ones are told apart by prompts, then by
+    name."""
+    flat = np.linspace(-0.1, 0.1, 20)
+    low, high = (
+        made_point(f"lr {rate}", {RATE: rate}, likeness=likeness + flat, prompt=0.6 + flat[::-1], step=300)
+        for rate, likeness in ((1e-3, 0.58), (2e-3, 0.60))
+    )
+    choice = choose([low, high][::order], "ada")
+    assert choice.run == "lr 0.002"
+    assert "fewer steps" not in choice.reason
+    assert choice.reason.endswith("No snapshot that may be chosen has a higher likeness.")
+    later = replace(
+        high, run="later", step=400, cells={**high.cells, LIKENESS: replace(high.cells[LIKENESS], value=0.61)}
+    )
+    choice = choose([low, high, later][::order], "ada")
+    assert choice.run == "lr 0.002"
+    assert "later has likeness 0.61" in choice.reason
+    assert "and lr 0.002 took fewer steps" in choice.reason
+    follows = made_point("z", {}, likeness=0.60 + flat, prompt=0.61 + flat[::-1], step=300)
+    assert choose([high, follows][::order], "ada").run == "z"
+    assert choose([high, replace(high, run="a")][::order], "ada").run == "a"
+
+
+def test_the_order_of_runs_does_not_matter_to_the_choice() -> None:
+    random = np.random.default_rng(4)
+    points = [
+        made_point(
+            f"{steps} {seed}",
+            {},
+            likeness=random.normal(0.7, 0.1, 20),
+            prompt=random.normal(0.6, 0.1, 20),
+            step=steps,
+        )
+        for steps in (100, 200, 300)
+        for seed in range(6)
+    ]
+    first = choose(points, "ada")
+    assert {choose([points[k] for k in random.permutation(len(points))], "ada") for _ in range(4)} == {first}
+
+
 def test_of_many_equals_the_least_trained_is_taken() -> None:
     """More candidates than are tested against each other: the earliest that is as good is among those that are."""
     random = np.random.default_rng(1)

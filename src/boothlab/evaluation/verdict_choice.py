@@ -88,17 +88,23 @@ def _normal_error(interval: Interval) -> float:
 def least_trained(front: Sequence[Measured], prefer: Axis) -> tuple[Measured, Measured]:
     """(the snapshot to take, the best one): fewest steps within one standard error of the best on the front.
 
+    Runs of a study often have equal steps (seeds, rates). Of such the best on the preferred axis comes first, then
+    the best on the other one, then the first by name, so that nothing depends on the order in which they are listed.
+    Where the two differ, the one to take therefore took fewer steps.
     Source: the one-standard-error rule of Breiman et al. 1984, section 3.4.3.
     """
-
-    def place(found: Measured) -> float:
-        interval = value(prefer, found)
-        return -np.inf if interval is None else interval.value
-
-    best = max(front, key=lambda found: (place(found), -found.step))
+    other = next(axis for axis in AXES if axis != prefer)
+    best = min(front, key=lambda found: (-_place(prefer, found), found.step, -_place(other, found), found.name))
     interval = value(prefer, best)
-    least = place(best) - (0.0 if interval is None else standard_error(interval))
-    return min((found for found in front if place(found) >= least), key=lambda found: found.step), best
+    least = _place(prefer, best) - (0.0 if interval is None else standard_error(interval))
+    near = [found for found in front if _place(prefer, found) >= least]
+    return min(near, key=lambda found: (found.step, -_place(prefer, found), -_place(other, found), found.name)), best
+
+
+def _place(axis: Axis, found: Measured) -> float:
+    """:func:`value` as a number to sort by: who was not measured comes last."""
+    interval = value(axis, found)
+    return -np.inf if interval is None else interval.value
 
 
 def reason(
@@ -125,8 +131,8 @@ def passed_over(
 ) -> str:
     """Why nothing with more of what is preferred was taken, in sentences.
 
-    ``best`` is the best on the front, ``outdone`` those that others dominate, ``untested`` those that go last because
-    a gate could not be tested.
+    ``chosen`` and ``best`` are those of :func:`least_trained`, ``outdone`` those that others dominate, ``untested``
+    those that go last because a gate could not be tested.
     """
     top, own = value(prefer, best), value(prefer, chosen)
     said = []

@@ -44,14 +44,16 @@ def choose(points: Sequence[Point], subject: str) -> Choice:
 
     Only good snapshots that failed no gate are candidates, and no rivals; as in the verdict on one run those that are
     doubtful, because a gate could not be tested, go last. Those that another one dominates are left out (paired
-    tests, Holm); of the rest the one of fewest steps within one standard error of the highest likeness is taken.
+    tests, Holm); of the rest the one of fewest steps within one standard error of the highest likeness is taken, and
+    of several with as few steps the best. The order of ``points`` does not matter.
     """
     done = [point for point in points if point.subject == subject and point.state == "done" and not point.rival]
     allowed = [point for point in done if point.may_be_chosen]
     if not allowed:
         return Choice(subject, None, _none(done), ())
     firm = [point for point in allowed if not point.doubtful] or allowed
-    good = [point.measured() for point in firm]
+    # Random sign flips and the cut at the most contestants go by the order: it is that of steps and names.
+    good = sorted((point.measured() for point in firm), key=lambda found: (found.step, found.name))
     contestants = _contestants(good)
     random = np.random.default_rng(derive(0, "statistics", "study", subject))
     beaten = {worse for _, worse in dominated(contestants, random)}
