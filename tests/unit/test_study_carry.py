@@ -10,7 +10,7 @@ from boothlab.api.study_carrying import CARRY_HEAD, carry_row, carry_view
 from boothlab.statistics.intervals import t_interval
 from boothlab.studies.carry import carried, summary
 from boothlab.studies.claims import claims_tested
-from boothlab.studies.plan import Carries
+from boothlab.studies.plan import Carries, Claim
 from boothlab.studies.points import LIKENESS, PROMPT
 from study_made import RATE, made_point, made_study
 
@@ -129,13 +129,12 @@ CARRIES = Carries(say="Settings carry over.", carries="likeness", margin=0.1)
 
 
 def test_a_claim_that_settings_carry_over_holds_fails_or_stays_undecided() -> None:
-    """Both choose alike: holds. Each one's choice costs the other 0.4: fails. A loss near the margin: undecided."""
-    alike = {"ada": {1e-6: 0.4, 2e-6: 0.8}, "bob": {1e-6: 0.3, 2e-6: 0.7}}
+    """Each one's choice costs the other 0.03: holds. It costs 0.4: fails. A loss near the margin: undecided."""
+    close = {"ada": {1e-6: 0.75, 2e-6: 0.78}, "bob": {1e-6: 0.78, 2e-6: 0.75}}
     apart = {"ada": {1e-6: 0.4, 2e-6: 0.8}, "bob": {1e-6: 0.8, 2e-6: 0.4}}
     near = {"ada": {1e-6: 0.7, 2e-6: 0.8}, "bob": {1e-6: 0.8, 2e-6: 0.7}}
-    found = [claims_tested(made_study(means), [CARRIES])[0] for means in (alike, apart, near)]
+    found = [claims_tested(made_study(means), [CARRIES])[0] for means in (close, apart, near)]
     assert [one.state for one in found] == ["holds", "fails", "undecided"]
-    assert found[0].numbers.startswith("likeness +0, 95 % CI 0 to 0 over 2 pairs of subjects")
     points = made_study(apart)
     means = {p.run: p.cells[LIKENESS].value for p in points}
     to_bob = [means[f"bob 2e-06 {k}"] - means[f"bob 1e-06 {k}"] for k in range(3)]
@@ -149,8 +148,42 @@ def test_a_claim_that_settings_carry_over_holds_fails_or_stays_undecided() -> No
     assert f"3 seeds, Holm p = {p:.2g}" in found[1].numbers
 
 
+def test_where_all_choose_the_same_settings_no_loss_is_tested() -> None:
+    """All losses are 0 by definition: no p, and none in the family of the other claims."""
+    points = made_study({"ada": {1e-6: 0.4, 2e-6: 0.8}, "bob": {1e-6: 0.3, 2e-6: 0.7}})
+    higher = Claim(say="higher", axis=RATE, at=2e-6, than=1e-6)
+    alone, (carries, beside) = claims_tested(points, [higher]), claims_tested(points, [CARRIES, higher])
+    assert (carries.state, carries.numbers) == (
+        "undecided",
+        "in all 2 pairs the settings chosen on one subject were the other's own choice too: nothing was carried "
+        "over, so there is no loss to test",
+    )
+    assert [beside] == alone
+    assert beside.state == "holds"
+
+
+def test_losses_that_are_equal_at_every_seed_are_not_tested() -> None:
+    """The two choices are settings that differ by 0 at every seed, or by 0.05: a t test would be certain of both."""
+    flat = np.linspace(-0.02, 0.02, 20)
+    for gain, said in ((0.0, "+0, 95 % CI 0 to 0"), (-0.05, "-0.05, 95 % CI -0.05 to -0.05")):
+        likeness = {("ada", 1e-6): 0.8 + gain, ("ada", 2e-6): 0.8, ("bob", 1e-6): 0.8, ("bob", 2e-6): 0.8 + gain}
+        prompt = {("ada", 1e-6): 0.2, ("ada", 2e-6): 0.5, ("bob", 1e-6): 0.5, ("bob", 2e-6): 0.2}
+        points = [
+            made_point(
+                f"{s} {r} {k}", {"subjects": s, RATE: r}, k, likeness[s, r] + flat, prompt[s, r] + flat, subject=s
+            )
+            for s, r in likeness
+            for k in range(3)
+        ]
+        assert not any(one.state == "the same settings" for one in carried(points))
+        (found,) = claims_tested(points, [CARRIES])
+        assert found.state == "undecided"
+        assert found.numbers.startswith(f"likeness {said} over 2 pairs")
+        assert found.numbers.endswith("3 seeds, equal at all of them, of which a t test would be certain")
+
+
 def test_a_claim_that_settings_carry_over_needs_seeds_and_subjects() -> None:
-    few = made_study({"ada": {1e-6: 0.4, 2e-6: 0.8}, "bob": {1e-6: 0.3, 2e-6: 0.7}}, seeds=2)
+    few = made_study({"ada": {1e-6: 0.4, 2e-6: 0.8}, "bob": {1e-6: 0.8, 2e-6: 0.4}}, seeds=2)
     assert claims_tested(few, [CARRIES])[0].state == "undecided"
     assert "fewer than 3 training seeds" in claims_tested(few, [CARRIES])[0].numbers
     (alone,) = claims_tested(made_study({"ada": {1e-6: 0.4, 2e-6: 0.8}}), [CARRIES])

@@ -438,6 +438,24 @@ def test_claims_hold_fail_or_stay_undecided() -> None:
     assert "no two finished runs differ in this alone" in found[4].numbers
 
 
+def test_a_difference_that_is_equal_at_every_seed_is_not_tested() -> None:
+    """One face more of twenty at each of three seeds: the t test would be certain (p = 0)."""
+    points = [
+        made_point(f"{rate} {seed}", {RATE: rate}, seed, likeness=np.repeat([1.0, 0.0], [k, 20 - k]))
+        for rate, found in ((1e-6, (14, 11, 17)), (2e-6, (15, 12, 18)))
+        for seed, k in enumerate(found)
+    ]
+    claim = Claim(say="higher", axis=RATE, at=2e-6, than=1e-6)
+    (equal,) = claims_tested(points, [claim])
+    assert (equal.state, equal.numbers) == (
+        "undecided",
+        "likeness +0.05, 95 % CI 0.05 to 0.05, 3 seeds, equal at all of them, of which a t test would be certain",
+    )
+    same = [replace(point, cells=points[0].cells) for point in points]
+    (none,) = claims_tested(same, [claim])
+    assert (none.state, none.numbers) == ("undecided", "likeness +0, 95 % CI 0 to 0, 3 seeds, Holm p = 1")
+
+
 def test_a_claim_compares_each_subject_with_itself() -> None:
     """Two people of one training have the same places on all axes."""
     points = made_study({"ada": {1e-4: 0.3, 1e-3: 0.4}, "bob": {1e-4: 0.6, 1e-3: 0.7}})

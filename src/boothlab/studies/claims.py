@@ -14,10 +14,16 @@ from numpy.typing import NDArray
 from boothlab.statistics.comparisons import LEVEL, holm
 from boothlab.statistics.intervals import t_interval
 from boothlab.statistics.variance import SEEDS_NEEDED
+from boothlab.studies.across import SAME
 from boothlab.studies.carry import carried, losses
 from boothlab.studies.compare import differing, effect_of, paired_t
 from boothlab.studies.plan import Carries, Claim
 from boothlab.studies.points import COLUMNS, Point
+
+CERTAIN = "equal at all of them, of which a t test would be certain"
+"""Why differences that do not vary are not tested."""
+
+NO_LOSS = "nothing was carried over, so there is no loss to test"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,7 @@ def claims_tested(points: Sequence[Point], claims: Sequence[str | Claim | Carrie
     """Every claim against the finished runs, everything else equal, with at least three training seeds.
 
     It holds where the number is more than chance on the claimed side (paired t test over seeds, Holm over all claims
-    of the study), and fails where it is so on the other side; else it is undecided.
+    of the study that can be tested), and fails where it is so on the other side; else it is undecided.
     """
     done = [point for point in points if point.state == "done"]
     tried = [_tried(done, claim) for claim in claims]
@@ -72,7 +78,10 @@ def _higher(points: Sequence[Point], claim: Claim) -> _Tried | str:
     numbers = f"{column.title} {found.difference:+.3g}{_interval(found.low, found.high)}"
     if found.about != "settings":
         return _Tried(found.difference, None, numbers)
-    return _Tried(found.difference, found.p, f"{numbers}, {found.n} seeds")
+    numbers += f", {found.n} seeds"
+    if found.difference != 0 and _agree(found.difference, found.low, found.high):
+        return f"{numbers}, {CERTAIN}"
+    return _Tried(found.difference, found.p, numbers)
 
 
 def _carries(points: Sequence[Point], claim: Carries) -> _Tried | str:
@@ -84,6 +93,11 @@ def _carries(points: Sequence[Point], claim: Carries) -> _Tried | str:
     pairs = carried(points)
     if not pairs:
         return "the finished runs train on no two subjects with two settings in common"
+    if all(one.state == "the same settings" for one in pairs):
+        # Their losses are 0 by definition and would count as known exactly, whatever the choices hang on.
+        return (
+            f"in all {len(pairs)} pairs the settings chosen on one subject were the other's own choice too: {NO_LOSS}"
+        )
     each = losses(points, pairs, claim.carries)
     if not len(each):
         return "the two settings were never measured at the same training seed"
@@ -93,7 +107,18 @@ def _carries(points: Sequence[Point], claim: Carries) -> _Tried | str:
     numbers += f", {claim.margin:g} less would still be carried over"
     if len(mean) < SEEDS_NEEDED:
         return _Tried(over.value + claim.margin, None, numbers)
-    return _Tried(over.value + claim.margin, paired_t(mean + claim.margin), f"{numbers}, {len(mean)} seeds")
+    numbers += f", {len(mean)} seeds"
+    if _agree(over.value, over.low, over.high):
+        return f"{numbers}, {CERTAIN}"
+    return _Tried(over.value + claim.margin, paired_t(mean + claim.margin), numbers)
+
+
+def _agree(value: float, low: float | None, high: float | None) -> bool:
+    """Whether the seeds' differences are equal to rounding, by the t interval around their mean.
+
+    A t test is then certain (p = 0) of what may be one lot of coarse numbers: one face more of twenty at every seed.
+    """
+    return low is not None and high is not None and high - low <= SAME * abs(value)
 
 
 def _interval(low: float | None, high: float | None) -> str:
