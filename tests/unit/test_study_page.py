@@ -73,6 +73,7 @@ def page(
             )
             for p in points
         ),
+        series="One of them had earlier snapshots.",
         baselines=(("photos themselves", (cell,) * 10),),
         spots=tuple(
             Spot(p.run, (0.1 * k, None, None), (0.2, 0.1, 0.3), "good", k < 3, False) for k, p in enumerate(points)
@@ -148,6 +149,7 @@ def test_two_hundred_runs_are_a_light_page_in_seconds(pictures: list[Path]) -> N
     assert text.count("<svg") == 3
     for said in (
         "153 (1)",
+        "One of them had earlier snapshots.",
         "Only the order compares.",
         "The prompts are not told.",
         "12 trained on",

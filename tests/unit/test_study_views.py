@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import csv
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from boothlab.api.study_exports import write_tables
 from boothlab.api.study_published import published_view
-from boothlab.api.study_views import _curves, _exposure_axes, _forests, _spots
+from boothlab.api.study_views import _curves, _exposure_axes, _facts, _forests, _series, _spots
+from boothlab.evaluation.verdict import judge
+from boothlab.evaluation.verdict_data import Measured
 from boothlab.reports.study_figures import Bar, Spot, forest, pareto
 from boothlab.statistics.intervals import Interval
 from boothlab.studies.choose import choose
 from boothlab.studies.compare import effects
 from boothlab.studies.plan import StudyPlan
-from boothlab.studies.points import LIKENESS, Point
+from boothlab.studies.points import LIKENESS, Point, judged
 from study_made import made_point
 
 RATE, STEPS = "strategy.learning_rate", "training.steps"
@@ -86,6 +92,41 @@ def test_memorisation_is_a_colour() -> None:
     assert ">0.5<" in small, "tiny gaps do not fill the scale"
     assert len(colours) > len(set(re.findall(r"fill: (#[0-9a-f]{6})", plain)))
     assert pareto([Spot("a", (0.1, None, None), (0.2, None, None), "good", True, False, 0.3)], "x", "y")
+
+
+def test_it_is_said_which_snapshots_a_run_was_held_against(tmp_path: Path) -> None:
+    """One snapshot's numbers, alone and beside an earlier one: good and overfitted. Who had not learned the subject
+    when it was kept shows nothing."""
+    kept = {100: 0.2, 200: 0.7, 300: 0.72}
+
+    def snapshot(step: int) -> Measured:
+        found = Interval(kept[step], None, None, 20)
+        worse = (0.6, 0.5) if step == 300 else (0.9, 0.0)
+        return Measured(
+            f"step-000{step}", step, found, found, diversity_photos=worse[0], loss_gap=worse[1], prompt_base=found
+        )
+
+    def point(step: int, *steps: int) -> Point:
+        ruling = {"subject": "ada", "verdict": asdict(judge([snapshot(one) for one in steps]))}
+        return judged(made_point(f"steps {step}", {}, step=step, snapshot=f"step-000{step}"), [ruling])
+
+    alone, beside, early = point(300, 300), point(300, 100, 200, 300), point(300, 100, 300)
+    assert [(found.word, found.earlier) for found in (alone, beside, early)] == [
+        ("good", ()),
+        ("overfitted", ("step-000200",)),
+        ("good", ()),
+    ]
+    said = [dict(_facts(SimpleNamespace(root=tmp_path), one))["overfitting by the series"] for one in (alone, beside)]
+    assert said == [
+        "not looked for: no earlier snapshot of its training had learned the subject",
+        "looked for since step-000200",
+    ]
+    waiting = replace(alone, state="not yet")
+    assert "1 of 2 runs had such" in _series([alone, beside, waiting])
+    assert _series([waiting]) == ""
+    write_tables(tmp_path, [alone, beside], [], [])
+    with (tmp_path / "table.csv").open(newline="") as file:
+        assert [row["held_against"] for row in csv.DictReader(file)] == ["", "step-000200"]
 
 
 def test_published_numbers_stand_beside_ones_own_with_their_places() -> None:

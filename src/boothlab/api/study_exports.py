@@ -53,6 +53,7 @@ def write_tables(place: Path, points: Sequence[Point], beside: Sequence[Point], 
         "state",
         "verdict",
         "failed_gates",
+        "held_against",
     ]
     numbers = [f"{c.key}{part}" for c in (*COLUMNS, *SETS) for part in ("", "_low", "_high", "_n", "_interval")]
     lines = [[*_fixed(p, axes), *_numbers(p, (*COLUMNS, *SETS))] for p in (*points, *beside)]
@@ -89,7 +90,7 @@ def _table(place: Path, name: str, head: Sequence[str], rows: Sequence[Sequence[
 def _fixed(point: Point, axes: Sequence[str]) -> list[Any]:
     places = [shown(point.values[axis]) for axis in axes]
     first = [point.run, point.setting, point.seed, point.subject, *places, point.step, point.photos]
-    return [*first, point.state, point.word, " ".join(point.failed_gates)]
+    return [*first, point.state, point.word, " ".join(point.failed_gates), " ".join(point.earlier)]
 
 
 def _numbers(point: Point, columns: Sequence[Column]) -> list[Any]:

@@ -63,6 +63,7 @@ def subject_view(
         again=_again(chosen, ruled.again, sum(point.state == "done" for point in placed)),
         strip=() if chosen is None else tuple(gallery.pictures(chosen, 8)),
         rows=_rows(study, own, choice, columns, gallery),
+        series=_series(own),
         baselines=tuple((source_title(p.run, []), _cells(p, columns, [""] * len(columns))) for p in beside),
         spots=_spots(own, choice),
         effects=_by_axis(found, name),
@@ -92,6 +93,20 @@ def _untested(points: Sequence[Point]) -> str:
     if not any(key in point.cells for point in points for key in (LIKENESS, PROMPT)):
         return "Neither likeness nor prompt following could be measured, so no difference is tested."
     return "No two finished runs differ in one setting only, so nothing can be said about any setting."
+
+
+def _series(points: Sequence[Point]) -> str:
+    """Which runs were held against earlier snapshots; docs/decisions/053 says why not all of them are."""
+    done = [point for point in points if point.state == "done"]
+    if not done:
+        return ""
+    seen = sum(bool(point.earlier) for point in done)
+    return (
+        "A run is also called overfitted by what got worse since earlier snapshots of its own training that had "
+        f"learned the subject. {seen} of {len(done)} runs had such, which their cards name; the others are judged by "
+        "their own numbers alone. So of two runs with equal numbers one may be called overfitted and the other good. "
+        "To hold all runs against equal ones, name training.snapshots in the base plan."
+    )
 
 
 def _caution(study: Study) -> str:
@@ -166,6 +181,10 @@ def _facts(study: Study, point: Point) -> tuple[tuple[str, str], ...]:
     facts = [(path, shown(value)) for path, value in point.values.items()]
     facts += [("steps in all", str(point.step)), ("photos trained on", str(point.photos))]
     facts += [("training seed", str(point.seed)), ("folder", f"runs/{point.folder}"), ("snapshot", point.snapshot)]
+    if point.state == "done":
+        since = f"looked for since {', '.join(point.earlier)}"
+        none = "not looked for: no earlier snapshot of its training had learned the subject"
+        facts.append(("overfitting by the series", since if point.earlier else none))
     run = Run(study.root / point.folder)
     pace = seconds_per_step(run.events()) if (run.path / "events.jsonl").is_file() else None
     if pace is not None:

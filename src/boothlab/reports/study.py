@@ -99,6 +99,7 @@ class SubjectView:
     """What the page says about one subject. ``effects`` maps an axis to (sentence, whether it is shown),
     ``set_effects`` the same for scores of whole sets.
 
+    ``series`` says how many of the runs were held against earlier snapshots of their trainings.
     ``baselines`` are (title, cells) of what the runs are read beside. ``untested`` says why there are no effects,
     where there are none. ``forests`` maps the title of a plot to its comparisons; ``curves`` are (title, what is on
     the x axis, lines). ``finals`` are up to four runs with four pictures each.
@@ -111,6 +112,7 @@ class SubjectView:
     again: AgainView | None
     strip: tuple[Path, ...]
     rows: tuple[RowView, ...]
+    series: str
     baselines: tuple[tuple[str, tuple[CellView, ...]], ...]
     spots: tuple[Spot, ...]
     effects: Mapping[str, tuple[tuple[str, bool], ...]]

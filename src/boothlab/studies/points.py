@@ -108,9 +108,10 @@ class Point:
     ``reason`` why. ``cells`` holds means with the 95 % intervals of the run's own table, ``kinds`` what these are,
     ``pictures`` the values behind them, in the order of the evaluation plan, NaN where a picture has none;
     ``prompts`` says which of the plan's prompts each is of, counted from 0, whatever the identifier in it. ``word``,
-    ``findings``, ``failed_gates`` and ``untested_gates`` are the verdict; ``noun`` is the class noun that the run was
-    trained with; ``against`` names the photos behind each reference by what they show; ``rival`` names a setting that
-    is no candidate, "" for all others.
+    ``findings``, ``failed_gates`` and ``untested_gates`` are the verdict, ``earlier`` what it was held against for
+    overfitting by the series: earlier snapshots of its training that had learned the subject. ``noun`` is the class
+    noun that the run was trained with; ``against`` names the photos behind each reference by what they show;
+    ``rival`` names a setting that is no candidate, "" for all others.
     """
 
     run: str
@@ -128,6 +129,7 @@ class Point:
     findings: tuple[str, ...] = ()
     failed_gates: tuple[str, ...] = ()
     untested_gates: tuple[str, ...] = ()
+    earlier: tuple[str, ...] = ()
     cells: Mapping[str, Interval] = field(default_factory=dict)
     pictures: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     kinds: Mapping[str, Kind] = field(default_factory=dict)
@@ -242,7 +244,7 @@ def baselines(point: Point, table: Table, lines: Mapping[Cell, Summary], scale: 
     for source in BASELINES:
         empty = replace(
             point, run=source, setting="", values=dict.fromkeys(point.values, "–"), snapshot=source, step=0,
-            state="baseline", word="", findings=(), failed_gates=(), untested_gates=(),
+            state="baseline", word="", findings=(), failed_gates=(), untested_gates=(), earlier=(),
         )  # fmt: skip
         filled = fill(empty, table, lines, scale)
         if filled.cells:
@@ -277,5 +279,16 @@ def judged(point: Point, rulings: Sequence[Mapping[str, Any]]) -> Point:
                     findings=tuple(found["findings"]),
                     failed_gates=failed,
                     untested_gates=untested,
+                    earlier=_learned_before(ruling["verdict"]["judgements"], point.step),
                 )
     return point
+
+
+def _learned_before(judgements: Sequence[Mapping[str, Any]], step: int) -> tuple[str, ...]:
+    """The snapshots before ``step`` that had learned the subject: the verdict takes no others for a series."""
+    return tuple(
+        found["name"]
+        for found in judgements
+        if found["step"] < step
+        and any((gate["name"], gate["state"]) == ("likeness", "passed") for gate in found["gates"])
+    )
