@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image, ImageOps
 
 from boothlab.api.study_places import coordinates
 from boothlab.api.study_resolving import Study, resolve_study
 from boothlab.errors import PlanError
+from boothlab.files import sha256_file
 from boothlab.studies.compare import neighbours
 from photos_made import photo_folder
 from study_made import base_plan, made_point, write_study
@@ -195,3 +197,164 @@ def test_a_pool_that_cannot_be_is_said(pools: dict[str, str], said: str, tiny_sd
     (tmp_path / "empty").mkdir()
     with pytest.raises(PlanError, match=said):
         resolved(tmp_path, tiny_sd, 4, held_out=pools)
+
+
+def bordered(source: Path, target: Path, rename: str = "{}") -> Path:
+    """Every photo of a folder with a wide white border, as somebody would prepare it by hand."""
+    target.mkdir(parents=True)
+    for path in sorted(source.iterdir()):
+        with Image.open(path) as image:
+            ImageOps.expand(image, border=24, fill="white").save(target / f"{rename.format(path.stem)}.PNG")
+    return target
+
+
+def moments(study: Study, part: str) -> list[set[str]]:
+    """Per run the names of one part of its photos, whatever folder and however prepared."""
+    return [{Path(photo.name).stem for photo in getattr(found.sets["ada"], part)} for found in study.resolved]
+
+
+def test_versions_of_held_out_photos_are_trained_on_by_no_run(tiny_sd: Path, tmp_path: Path) -> None:
+    bordered(photo_folder(tmp_path / "raw", 12, size=(72, 64)), tmp_path / "bordered")
+    study = resolved(tmp_path, tiny_sd, 4, axes={"subjects.0.photos": ["raw", "bordered"]})
+    train, held = moments(study, "train"), moments(study, "held_out")
+    assert held[0] == held[1]
+    assert len(held[0]) == 3, "a quarter of twelve photos, not of twenty-four files"
+    assert [len(found) for found in train] == [9, 9]
+    assert held[0].isdisjoint(train[0] | train[1])
+    raw = {sha256_file(path) for path in (tmp_path / "raw").iterdir()}
+    assert hashes(study, "held_out")[0] <= raw, "all runs are judged by the photos of the first folder"
+    (pool,) = study.pools
+    folders = [f"{tmp_path.name}/{name}" for name in ("raw", "bordered")]
+    assert pool.sentence == (
+        f"ada: 3 held out (3 of {folders[0]}); no run trains on them or their versions (3 of {folders[0]}, "
+        f"3 of {folders[1]})"
+    )
+
+
+def test_check_says_what_was_held_out_and_what_names_alone_have_joined(tiny_sd: Path, tmp_path: Path) -> None:
+    from boothlab import api
+    from boothlab.cli.study import lines_of_study
+
+    bordered(photo_folder(tmp_path / "raw", 12, size=(72, 64)), tmp_path / "bordered")
+    file = write_study(tmp_path, tiny_sd, 4, axes={"subjects.0.photos": ["raw", "bordered"]})
+    lines = lines_of_study(*api.check_study(file, tmp_path / "studies"))
+    assert [line for line in lines if line.startswith("photos    ada: 3 held out (3 of ")]
+    (warning,) = [
+        line for line in lines if line.startswith("warning   ada: photos called photo-00.png, photo-01.png")
+    ]
+    assert "give them different names" in warning
+
+
+def saved_again(source: Path, target: Path) -> Path:
+    """Every photo of a folder as another file of another name, pixel by pixel the same."""
+    target.mkdir(parents=True)
+    for path in sorted(source.iterdir()):
+        with Image.open(path) as image:
+            image.save(target / f"copy of {path.stem}.bmp")
+    return target
+
+
+def test_a_lossless_copy_under_another_name_is_known_by_its_look(tiny_sd: Path, tmp_path: Path) -> None:
+    saved_again(photo_folder(tmp_path / "photos", 10, size=(72, 64)), tmp_path / "again")
+    study = resolved(tmp_path, tiny_sd, 10, axes={"subjects.0.photos": ["photos", "again"]})
+    (pool,) = study.pools
+    assert pool.by_name == pool.warnings == ()
+    assert set(pool.left_out.values()) == {3}
+    stems = {Path(name).stem for name in study.resolved[0].sets["ada"].held_out_names}
+    assert stems.isdisjoint(stem.removeprefix("copy of ") for stem in moments(study, "train")[1])
+
+
+def test_other_photos_in_other_folders_are_held_out_by_themselves(tiny_sd: Path, tmp_path: Path) -> None:
+    photo_folder(tmp_path / "photos", 6, size=(72, 64))
+    photo_folder(tmp_path / "others", 6, size=(64, 72), first=40)
+    study = resolved(tmp_path, tiny_sd, 6, axes={"subjects.0.photos": ["photos", "others"]})
+    (pool,) = study.pools
+    assert pool.held == pool.apart
+    assert len(pool.held) == 3
+    assert sum(len(found) for found in hashes(study, "train")) == 9
+    assert pool.warnings == ()
+    assert pool.sentence.endswith("; no run trains on them")
+
+
+def test_a_photo_that_the_first_plan_leaves_out_is_held_out_in_its_other_versions_too(
+    tiny_sd: Path, tmp_path: Path
+) -> None:
+    saved_again(photo_folder(tmp_path / "raw", 12, size=(72, 64)), tmp_path / "again")
+    runs = [
+        {"name": "few", "settings": {"subjects.0.photos": "raw", "photos.include": ["photo-0[0-2]*"]}},
+        {"name": "again", "settings": {"subjects.0.photos": "again"}},
+        {"name": "all", "settings": {"subjects.0.photos": "raw"}},
+    ]
+    study = resolved(tmp_path, tiny_sd, 4, runs=runs)
+    held = {stem.removeprefix("copy of ") for stem in moments(study, "held_out")[0]}
+    assert len(held) == 3
+    assert not held <= {"photo-00", "photo-01", "photo-02"}
+    assert held.isdisjoint(moments(study, "train")[2])
+
+
+def test_versions_of_named_photos_that_were_taken_from_one_folder_are_not_trained_on_in_another(
+    tiny_sd: Path, tmp_path: Path
+) -> None:
+    bordered(photo_folder(tmp_path / "raw", 6, size=(72, 64)), tmp_path / "bordered")
+    (tmp_path / "mine").mkdir()
+    shutil.copy(tmp_path / "raw" / "photo-02.png", tmp_path / "mine" / "judge.png")
+    axes = {"subjects.0.photos": ["raw", "bordered"]}
+    study = resolved(tmp_path, tiny_sd, 4, axes=axes, held_out={"ada": "mine"})
+    assert moments(study, "train") == [{f"photo-0{k}" for k in (0, 1, 3, 4, 5)}] * 2
+    assert [found.plan.evaluation.references_at_random for found in study.resolved] == [False, False]
+    photo_folder(tmp_path / "apart", 3, size=(64, 72), first=50)
+    for path in list((tmp_path / "apart").iterdir()):
+        path.rename(path.with_name(f"photo-0{int(path.stem[-1]) + 1}.png"))
+    others = resolved(tmp_path, tiny_sd, 4, axes=axes, held_out={"ada": "apart"})
+    assert [len(found) for found in moments(others, "train")] == [6, 6], "a pool of other photos is taken at its word"
+    assert (others.pools[0].warnings, others.pools[0].sentence) == ((), "")
+
+
+def test_trials_on_another_folder_train_on_no_version_of_a_held_out_photo(tiny_sd: Path, tmp_path: Path) -> None:
+    from boothlab.api.study_searching import planned_rung
+    from boothlab.studies.trials import Trial
+
+    bordered(photo_folder(tmp_path / "raw", 12, size=(72, 64)), tmp_path / "bordered")
+    ranges = {"subjects.0.photos": {"choices": ["raw", "bordered"]}}
+    study = resolved(tmp_path, tiny_sd, 4, search={"ranges": ranges, "rungs": [1], "steps": "training.steps"})
+    assert study.plan.search is not None
+    for folder in ("raw", "bordered"):
+        rung = planned_rung(study, study.plan.search, Trial(0, {"subjects.0.photos": folder}))
+        (found,) = rung.resolved
+        train, held = (
+            {Path(p.name).stem for p in part} for part in (found.sets["ada"].train, found.sets["ada"].held_out)
+        )
+        assert (len(train), len(held)) == (9, 3)
+        assert train.isdisjoint(held)
+        assert found.plan.evaluation.references_at_random
+
+
+def prepared_set(folder: Path, out: Path, model: Path) -> Path:
+    from boothlab import api
+    from boothlab.models.config import Base
+    from boothlab.photos.config import Photos, Screen
+
+    api.prepare(folder, out, Photos(domain="drawings", screen=Screen(enabled=False)), Base(model=str(model)))
+    return out
+
+
+def test_a_photo_set_of_other_versions_is_refused_where_its_own_held_out_photos_differ(
+    tiny_sd: Path, tmp_path: Path
+) -> None:
+    photo_folder(tmp_path / "photos", 12, size=(72, 64))
+    prepared_set(tmp_path / "photos", tmp_path / "same", tiny_sd)
+    alike = resolved(tmp_path, tiny_sd, 12, axes={"subjects.0.photos": ["photos", "same"]})
+    assert moments(alike, "held_out")[0] == moments(alike, "held_out")[1]
+    prepared_set(bordered(tmp_path / "photos", tmp_path / "bordered"), tmp_path / "other", tiny_sd)
+    with pytest.raises(
+        PlanError, match=r"is trained on in one run \(photos .*\), and .*, another version of it, is he"
+    ):
+        resolved(tmp_path, tiny_sd, 12, axes={"subjects.0.photos": ["photos", "other"]})
+
+
+def test_a_photo_set_beside_named_held_out_photos_is_refused(tiny_sd: Path, tmp_path: Path) -> None:
+    """It was read as it is, with the photos that it holds out itself, and the named ones were not looked at."""
+    prepared_set(photo_folder(tmp_path / "photos", 9, size=(72, 64)), tmp_path / "set", tiny_sd)
+    photo_folder(tmp_path / "more", 3, size=(64, 72), first=50)
+    with pytest.raises(PlanError, match="is a photo set with held-out photos of its own"):
+        resolved(tmp_path, tiny_sd, 9, base_plan(tiny_sd, "set"), held_out={"ada": "more"})

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from boothlab.api.resolving import domain_of, own_settings, photo_set
+from boothlab.api.study_pools import Pool, drawn_pool, fill_folder, named_pool, prepared
 from boothlab.errors import PlanError
-from boothlab.files import folder_listing, new_folder, sha256_file, sha256_json
-from boothlab.models.locate import base_size
+from boothlab.files import folder_listing, sha256_file, sha256_json
 from boothlab.photos.folder import list_folder
-from boothlab.photos.photo import Photo
-from boothlab.photos.photoset import PhotoSet, is_photo_set
+from boothlab.photos.photoset import is_photo_set
 from boothlab.plan import RunPlan
-from boothlab.preparing.prepare import choose_held_out
 from boothlab.seeds import derive
 from boothlab.studies.expand import Planned
 from boothlab.studies.plan import NUMBER
@@ -28,33 +24,40 @@ SELECTIONS = "photos"
 """Folder of the study with the photos that runs train on, where these are not whole folders of the user's."""
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Runs whose photo folders keep every subject's pool out, and the pools."""
+
+    runs: tuple[Planned, ...]
+    pools: tuple[Pool, ...]
+
+
 def settle_photos(
-    runs: Sequence[Planned],
-    place: Path,
-    given: Mapping[str, Path] | None = None,
-    by_chance: Collection[str] = (),
-) -> list[Planned]:
+    runs: Sequence[Planned], place: Path, named: Mapping[str, Path] | None = None, known: Sequence[Pool] = ()
+) -> Settled:
     """The runs with photo folders that keep every subject's pool out and have as many photos as asked.
 
-    ``given`` are pools that are there already (subject → folder): those that the study names, and of the subjects
-    ``by_chance`` those that an earlier call drew. Raises PlanError, PhotoError.
+    ``named`` are the pools that the study names (subject → folder), ``known`` those that an earlier call settled for
+    more runs of the same study. Raises PlanError, PhotoError.
     """
-    given = given or {}
-    _all_known(runs, given)
-    pools = {name: _given_pool(folder, place / HELD_OUT / name) for name, folder in given.items()}
-    pools |= {name: _pool(name, runs, place) for name in _to_be_pooled(runs, given)}
-    pools = {name: hashes for name, hashes in pools.items() if hashes}
-    drawn = pools.keys() - (given.keys() - set(by_chance))
+    named = named or {}
+    _all_known(runs, named)
+    here = {subject.name for planned in runs for subject in planned.plan.subjects}
+    pools = {pool.subject: pool for pool in known if pool.subject in here}
+    given = {name: folder for name, folder in named.items() if name not in pools}
+    pools |= {name: named_pool(name, runs, folder, place / HELD_OUT / name) for name, folder in given.items()}
+    pools |= {name: drawn_pool(name, runs, place / HELD_OUT / name) for name in _to_be_pooled(runs, pools)}
+    pools = {name: pool for name, pool in pools.items() if pool.held}
     found: dict[str, RunPlan] = {}
     settled = []
     for planned in runs:
         parts = ("subjects", "photos", "base", "evaluation")
         key = sha256_json([planned.plan.model_dump(mode="json", include=set(parts)), planned.number])
         if key not in found:
-            found[key] = _numbered(_without_pools(planned.plan, pools, drawn, place), planned.number, place)
+            found[key] = _numbered(_without_pools(planned.plan, pools, place), planned.number, place)
         own = {name: getattr(found[key], name) for name in parts}
         settled.append(replace(planned, plan=planned.plan.model_copy(update=own)))
-    return settled
+    return Settled(tuple(settled), tuple(pools.values()))
 
 
 def _all_known(runs: Sequence[Planned], given: Mapping[str, Path]) -> None:
@@ -67,17 +70,8 @@ def _all_known(runs: Sequence[Planned], given: Mapping[str, Path]) -> None:
         raise PlanError("held_out and photos.references both name held-out photos.", "Leave photos.references out.")
 
 
-def _given_pool(folder: Path, target: Path) -> frozenset[str]:
-    """Hashes of the photos in ``folder``, which are copied to ``target``."""
-    files = list_folder(folder).photos
-    if not files:
-        raise PlanError(f"The folder of held-out photos {folder} holds no photos.")
-    _fill(target, files)
-    return frozenset(sha256_file(path) for path in files)
-
-
-def _to_be_pooled(runs: Sequence[Planned], given: Mapping[str, Path]) -> list[str]:
-    """Subjects that need a pool besides those that have a ``given`` one.
+def _to_be_pooled(runs: Sequence[Planned], given: Collection[str]) -> list[str]:
+    """Subjects that need a pool besides those that have one that is ``given``.
 
     A plan has one place for held-out photos. So where one of its subjects has a pool, the others need theirs too, or
     they would have no held-out photos at all.
@@ -118,48 +112,19 @@ def _varied(runs: Sequence[Planned]) -> list[str]:
     return [name for name, selections in seen.items() if len(selections) > 1]
 
 
-def _prepared(plan: RunPlan, subject: Subject, **update: object) -> PhotoSet:
-    size = base_size(plan.base) if plan.photos.size is None else plan.photos.size
-    photos = plan.photos.model_copy(update={"size": size, "domain": domain_of(plan.photos, plan.base), **update})
-    return photo_set(subject.photos, own_settings(photos, subject), size)
-
-
-def _pool(name: str, runs: Sequence[Planned], place: Path) -> frozenset[str]:
-    """Hashes of the subject's held-out photos, drawn from the usable ones of all its folders; files in ``place``."""
-    usable: dict[str, Photo] = {}
-    files: dict[str, Path] = {}
-    settings = None
-    for planned in runs:
-        for subject in planned.plan.subjects:
-            if subject.name != name or subject.photos in {path.parent for path in files.values()}:
-                continue
-            settings = settings or planned.plan.photos
-            # The first plan's settings decide what is usable; names are hashes, because folders may share names.
-            for photo in _prepared(planned.plan, subject, held_out=0.0).photos:
-                usable.setdefault(photo.source_hash, replace(photo, name=photo.source_hash))
-            for path in list_folder(subject.photos).photos:
-                files.setdefault(sha256_file(path), path)
-    chosen = frozenset() if settings is None else choose_held_out(list(usable.values()), settings)
-    _fill(place / HELD_OUT / name, [files[found] for found in sorted(chosen)])
-    return chosen
-
-
-def _without_pools(plan: RunPlan, pools: dict[str, frozenset[str]], drawn: Collection[str], place: Path) -> RunPlan:
-    """The plan with training folders that hold no photo of a pool, and the pools as references.
-
-    Those of the subjects ``drawn`` came about by chance, others as somebody put them together.
-    """
+def _without_pools(plan: RunPlan, pools: Mapping[str, Pool], place: Path) -> RunPlan:
+    """The plan with training folders that hold no photo of a pool, in no version, and the pools as references."""
     if plan.photos.references is not None or not any(subject.name in pools for subject in plan.subjects):
         return plan
     subjects = []
     for subject in plan.subjects:
-        pool = pools.get(subject.name, frozenset())
-        if pool:
-            rest = [path for path in list_folder(subject.photos).photos if sha256_file(path) not in pool]
+        if subject.name in pools:
+            apart = pools[subject.name].apart
+            rest = [path for path in list_folder(subject.photos).photos if sha256_file(path) not in apart]
             subject = subject.model_copy(update={"photos": _selection(subject, rest, place)})
         subjects.append(subject)
     at_random = plan.evaluation.references_at_random or all(
-        subject.name in drawn for subject in plan.subjects if subject.name in pools
+        pools[subject.name].drawn for subject in plan.subjects if subject.name in pools
     )
     photos = plan.photos.model_copy(update={"references": place / HELD_OUT})
     evaluation = plan.evaluation.model_copy(update={"references_at_random": at_random})
@@ -176,7 +141,7 @@ def _numbered(plan: RunPlan, number: int | None, place: Path) -> RunPlan:
             raise PlanError(
                 f"{NUMBER} = {number}, but {subject.photos} is a photo set.", "Give the folder of photos itself."
             )
-        train = _prepared(plan, subject).train
+        train = prepared(plan, subject).train
         if len(train) < number:
             raise PlanError(
                 f"{NUMBER} = {number}, but {subject.name} has {len(train)} usable photos to train on.",
@@ -195,21 +160,5 @@ def _selection(subject: Subject, photos: Sequence[Path], place: Path) -> Path:
     files = [*photos, *words]
     listing = folder_listing(subject.photos, [path.name for path in files])
     folder = place / SELECTIONS / f"{subject.name}-{sha256_json(listing)[:8]}"
-    _fill(folder, files)
+    fill_folder(folder, files)
     return folder
-
-
-def _fill(folder: Path, files: Sequence[Path]) -> None:
-    """Make ``folder`` hold copies of ``files`` and nothing else; photos of one name are numbered."""
-    names: dict[str, Path] = {}
-    for path in files:
-        name = path.name if path.name not in names else f"{len(names)}-{path.name}"
-        names[name] = path
-    wanted = {name: sha256_file(path) for name, path in sorted(names.items())}
-    if folder.is_dir() and folder_listing(folder) == wanted:
-        return
-    if not names:
-        return
-    with new_folder(folder) as temporary:
-        for name, path in names.items():
-            shutil.copyfile(path, temporary / name)

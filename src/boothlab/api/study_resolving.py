@@ -10,8 +10,10 @@ from typing import Any
 from boothlab.api.resolving import Resolved, resolve
 from boothlab.api.study_photos import settle_photos
 from boothlab.api.study_places import placed_claims
+from boothlab.api.study_pools import Pool, limit_of
 from boothlab.errors import PlanError
 from boothlab.files import expanded, safe_name, sha256_json
+from boothlab.photos.versions import Filed, versions
 from boothlab.plan import RunPlan
 from boothlab.progress import Progress, silent
 from boothlab.studies.expand import Planned, expand
@@ -26,7 +28,8 @@ class Study:
     """A study with nothing left open. ``runs`` and ``resolved`` go side by side; ``place`` is its folder.
 
     ``source`` is the file it is written in. ``scouts`` are the ends of a search's ranges, ``scouted`` what became of
-    them: they are never trained, but what can be wrong with a trial is wrong with one of them.
+    them: they are never trained, but what can be wrong with a trial is wrong with one of them. ``pools`` are the
+    held-out photos of subjects whose photos vary.
     """
 
     plan: StudyPlan
@@ -38,6 +41,7 @@ class Study:
     source: Path
     scouts: tuple[Planned, ...] = ()
     scouted: tuple[Resolved, ...] = ()
+    pools: tuple[Pool, ...] = ()
 
     @property
     def root(self) -> Path:
@@ -47,7 +51,10 @@ class Study:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What speaks against it, each once."""
-        return tuple(dict.fromkeys(text for found in (*self.resolved, *self.scouted) for text in found.warnings))
+        said = [found.warnings for found in (*self.resolved, *self.scouted)]
+        return tuple(
+            dict.fromkeys(text for texts in (*(pool.warnings for pool in self.pools), *said) for text in texts)
+        )
 
     def of(self, trunk: Trunk, plan: RunPlan | None = None) -> Resolved:
         """What the trainer needs for a trunk, or for another plan on its photos."""
@@ -67,20 +74,22 @@ def resolve_study(file: Path, root: Path, overrides: Sequence[str] = (), progres
         require_optuna()
         ends = [(f"end {k + 1} of the search's ranges", values) for k, values in enumerate(scouts(study.search))]
         ahead = expand(only(study, ends), tree, folder, str(file))
-    runs = settle_photos([*planned, *ahead], place, pools_of(study, folder))
+    settled = settle_photos([*planned, *ahead], place, pools_of(study, folder))
+    runs = settled.runs
     resolved = resolve_all(runs, progress)
-    never_both(runs, resolved)
+    never_both(runs, resolved, settled.pools)
     count = len(planned)
     found = Study(
         plan=study,
         tree=tree,
         place=place,
-        runs=tuple(runs[:count]),
+        runs=runs[:count],
         resolved=tuple(resolved[:count]),
         shared=share(members_of(runs[:count], resolved[:count])),
         source=file.resolve(),
-        scouts=tuple(runs[count:]),
+        scouts=runs[count:],
         scouted=tuple(resolved[count:]),
+        pools=settled.pools,
     )
     placed_claims(found)
     return found
@@ -134,15 +143,16 @@ def _looked_at(plan: RunPlan) -> str:
     return sha256_json([plan.model_dump(mode="json", include={"subjects", "photos", "base"}), words])
 
 
-def never_both(runs: Sequence[Planned], resolved: Sequence[Resolved]) -> None:
-    """Raises PlanError when a photo that one run is judged by is trained on in another: scores would not compare."""
+def never_both(runs: Sequence[Planned], resolved: Sequence[Resolved], pools: Sequence[Pool] = ()) -> None:
+    """Raises PlanError when a photo that one run is judged by is trained on in another: scores would not compare.
+
+    A version of it in another folder counts as the photo itself.
+    """
     trained: dict[tuple[str, str], str] = {}
-    held: dict[tuple[str, str], str] = {}
-    looked: set[int] = set()
-    for planned, found in zip(runs, resolved, strict=True):
-        if id(found.sets) in looked:
-            continue
-        looked.add(id(found.sets))
+    held: dict[tuple[str, str], str] = {(pool.subject, one): "all" for pool in pools for one in pool.apart}
+    # Runs that were resolved together have one dictionary of sets.
+    distinct = {id(found.sets): (planned, found) for planned, found in zip(runs, resolved, strict=True)}
+    for planned, found in distinct.values():
         for name, photos in found.sets.items():
             trained |= {(name, photo.source_hash): planned.name for photo in photos.train}
             held |= {(name, photo.source_hash): planned.name for photo in photos.held_out}
@@ -154,3 +164,31 @@ def never_both(runs: Sequence[Planned], resolved: Sequence[Resolved]) -> None:
             f"({held[both[0]]}).",
             "Give one folder of held-out photos for all runs as photos.references.",
         )
+    _never_as_versions([*distinct.values()])
+
+
+def _never_as_versions(runs: Sequence[tuple[Planned, Resolved]]) -> None:
+    """The same for versions of photos that runs hold out of their own, as photo sets do; pools know theirs."""
+    files: dict[str, dict[Path, Filed]] = {}
+    trained: dict[tuple[str, Path], str] = {}
+    held: dict[tuple[str, Path], str] = {}
+    for planned, found in runs:
+        for subject in planned.plan.subjects if planned.plan.photos.references is None else ():
+            photos = found.sets[subject.name]
+            for side, part in ((trained, photos.train), (held, photos.held_out)):
+                own = {subject.photos / photo.name: photo for photo in part if not photo.is_reference}
+                side |= {(subject.name, path): planned.name for path in own}
+                filed = {path: Filed(path, photo.source_hash, photo.seen) for path, photo in own.items()}
+                files.setdefault(subject.name, {}).update(filed)
+    for name in {name for name, _ in held}:
+        if len({path.parent for path in files[name]}) < 2:
+            continue
+        for group in versions([*files[name].values()], limit_of(runs[0][1].plan)):
+            places = [(name, one.path) for one in group.members]
+            first, second = (next((place for place in places if place in side), None) for side in (trained, held))
+            if first is not None and second is not None:
+                raise PlanError(
+                    f"{first[1].name} of {name} is trained on in one run ({trained[first]}), and {second[1].name}, "
+                    f"another version of it, is held out in another ({held[second]}).",
+                    "Give the folders of the originals, so that all runs hold out the same photos.",
+                )

@@ -16,9 +16,9 @@ from typing import Any
 from boothlab.api.resolving import Resolved
 from boothlab.api.scoring import evaluate_run
 from boothlab.api.study_costs import ended_at, folder_of, is_finished
-from boothlab.api.study_photos import HELD_OUT, settle_photos
+from boothlab.api.study_photos import settle_photos
 from boothlab.api.study_ray import go_through_on_ray
-from boothlab.api.study_resolving import Study, members_of, only, pools_of, resolve_all
+from boothlab.api.study_resolving import Study, members_of, only, resolve_all
 from boothlab.api.study_sharing import Drawn
 from boothlab.api.studying import Outcome, Studied, attempt, note, train_and_score
 from boothlab.errors import BoothlabError, PhotoError, PlanError
@@ -228,11 +228,8 @@ def planned_rung(study: Study, search: Search, trial: Trial) -> _Rung:
     folder = study.source.parent
     plan = only(study.plan, [(rung_name(search, trial), {**trial.params, search.steps: length})])
     planned = expand(plan, study.tree, folder, str(study.source))
-    named, drawn = pools_of(study.plan, folder), drawn_pools(study)
-    pools = named | drawn
-    here = {subject.name for found in planned for subject in found.plan.subjects}
-    given = {name: pools[name] for name in pools.keys() & here}
-    runs = settle_photos(planned, study.place, given, drawn.keys() - named.keys())
+    # Every trial is judged by the photos that were held out for the ends of all ranges.
+    runs = settle_photos(planned, study.place, known=study.pools).runs
     resolved = resolve_all(runs)
     trunks = []
     for member in members_of(runs, resolved):
@@ -247,21 +244,13 @@ def planned_rung(study: Study, search: Search, trial: Trial) -> _Rung:
                 own=member.steps - before if goes_on else member.steps,
             )
         )
-    return _Rung(tuple(runs), tuple(resolved), tuple(trunks))
+    return _Rung(runs, tuple(resolved), tuple(trunks))
 
 
 def rung_name(search: Search, trial: Trial) -> str:
     """What a trial is called in tables at its next rung."""
     steps = axis_name(search.steps)
     return f"{trial.name}, {steps} {shown(search.rungs[len(trial.scores)])}"
-
-
-def drawn_pools(study: Study) -> dict[str, Path]:
-    """Subject → the held-out photos drawn for the ends of all ranges: every trial is judged by the same."""
-    place = study.place / HELD_OUT
-    ahead = [planned.plan for planned in study.scouts if planned.plan.photos.references == place]
-    names = {subject.name for plan in ahead for subject in plan.subjects}
-    return {name: place / name for name in sorted(names) if (place / name).is_dir()}
 
 
 def recorded_trials(study: Study) -> list[Trial]:

@@ -70,6 +70,7 @@ def lines_of_study(study: Study, cost: StudyCost) -> list[str]:
         lines.append(
             "          a statement about a setting needs 3 training seeds; this study can compare checkpoints"
         )
+    lines += [f"photos    {pool.sentence}" for pool in study.pools if pool.sentence]
     for trunk in shared.trunks[:MOST_LINES]:
         parted = f"; from step {trunk.branch} of a common stem" if trunk.stem is not None else ""
         lines.append(f"training  {trunk.steps} steps{parted} → {members_in_words(trunk.members)}")

@@ -6,6 +6,7 @@ Shapes: pictures (H, W, 3) uint8 sRGB; luma (H, W) float32 in 0–255.
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -112,14 +113,28 @@ def alikeness(a: str, b: str) -> float:
 
     Brightness and contrast do not count, colours do.
     """
-    first, second = _patch(a), _patch(b)
+    return float((_windows(b) @ _inner(a)).max())
+
+
+def alikenesses(first: Sequence[str], second: Sequence[str]) -> NDArray[np.float64]:
+    """(n, m) of :func:`alikeness`, every one of ``first`` with every one of ``second``."""
+    inner = np.stack([_inner(text) for text in first], axis=1)
+    return np.stack([(_windows(text) @ inner).max(axis=0) for text in second], axis=1)
+
+
+def _inner(text: str) -> NDArray[np.float64]:
+    """(D,): the patch without its edge, centred."""
     edge, side = PATCH_SHIFT, PATCH_SIDE - 2 * PATCH_SHIFT
-    inner = _centred(first[None, edge : edge + side, edge : edge + side])
-    both = np.stack([second, second[:, ::-1]])
+    return np.asarray(_centred(_patch(text)[None, edge : edge + side, edge : edge + side])[0])
+
+
+def _windows(text: str) -> NDArray[np.float64]:
+    """(N, D): every part of the patch of that size, as it is and mirrored, centred."""
+    whole, side = _patch(text), PATCH_SIDE - 2 * PATCH_SHIFT
+    both = np.stack([whole, whole[:, ::-1]])
     # (2, 5, 5, 3, side, side) windows: mirrored or not, shift down, shift right.
     windows = np.lib.stride_tricks.sliding_window_view(both, (side, side), axis=(1, 2))
-    others = _centred(windows.transpose(0, 1, 2, 4, 5, 3).reshape(-1, side, side, 3))
-    return float((others @ inner[0]).max())
+    return _centred(windows.transpose(0, 1, 2, 4, 5, 3).reshape(-1, side, side, 3))
 
 
 def _patch(text: str) -> NDArray[np.float64]:

@@ -1,0 +1,200 @@
+"""The held-out photos of one subject of a study: which they are, and which versions of them no run may train on."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from boothlab.api.resolving import domain_of, own_settings, photo_set
+from boothlab.errors import PlanError
+from boothlab.files import folder_listing, new_folder, sha256_file
+from boothlab.models.locate import base_size
+from boothlab.photos.folder import list_folder, printable
+from boothlab.photos.photoset import PhotoSet, is_photo_set
+from boothlab.photos.screening import limits
+from boothlab.photos.versions import Filed, Versions, versions
+from boothlab.plan import RunPlan
+from boothlab.preparing.prepare import choose_held_out
+from boothlab.studies.expand import Planned
+from boothlab.subjects import Subject
+
+MOST_NAMES = 3
+"""So many photos are named in a warning; of more only how many there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The held-out photos of a subject.
+
+    ``held`` are their hashes; ``apart`` holds these and the hashes of all their versions in the training folders.
+    ``drawn`` tells a pool that came about by chance from one that somebody put together. ``sources`` and
+    ``left_out`` say how many photos of which training folder are held out, and how many are not trained on.
+    ``by_name`` are photos that are taken for versions of one another by their names alone.
+    """
+
+    subject: str
+    held: frozenset[str]
+    apart: frozenset[str]
+    drawn: bool
+    sources: Mapping[str, int]
+    left_out: Mapping[str, int]
+    by_name: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """How many photos are held out of which folders; empty where a named pool takes none from training."""
+        if not self.left_out:
+            return ""
+        said = f"{self.subject}: {len(self.held)} held out"
+        if self.drawn:
+            said += f" ({_counted(self.sources)})"
+        if self.drawn and self.sources == self.left_out:
+            return f"{said}; no run trains on them"
+        return f"{said}; no run trains on them or their versions ({_counted(self.left_out)})"
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What somebody has to look at: names may be equal by chance."""
+        if not self.by_name:
+            return ()
+        named = ", ".join(self.by_name[:MOST_NAMES])
+        more = f" and {len(self.by_name) - MOST_NAMES} more" if len(self.by_name) > MOST_NAMES else ""
+        return (
+            f"{self.subject}: photos called {named}{more} in several folders do not look alike; by their names they "
+            "are taken for versions of one photo, which are trained on or held out together. If they are different "
+            "photos, give them different names.",
+        )
+
+
+def _counted(folders: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} of {folder}" for folder, count in folders.items())
+
+
+def named_pool(name: str, runs: Sequence[Planned], folder: Path, place: Path) -> Pool:
+    """The pool of the photos in ``folder``, which are copied to ``place``."""
+    files = list_folder(folder).photos
+    if not files:
+        raise PlanError(f"The folder of held-out photos {folder} holds no photos.")
+    fill_folder(place, files)
+    held = frozenset(sha256_file(path) for path in files)
+    folders = _folders(name, runs)
+    taken = not held.isdisjoint(one.digest for own in folders for one in _filed(own, None))
+    # Where no photo of the pool is in a training folder, its versions there are nobody's business but the study's.
+    groups = _groups(folders, [prepared(*own, held_out=0.0) for own in folders]) if taken else []
+    return _pool(name, held, groups, drawn=False)
+
+
+def drawn_pool(name: str, runs: Sequence[Planned], place: Path) -> Pool:
+    """The pool drawn from the usable photos of all the subject's folders; its files are copied to ``place``.
+
+    Of versions of one photo at most one is held out, that of the folder that comes first in the study, so that all
+    runs are judged by photos prepared alike. The first plan's settings decide what is usable.
+    """
+    folders = _folders(name, runs)
+    sets = [prepared(*own, held_out=0.0) for own in folders]
+    # Names are hashes, because folders may share names.
+    usable = {photo.source_hash: replace(photo, name=photo.source_hash) for found in sets for photo in found.photos}
+    groups = _groups(folders, sets)
+    firsts = [next((one for one in group.members if one.digest in usable), None) for group in groups]
+    held = choose_held_out([usable[one.digest] for one in firsts if one is not None], folders[0][0].photos)
+    files = {one.digest: one.path for group in reversed(groups) for one in reversed(group.members)}
+    fill_folder(place, [files[digest] for digest in sorted(held)])
+    return _pool(name, held, groups, drawn=True)
+
+
+def _pool(name: str, held: frozenset[str], groups: Sequence[Versions], drawn: bool) -> Pool:
+    out = [group for group in groups if not held.isdisjoint(group.digests)]
+    apart = held.union(*(group.digests for group in out))
+    first = [next(one for one in group.members if one.digest in held) for group in out]
+    return Pool(
+        subject=name,
+        held=held,
+        apart=apart,
+        drawn=drawn,
+        sources=Counter(_shown(one) for one in first),
+        left_out=Counter(_shown(one) for group in out for one in group.members),
+        by_name=tuple(printable(group.members[0].path) for group in groups if group.by_name),
+    )
+
+
+def _shown(photo: Filed) -> str:
+    """Its folder, as the tables of a study call it."""
+    return "/".join(photo.path.parts[-3:-1])
+
+
+Folder = tuple[RunPlan, Subject]
+"""A training folder of a subject, with the first plan that names it."""
+
+
+def _folders(name: str, runs: Sequence[Planned]) -> list[Folder]:
+    """Every folder of photos that the subject has in some run, in the study's order. Raises PlanError for a set."""
+    found: dict[Path, Folder] = {}
+    for planned in runs:
+        for subject in planned.plan.subjects:
+            if subject.name == name:
+                found.setdefault(subject.photos, (planned.plan, subject))
+    for folder in found:
+        if is_photo_set(folder):
+            raise PlanError(
+                f"{folder} is a photo set with held-out photos of its own, but all runs on {name} are judged by the "
+                "same ones.",
+                "Give the folder of its originals.",
+            )
+    return list(found.values())
+
+
+def _groups(folders: Sequence[Folder], sets: Sequence[PhotoSet]) -> list[Versions]:
+    """The photos of all folders, versions together. In one folder alone only equal files are one photo."""
+    looked = sets if len(folders) > 1 else [None] * len(sets)
+    return versions(
+        [one for own, found in zip(folders, looked, strict=True) for one in _filed(own, found)],
+        limit_of(folders[0][0]),
+    )
+
+
+def limit_of(plan: RunPlan) -> float:
+    """The correlation from which the plan calls two photos one."""
+    return limits(plan.photos.screen, domain_of(plan.photos, plan.base)).duplicate
+
+
+def _filed(own: Folder, found: PhotoSet | None) -> list[Filed]:
+    """Every photo of a folder, also those that its plan leaves out or sets aside: another run's may take them.
+
+    ``found`` is the folder's photo set, None where what is seen in the photos does not matter.
+    """
+    plan, subject = own
+    if found is not None and (plan.photos.include or plan.photos.exclude):
+        found = prepared(plan, subject, held_out=0.0, include=(), exclude=())
+    seen: dict[str, Mapping[str, Any]] = {}
+    if found is not None:
+        seen |= {photo.source_hash: photo.seen for photo in found.photos}
+        seen |= {item.source_hash: item.seen for item in found.rejected}
+    paths = list_folder(subject.photos).photos
+    return [Filed(path, digest, seen.get(digest, {})) for path in paths for digest in [sha256_file(path)]]
+
+
+def prepared(plan: RunPlan, subject: Subject, **update: object) -> PhotoSet:
+    """The subject's photo set under the plan's settings, some of them changed."""
+    size = base_size(plan.base) if plan.photos.size is None else plan.photos.size
+    photos = plan.photos.model_copy(update={"size": size, "domain": domain_of(plan.photos, plan.base), **update})
+    return photo_set(subject.photos, own_settings(photos, subject), size)
+
+
+def fill_folder(folder: Path, files: Sequence[Path]) -> None:
+    """Make ``folder`` hold copies of ``files`` and nothing else; photos of one name are numbered."""
+    names: dict[str, Path] = {}
+    for path in files:
+        name = path.name if path.name not in names else f"{len(names)}-{path.name}"
+        names[name] = path
+    wanted = {name: sha256_file(path) for name, path in sorted(names.items())}
+    if folder.is_dir() and folder_listing(folder) == wanted:
+        return
+    if not names:
+        return
+    with new_folder(folder) as temporary:
+        for name, path in names.items():
+            shutil.copyfile(path, temporary / name)
