@@ -358,3 +358,34 @@ def test_a_photo_set_beside_named_held_out_photos_is_refused(tiny_sd: Path, tmp_
     photo_folder(tmp_path / "more", 3, size=(64, 72), first=50)
     with pytest.raises(PlanError, match="is a photo set with held-out photos of its own"):
         resolved(tmp_path, tiny_sd, 9, base_plan(tiny_sd, "set"), held_out={"ada": "more"})
+
+
+@pytest.mark.parametrize(("name", "values"), [("held_out", [0.25, 0.5]), ("split_seed", [0, 1])])
+@pytest.mark.parametrize("way", ["axis", "runs", "search", "named pool", "references"])
+def test_how_photos_are_held_out_is_no_setting_to_compare(
+    way: str, name: str, values: list[float], tiny_sd: Path, tmp_path: Path
+) -> None:
+    """The photos are drawn once for all runs, so two shares or seeds were one training, done twice and compared."""
+    path, plan, tree = f"photos.{name}", base_plan(tiny_sd, "photos"), {}
+    if way == "runs":
+        tree = {"runs": [{"name": f"run {value}", "settings": {path: value}} for value in values]}
+    elif way == "search":
+        tree = {"search": {"ranges": {path: {"choices": values}}, "rungs": [1], "steps": "training.steps"}}
+    else:
+        tree = {"axes": {path: values}}
+    photo_folder(tmp_path / "more", 3, size=(64, 72), first=50)
+    if way == "named pool":
+        tree |= {"held_out": {"ada": "more"}}
+    elif way == "references":
+        plan["photos"]["references"] = "more"
+    with pytest.raises(
+        PlanError, match=rf"photos\.{name} is no setting to compare: it is {values[0]:g} in .* and {values[1]:g}"
+    ):
+        resolved(tmp_path, tiny_sd, 12, plan, **tree)
+
+
+def test_subjects_of_their_own_runs_may_be_split_in_their_own_ways(tiny_sd: Path, tmp_path: Path) -> None:
+    bob = {"name": "bob", "photos": str(photo_folder(tmp_path / "bob", 12, size=(90, 64))), "identifier": "kilt"}
+    runs = [{"name": "a"}, {"name": "b", "settings": {"subjects": [bob], "photos.held_out": 0.5}}]
+    study = resolved(tmp_path, tiny_sd, 12, runs=runs)
+    assert [len(found.held_out) for one in study.resolved for found in one.sets.values()] == [3, 6]

@@ -42,6 +42,7 @@ def settle_photos(
     """
     named = named or {}
     _all_known(runs, named)
+    _one_split(runs)
     here = {subject.name for planned in runs for subject in planned.plan.subjects}
     pools = {pool.subject: pool for pool in known if pool.subject in here}
     given = {name: folder for name, folder in named.items() if name not in pools}
@@ -68,6 +69,29 @@ def _all_known(runs: Sequence[Planned], given: Mapping[str, Path]) -> None:
         raise PlanError(f"held_out.{unknown[0]}: there is no such subject; there are {', '.join(sorted(names))}.")
     if given and any(planned.plan.photos.references is not None for planned in runs):
         raise PlanError("held_out and photos.references both name held-out photos.", "Leave photos.references out.")
+
+
+SPLIT = ("held_out", "split_seed")
+"""Settings of photos by which photos are held out: of the whole study, so no setting of its runs."""
+
+
+def _one_split(runs: Sequence[Planned]) -> None:
+    """Raises PlanError where runs on one subject would each hold out their own share, or by a seed of their own."""
+    first: dict[tuple[str, str, Path | None], Planned] = {}
+    for planned in runs:
+        photos = planned.plan.photos
+        for subject in planned.plan.subjects:
+            for name in SPLIT:
+                other = first.setdefault((subject.name, name, photos.references), planned)
+                own, theirs = getattr(photos, name), getattr(other.plan.photos, name)
+                if own != theirs:
+                    raise PlanError(
+                        f"photos.{name} is no setting to compare: it is {theirs:g} in {other.name!r} and {own:g} in "
+                        f"{planned.name!r}, but all runs on {subject.name} are judged by the same held-out photos, "
+                        "which none trains on, whatever it says.",
+                        f"Give photos.{name} once, in the base plan. To vary how many photos are trained on, take "
+                        f"{NUMBER}; to see what another split does, make it another study.",
+                    )
 
 
 def _to_be_pooled(runs: Sequence[Planned], given: Collection[str]) -> list[str]:
