@@ -15,7 +15,7 @@ import torch
 from PIL import Image, ImageOps
 
 from boothlab import api
-from boothlab.api import study_looking
+from boothlab.api import study_costs, study_looking
 from boothlab.api.study_costs import StudyCost, costs_of_study
 from boothlab.api.study_exports import TABLES
 from boothlab.api.study_reading import trunk_run
@@ -23,7 +23,9 @@ from boothlab.api.study_reporting import Reported
 from boothlab.api.study_resolving import Study, resolve_study
 from boothlab.cli.study import lines_of_study
 from boothlab.errors import PlanError
+from boothlab.evaluation.vectors import Embedder
 from boothlab.files import folder_listing, read_json
+from boothlab.generation import generate
 from boothlab.reports.page import number
 from boothlab.reports.study_tables import has_parquet
 from boothlab.runs.events import Extended, Stepped
@@ -265,6 +267,62 @@ def test_a_longer_run_added_later_goes_on_from_what_is_there(journey: Journey, t
     study = resolve_study(file, tmp_path / "studies")
     (trunk,) = study.shared.trunks
     assert stepped(trunk_run(study, trunk)) == [8, 9], "the stem of the falling rates had reached 7"
+
+
+def test_other_lengths_draw_and_look_at_new_snapshots_only(
+    tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lengths of 2 and 6 become 2, 4, 6 and 8: another folder, trained from step 4 on, with the numbers of a study
+    that never was another one. 2 context pictures, 2 bare ones and 1 of the class are drawn of each new snapshot."""
+    drawn: list[str] = []
+    looked: list[str] = []
+    draw, look = generate.sample, Embedder.look
+
+    def drawing(model: Any, prompts: list[str], *rest: Any) -> Any:
+        drawn.extend(prompts)
+        return draw(model, prompts, *rest)
+
+    def looking(self: Embedder, pictures: Any, hashes: Any) -> Any:
+        looked.extend(h for h in hashes if self.feature.name == "toon-clip" and h not in self._rows)
+        return look(self, pictures, hashes)
+
+    def study(place: Path, lengths: list[int]) -> Path:
+        file = write_study(place, tiny_sd, axes={"training.steps": lengths})
+        drawn.clear()
+        looked.clear()
+        assert not api.study(file, place / "studies").failed
+        return place / "studies" / "rates"
+
+    rates = study_costs.speed("cpu", 1)
+    monkeypatch.setattr(study_costs, "speed", lambda *machine: rates)
+    monkeypatch.setattr(generate, "sample", drawing)
+    monkeypatch.setattr(Embedder, "look", looking)
+    study(tmp_path, [2, 6])
+    # With the base model's, which is asked the same for bare pictures and for those of the class.
+    assert len(drawn) == 2 * 5 + 4
+    new = write_study(tmp_path, tiny_sd, axes={"training.steps": [2, 4, 6, 8]})
+    found, cost = api.check_study(new, tmp_path / "studies")
+    said = "\n".join(lines_of_study(found, cost))
+    assert "executes 8 of 20 steps (40%), in 1 trainings; 4 steps are there already" in said
+    whole = api.check_study(new, tmp_path / "elsewhere")[1].seconds
+    assert cost.seconds["training"] == pytest.approx(whole["training"] * 4 / 8)
+    assert cost.seconds["evaluation pictures"] == pytest.approx(whole["evaluation pictures"] * (2 * 5) / (4 * 5 + 4))
+    place = study(tmp_path, [2, 4, 6, 8])
+    (trunk,) = found.shared.trunks
+    assert stepped(trunk_run(found, trunk)) == [5, 6, 7, 8]
+    assert len(drawn) == 2 * 5
+    again = set(looked)
+    assert 0 < len(again) <= 2 * 5
+    (tmp_path / "alone").mkdir()
+    alone = study(tmp_path / "alone", [2, 4, 6, 8])
+    assert len(drawn) == 4 * 5 + 4
+    assert len(set(looked)) > 2 * 5
+    for name in ("table.csv", "pictures.csv", "effects.csv"):
+        assert (place / name).read_bytes() == (alone / name).read_bytes()
+    study(tmp_path, [8])
+    assert drawn == []
+    (last,) = resolve_study(new, tmp_path / "studies").shared.trunks
+    assert stepped(trunk_run(found, last)) == []
 
 
 def test_no_training_encodes_what_another_has_encoded(

@@ -83,7 +83,8 @@ class Counts:
     """How much there is to do: photos, class images still to be drawn, steps, snapshots, pictures of the evaluation.
 
     ``given`` are class pictures of the user's own. Those that the cache holds already cost nothing more; nor do the
-    ``encoded`` of the photos, whose latents another training of the study makes.
+    ``encoded`` of the photos, whose latents another training of the study makes, nor the ``drawn`` of the pictures,
+    which another run of the same training has.
     """
 
     photos: int
@@ -93,6 +94,7 @@ class Counts:
     pictures: int
     given: int = 0
     encoded: int = 0
+    drawn: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +239,7 @@ def stage_seconds(plan: RunPlan, counts: Counts, costs: Costs, rates: Speed, per
         "validation": looks * counts.photos * rates.seconds(costs.unet, validation.timesteps),
         "previews": previews * picture_seconds(plan, costs, rates, min(batch, previews // max(sets, 1))),
         "saving": saved_bytes(plan, counts, costs) / SAVED_PER_SECOND,
-        "evaluation pictures": counts.pictures * picture_seconds(plan, costs, rates, batch),
+        "evaluation pictures": (counts.pictures - counts.drawn) * picture_seconds(plan, costs, rates, batch),
     }
 
 

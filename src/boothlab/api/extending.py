@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from boothlab.api.previewing import previews_of
@@ -13,6 +13,7 @@ from boothlab.plan import trunk_digest
 from boothlab.runs.events import Event, Extended, Previewed, SnapshotSaved, Started, Stepped, Validated, Warned
 from boothlab.runs.run import Run, runs_with_trunk, step_name
 from boothlab.training import checkpoint
+from boothlab.training.config import Training
 
 
 def extend(run: Run, resolved: Resolved, steps: int) -> Extended | None:
@@ -25,19 +26,23 @@ def extend(run: Run, resolved: Resolved, steps: int) -> Extended | None:
     trunk = trunk_digest(resolved.plan, resolved.inputs)
     if trunk is None or checkpoint.steps_in(run.checkpoints):
         return None
-    best: tuple[int, Run] | None = None
-    for other in runs_with_trunk(run.path.parent, trunk):
-        if other.path == run.path:
-            continue
-        usable = [s for s in checkpoint.steps_in(other.checkpoints) if s <= _limit(resolved, other, steps)]
-        if usable and (best is None or usable[-1] > best[0]):
-            best = (usable[-1], other)
+    others = [other for other in runs_with_trunk(run.path.parent, trunk) if other.path != run.path]
+    best = beginning(others, resolved.plan.training, steps)
     return None if best is None else _take_over(run, best[1], best[0], resolved, steps)
 
 
-def _limit(resolved: Resolved, other: Run, steps: int) -> int:
+def beginning(others: Sequence[Run], training: Training, steps: int) -> tuple[int, Run] | None:
+    """The furthest step that a training of ``steps`` can go on from, and whose; ``others`` begin as it does."""
+    best: tuple[int, Run] | None = None
+    for other in others:
+        usable = [s for s in checkpoint.steps_in(other.checkpoints) if s <= _limit(training, other, steps)]
+        if usable and (best is None or usable[-1] > best[0]):
+            best = (usable[-1], other)
+    return best
+
+
+def _limit(training: Training, other: Run, steps: int) -> int:
     """The last step up to which ``other`` has everything that the new run wants."""
-    training = resolved.plan.training
     same_format = other.plan()["training"]["snapshot_precision"] == training.snapshot_precision
     kept = set(other.snapshot_steps()) if same_format else set()
     # A snapshot at the very step that training goes on from is written by the new run itself.

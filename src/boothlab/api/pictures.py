@@ -133,6 +133,9 @@ def evaluation_pictures(run: Run, plan: RunPlan, progress: Progress = silent) ->
     return found
 
 
+FRESH_IMAGES = "fresh"
+"""Folder of a run's images with pictures that had no part in choosing a snapshot."""
+
 FRESH = 1_000_003
 """Added to the evaluation's seed for pictures that had no part in choosing a snapshot."""
 
@@ -142,7 +145,7 @@ def fresh_pictures(run: Run, plan: RunPlan, subject: Subject, snapshot: str, pro
     keep_threads(plan)
     update = {"seed": plan.evaluation.seed + FRESH, "bare": 0, "class_pictures": 0, "unrelated": ()}
     asked = wanted(plan.evaluation.model_copy(update=update), subject, "tuned")
-    folder = run.images / "fresh" / snapshot / subject.name
+    folder = run.images / FRESH_IMAGES / snapshot / subject.name
     model = memo(lambda: snapshot_model(run, plan, snapshot))
     weights = weights_hash(run, plan, snapshot)
     return by_role(asked, generate(model, weights, unique(asked), plan.generation, folder, within(progress, "fresh")))

@@ -9,6 +9,7 @@ from typing import Any
 
 from boothlab.api.judging import Ruling, rule
 from boothlab.api.pictures import evaluation_pictures, plan_of
+from boothlab.api.relatives import take_drawn
 from boothlab.api.resolving import domain_of, photo_sets_of, remarks_on
 from boothlab.errors import PlanError, RunDamaged
 from boothlab.evaluation.config import Evaluation
@@ -58,6 +59,7 @@ def evaluate_run(run: Run, progress: Progress = silent) -> Evaluated:
     plan = plan_of(run)
     domain = domain_of(plan.photos, plan.base)
     with run.writing():
+        take_drawn(run, plan)
         drawn = evaluation_pictures(run, plan, progress)
         sets = photo_sets_of(run, plan)
         seen = {subject.name: judged(drawn[subject.name], photos_of(sets[subject.name])) for subject in plan.subjects}

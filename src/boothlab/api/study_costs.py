@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from boothlab.api.class_requests import class_requests
 from boothlab.api.estimating import ROOM, Counts, Estimate, estimate
+from boothlab.api.extending import beginning
 from boothlab.api.inspecting import evaluation_size, own_pictures
+from boothlab.api.relatives import has_drawn, relatives
 from boothlab.api.resolving import Resolved
 from boothlab.api.study_resolving import Study
 from boothlab.models.speed import speed
 from boothlab.plan import digest, trunk_digest
-from boothlab.runs.run import Run, folder_name
+from boothlab.runs.run import Run, folder_name, runs_by_trunk, step_name
 from boothlab.studies.share import Trunk, with_steps
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """One training and its evaluation, in estimated seconds; ``finished`` ones take none."""
+    """One training and its evaluation, in estimated seconds; ``finished`` ones take none.
+
+    ``there`` counts those of its own steps that a run on this disk has taken already.
+    """
 
     training: float
     evaluation: float
     finished: bool
+    there: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +73,25 @@ def costs_of_study(study: Study) -> StudyCost:
     seconds: dict[str, float] = {}
     memory, disk, free_memory, free_disk = 0.0, 0.0, 0.0, 0.0
     drawn: set[str] = set()
+    on_disk = runs_by_trunk(study.root)
     for trunk in study.shared.trunks:
         resolved = study.of(trunk)
-        found = _estimate(study, trunk, resolved, drawn)
-        share = trunk.own / trunk.steps
         finished = is_finished(folder_of(study.root, resolved))
+        begun = [] if finished else on_disk.get(trunk_digest(resolved.plan, resolved.inputs) or "", [])
+        found = _estimate(study, trunk, resolved, drawn, relatives(begun, resolved.plan))
+        share = trunk.own / trunk.steps
+        start = beginning(begun, resolved.plan.training, trunk.steps)
+        left = trunk.own if start is None else min(trunk.own, trunk.steps - start[0])
         evaluation = found.seconds["evaluation pictures"]
         training = sum(found.seconds.values()) - evaluation - (1 - share) * found.seconds["training"]
-        costs.append(Cost(training, evaluation, finished))
+        costs.append(Cost(training, evaluation, finished, trunk.own - left))
         memory = max(memory, sum(found.memory.values()))
         free_memory, free_disk = found.free_memory, found.free_disk
         if finished:
             continue
         disk += sum(found.disk.values())
         for stage, value in found.seconds.items():
-            seconds[stage] = seconds.get(stage, 0.0) + value * (share if stage == "training" else 1.0)
+            seconds[stage] = seconds.get(stage, 0.0) + value * (left / trunk.steps if stage == "training" else 1.0)
     if seconds:
         seconds["fresh pictures"] = fresh_seconds(study)
     search = search_cost(study)
@@ -172,17 +182,26 @@ def ended_at(run: Run, trunk: Trunk, step: int) -> int:
     return min([step, *run.snapshot_steps()[-1:]])
 
 
-def _estimate(study: Study, trunk: Trunk, resolved: Resolved, drawn: set[str]) -> Estimate:
-    """The estimate of one trunk; ``drawn`` holds what an earlier one draws for it, and is added to."""
+def _estimate(
+    study: Study, trunk: Trunk, resolved: Resolved, drawn: set[str], before: Sequence[Run] = ()
+) -> Estimate:
+    """The estimate of one trunk; ``drawn`` holds what an earlier one draws for it, and is added to.
+
+    ``before`` are runs that have drawn pictures of the same training.
+    """
     plan = resolved.plan
     requests = class_requests(plan, resolved.inputs["base"], resolved.sets).values()
     classes = sum(request.undrawn() for request in requests if request.key() not in drawn)
     drawn |= {request.key() for request in requests}
-    snapshots = len(plan.training.snapshot_steps(trunk.steps))
-    pictures = evaluation_size(plan, snapshots)
+    steps = plan.training.snapshot_steps(trunk.steps)
+    pictures = evaluation_size(plan, len(steps))
+    new = [step for step in steps if not any(has_drawn(run, step_name(step)) for run in before)]
+    left = evaluation_size(plan, len(new))
     base = f"{plan.evaluation.model_dump_json()}{plan.generation.model_dump_json()}{[s.name for s in plan.subjects]}"
     if base in drawn:
         pictures -= evaluation_size(plan, 0)
+    if base in drawn or before:
+        left -= evaluation_size(plan, 0)
     drawn.add(base)
     latents = {
         f"latents {found.content_hash} {photo.name}" for found in resolved.sets.values() for photo in found.photos
@@ -195,7 +214,8 @@ def _estimate(study: Study, trunk: Trunk, resolved: Resolved, drawn: set[str]) -
         classes=classes,
         given=own_pictures(plan),
         steps=trunk.steps,
-        snapshots=snapshots,
+        snapshots=len(steps),
         pictures=pictures,
+        drawn=pictures - left,
     )
     return estimate(plan, counts, speed(plan.base.device, plan.training.num_threads()), study.root)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from boothlab.api.extending import belongs
+from boothlab.api.relatives import copy_folder, take_drawn
 from boothlab.evaluation.lots import BASE, DESCRIBED
-from boothlab.files import new_folder, sha256_json, sweep_temporaries
+from boothlab.files import sha256_json
 from boothlab.plan import RunPlan
 from boothlab.runs.events import Extended, Started
 from boothlab.runs.run import Run, step_name
@@ -58,6 +57,8 @@ class Drawn:
     def give(self, run: Run, plan: RunPlan, inputs: dict[str, str]) -> None:
         """Copy into ``run`` what it would draw and look at again."""
         with run.writing():
+            # First, because who drew the run's own snapshots has their vectors, and not the base model's alone.
+            take_drawn(run, plan)
             for subject, key in _keys(plan, inputs).items():
                 giver = self._givers.get(key)
                 if giver is None or giver.path == run.path:
@@ -72,12 +73,3 @@ def _keys(plan: RunPlan, inputs: dict[str, str]) -> dict[str, str]:
     common: list[Any] = [inputs["base"], plan.photos.size]
     common += [plan.generation.model_dump(mode="json"), plan.evaluation.model_dump(mode="json")]
     return {s.name: sha256_json([*common, s.name, s.class_noun, s.description]) for s in plan.subjects}
-
-
-def copy_folder(source: Path, target: Path) -> None:
-    """Copy a folder so that it appears at once; nothing where there is none, or one is there already."""
-    if not source.is_dir() or target.is_dir():
-        return
-    sweep_temporaries(target.parent)
-    with new_folder(target) as temporary:
-        shutil.copytree(source, temporary, dirs_exist_ok=True)

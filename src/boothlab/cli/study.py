@@ -76,11 +76,13 @@ def lines_of_study(study: Study, cost: StudyCost) -> list[str]:
         lines.append(f"training  {trunk.steps} steps{parted} → {members_in_words(trunk.members)}")
     if len(shared.trunks) > MOST_LINES:
         lines.append(f"          and {len(shared.trunks) - MOST_LINES} trainings more")
-    done = sum(one.finished for one in cost.costs)
+    done, there = sum(one.finished for one in cost.costs), sum(one.there for one in cost.costs)
     if shared.asked:
         lines.append(
             f"steps     executes {shared.executes} of {shared.asked} steps ({shared.executes / shared.asked:.0%}), "
-            f"in {len(shared.trunks)} trainings" + (f"; {done} of them are done" if done else "")
+            f"in {len(shared.trunks)} trainings"
+            + (f"; {done} of them are done" if done else "")
+            + (f"; {there} steps{' of the others' if done else ''} are there already" if there else "")
         )
     lines += lines_of_search(study, cost)
     memory = cost.memory if cost.search is None else max(cost.memory, cost.search.memory)

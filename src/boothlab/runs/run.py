@@ -144,14 +144,19 @@ def open_run(path: Path) -> Run:
 
 def runs_with_trunk(root: Path, trunk: str) -> list[Run]:
     """The runs below ``root`` that share their beginning, in name order."""
-    found = []
+    return runs_by_trunk(root).get(trunk, [])
+
+
+def runs_by_trunk(root: Path) -> dict[str, list[Run]]:
+    """The runs below ``root`` that have a beginning to share, by what they share it with, in name order."""
+    found: dict[str, list[Run]] = {}
     for path in sorted(root.glob("*/plan.json")):
         try:
-            shares = read_json(path).get("trunk") == trunk
+            trunk = read_json(path).get("trunk")
         except (RunDamaged, AttributeError):
             continue
-        if shares:
-            found.append(Run(path.parent))
+        if isinstance(trunk, str):
+            found.setdefault(trunk, []).append(Run(path.parent))
     return found
 
 
