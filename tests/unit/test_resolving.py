@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,15 @@ import pytest
 
 from boothlab import api
 from boothlab.api.resolving import resolve
+from boothlab.api.study_resolving import resolve_all, resolve_study
 from boothlab.errors import PlanError
 from boothlab.models.config import Base
+from boothlab.models.tokens import load_tokenizer, suggest
 from boothlab.photos.config import Photos, Screen
 from boothlab.plan import plan_from
+from boothlab.studies.expand import Planned
 from photos_made import photo_folder
-from study_made import base_plan
+from study_made import base_plan, write_study
 
 
 def plan(tiny_sd: Path, place: Path, /, **changes: dict[str, Any]) -> dict[str, Any]:
@@ -46,6 +50,42 @@ def test_patience_needs_something_to_wait_for(tiny_sd: Path, tmp_path: Path) -> 
     with pytest.raises(PlanError, match="none is held out"):
         resolve(plan_from(plan(tiny_sd, few, **looking), "t"))
     resolve(plan_from(plan(tiny_sd, many, **looking), "t"))
+
+
+def test_a_study_says_of_every_run_what_would_end_its_training(tiny_sd: Path, tmp_path: Path) -> None:
+    """Runs that share photos and prompts are looked at once, but what else a run asks is looked at in each."""
+    runs: list[dict[str, Any]] = [
+        {"name": "plain"},
+        {"name": "vector", "settings": {"strategy.identifier_learning_rate": 5e-3}},
+        {"name": "faster", "settings": {"strategy.identifier_learning_rate": 1e-2}},
+    ]
+    file = write_study(tmp_path, tiny_sd, 4, runs=runs)
+    with pytest.raises(PlanError, match=r"'rinn' is 2 tokens .* \(in vector and 1 more\)\n  Take another identifier"):
+        resolve_study(file, tmp_path / "studies")
+    waiting = {"training.validation": {"every": 1, "patience": 1}}
+    file = write_study(tmp_path, tiny_sd, 4, runs=[{"name": "plain"}, {"name": "patient", "settings": waiting}])
+    with pytest.raises(PlanError, match=r"none is held out\. \(in patient\)\n  Give 8 photos or more"):
+        resolve_study(file, tmp_path / "studies")
+
+
+def test_looking_at_every_run_of_a_thousand_takes_no_second(tiny_sd: Path, tmp_path: Path) -> None:
+    """Beyond reading the photos, which is done once."""
+    plan = plan_from(
+        {
+            **base_plan(tiny_sd, photo_folder(tmp_path / "photos", 9, size=(72, 64))),
+            "strategy": {"kind": "dreambooth", "identifier_learning_rate": 5e-3},
+            "training": {"validation": {"every": 1, "patience": 1}},
+        },
+        "t",
+    )
+    (word,) = suggest(load_tokenizer(plan.base), 1)
+    plan = plan.model_copy(update={"subjects": (plan.subjects[0].model_copy(update={"identifier": word}),)})
+    resolve(plan)
+    runs = [Planned(f"run {k}", "s", k, {}, None, False, plan) for k in range(1000)]
+    started = time.thread_time()
+    found = resolve_all(runs)
+    assert time.thread_time() - started <= 1.0
+    assert len({id(one.sets) for one in found}) == 1
 
 
 def test_one_folder_does_not_stand_for_two(tiny_sd: Path, tmp_path: Path) -> None:

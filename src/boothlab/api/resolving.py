@@ -15,7 +15,15 @@ from boothlab.files import folder_listing, new_folder, sha256_json
 from boothlab.home import cache
 from boothlab.models.config import Base
 from boothlab.models.locate import base_size, device_kind, fingerprint, locate
-from boothlab.models.tokens import MOST_TOKENS, cut_off, inspect_word, load_tokenizer, require_one_token, suggest
+from boothlab.models.tokens import (
+    MOST_TOKENS,
+    cut_off,
+    inspect_word,
+    load_tokenizer,
+    require_one_token,
+    split,
+    suggest,
+)
 from boothlab.photos.config import HELD_OUT_FROM, Photos
 from boothlab.photos.folder import list_folder
 from boothlab.photos.photoset import PhotoSet, is_photo_set, read_set
@@ -51,6 +59,17 @@ class Resolved:
 
 def resolve(plan: RunPlan, progress: Progress = silent) -> Resolved:
     """Fill in identifiers, size, threads and device; prepare photos. Raises PlanError, PhotoError, NoWeights."""
+    require_own_vectors(plan)  # before the photos, which take the longest
+    found = look_up_inputs(plan, progress)
+    require_something_to_wait_for(plan, found.sets)
+    return found
+
+
+def look_up_inputs(plan: RunPlan, progress: Progress = silent) -> Resolved:
+    """The part of :func:`resolve` that photos, base model and prompts decide, which many runs of a study share.
+
+    What else a plan asks for, :func:`require_own_vectors` and :func:`require_something_to_wait_for` look at quickly.
+    """
     locate(plan.base)
     device = device_kind(plan.base.device)
     size = base_size(plan.base) if plan.photos.size is None else plan.photos.size
@@ -67,17 +86,31 @@ def resolve(plan: RunPlan, progress: Progress = silent) -> Resolved:
     )
     _require_one_folder_each(filled)
     sets = {s.name: photo_set(s.photos, own_settings(photos, s), size, within(progress, "photos")) for s in subjects}
-    if plan.training.validation.patience is not None and not any(found.held_out for found in sets.values()):
-        raise PlanError(
-            "training.validation.patience waits for the loss on held-out photos, and none is held out.",
-            f"Give {HELD_OUT_FROM} photos or more, or others as photos.references; or leave patience out.",
-        )
     inputs = {f"photos/{name}": found.content_hash for name, found in sets.items()}
     inputs["base"] = fingerprint(plan.base)
     own = plan.objective.class_folder
     if own is not None:
         inputs["class_folder"] = sha256_json(folder_listing(own, [path.name for path in find_photos(own)[0]]))
     return Resolved(filled, sets, inputs, (*warnings, *long_prompts(filled, sets), *remarks_on(sets)))
+
+
+def require_own_vectors(plan: RunPlan) -> None:
+    """Raises PlanError where the strategy learns an identifier's own vector, and a given one has none."""
+    if not plan.strategy.needs_one_token():
+        return
+    for subject in plan.subjects:
+        if subject.identifier is not None:
+            pieces = split(load_tokenizer(plan.base), subject.identifier)
+            require_one_token(subject.identifier, [piece.text for piece in pieces])
+
+
+def require_something_to_wait_for(plan: RunPlan, sets: Mapping[str, PhotoSet]) -> None:
+    """Raises PlanError where the training's end depends on held-out photos and there are none."""
+    if plan.training.validation.patience is not None and not any(found.held_out for found in sets.values()):
+        raise PlanError(
+            "training.validation.patience waits for the loss on held-out photos, and none is held out.",
+            f"Give {HELD_OUT_FROM} photos or more, or others as photos.references; or leave patience out.",
+        )
 
 
 def _require_one_folder_each(plan: RunPlan) -> None:
@@ -137,8 +170,6 @@ def name_subjects(plan: RunPlan) -> tuple[tuple[Subject, ...], tuple[str, ...]]:
             subjects.append(subject.model_copy(update={"identifier": next(free)}))
             continue
         report = inspect_word(tokenizer, subject.identifier)
-        if plan.strategy.needs_one_token():
-            require_one_token(report.word, [piece.text for piece in report.pieces])
         warnings += [f"The identifier {report.word!r} {problem}." for problem in report.problems]
         subjects.append(subject)
     return tuple(subjects), tuple(warnings)

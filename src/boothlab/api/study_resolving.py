@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from boothlab.api.resolving import Resolved, resolve
+from boothlab.api.resolving import Resolved, look_up_inputs, require_own_vectors, require_something_to_wait_for
 from boothlab.api.study_photos import settle_photos
 from boothlab.api.study_places import placed_claims
 from boothlab.api.study_pools import Pool, limit_of
@@ -115,20 +116,44 @@ def members_of(runs: Sequence[Planned], resolved: Sequence[Resolved]) -> list[Me
 
 
 def resolve_all(runs: Sequence[Planned], progress: Progress = silent) -> list[Resolved]:
-    """Every run resolved; what runs have in common (photos, base, prompts) is looked at once."""
+    """Every run resolved; what runs have in common (photos, base, prompts) is looked at once.
+
+    Raises one PlanError with everything that would end a run's training before it begins.
+    """
+    _refuse((planned.name, partial(require_own_vectors, planned.plan)) for planned in runs)
     known: dict[str, Resolved] = {}
     found = []
     for done, planned in enumerate(runs):
         plan = planned.plan
         key = _looked_at(plan)
         if key not in known:
-            known[key] = resolve(plan, progress)
+            known[key] = look_up_inputs(plan, progress)
             progress("planning", done + 1, len(runs))
         first = known[key]
         training = plan.training.model_copy(update={"threads": plan.training.num_threads()})
         same = {name: getattr(first.plan, name) for name in ("subjects", "photos", "base")}
         found.append(replace(first, plan=plan.model_copy(update={**same, "training": training})))
+    both = zip(runs, found, strict=True)
+    _refuse((planned.name, partial(require_something_to_wait_for, planned.plan, one.sets)) for planned, one in both)
     return found
+
+
+def _refuse(looks: Iterable[tuple[str, Callable[[], None]]]) -> None:
+    """Raises one PlanError for all of (a run's name, what looks at it) that do: each reason once, with its runs."""
+    problems: dict[str, list[str]] = {}
+    hints: dict[str, None] = {}
+    for name, look in looks:
+        try:
+            look()
+        except PlanError as error:
+            problems.setdefault(error.message, []).append(name)
+            hints[error.hint] = None
+    if problems:
+        told = [
+            f"{reason} (in {names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''})"
+            for reason, names in problems.items()
+        ]
+        raise PlanError("\n".join(told), "\n  ".join(hints))
 
 
 def _looked_at(plan: RunPlan) -> str:
