@@ -22,7 +22,7 @@ from boothlab.api.study_reading import trunk_run
 from boothlab.api.study_reporting import Reported
 from boothlab.api.study_resolving import Study, resolve_study
 from boothlab.cli.study import lines_of_study
-from boothlab.errors import PlanError
+from boothlab.errors import Cancelled, NoSpace, NoWeights, PlanError
 from boothlab.evaluation.vectors import Embedder
 from boothlab.files import folder_listing, read_json
 from boothlab.generation import generate
@@ -398,6 +398,41 @@ def test_the_recommended_checkpoint_is_scored_again_on_fresh_pictures(
     assert {path: path.stat().st_mtime_ns for path in folder.parent.glob("fresh/*/*")} == kept
     assert {path.name for path in kept} == {"scores.csv", "summary.json"}
     assert len(kept) == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory."), "OutOfMemoryError: CUDA out of memory."),
+        (NoWeights("The head detector is not here."), "The head detector is not here."),
+        (NoSpace("The disk is full."), None),
+        (Cancelled("Stopped."), None),
+    ],
+)
+def test_what_goes_wrong_on_fresh_pictures_stops_no_report(
+    error: Exception, said: str | None, journey: Journey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every run is done by then; a full disk and Ctrl-C alone concern the whole study."""
+    from boothlab.api import study_fresh, study_reporting
+    from boothlab.api.studying import Studied
+    from boothlab.studies.choose import Choice
+
+    def broken(*given: Any) -> Any:
+        raise error
+
+    shutil.copytree(journey.place, tmp_path / "studies" / "rates")
+    study = resolve_study(journey.file, tmp_path / "studies")
+    for name in ("report.html", "table.csv", "effects.csv"):
+        (study.place / name).unlink()
+    monkeypatch.setattr(study_reporting, "choose", lambda points, name: Choice(name, "steps 6", "Because.", ()))
+    monkeypatch.setattr(study_fresh, "fresh_pictures", broken)
+    if said is None:
+        with pytest.raises(type(error)):
+            study_reporting.report_study(Studied(study, ()))
+        return
+    study_reporting.report_study(Studied(study, ()))
+    assert f"It could not be scored again: {said}" in (study.place / "report.html").read_text()
+    assert (study.place / "table.csv").read_bytes() == (journey.place / "table.csv").read_bytes()
 
 
 def test_without_pyarrow_the_page_says_what_to_install(

@@ -13,7 +13,7 @@ from boothlab.api.pictures import fresh_pictures, plan_of
 from boothlab.api.resolving import domain_of, photo_sets_of
 from boothlab.api.scoring import SCORING, bounds, computed_with, photos_of, shares, summaries_of
 from boothlab.api.study_resolving import Study
-from boothlab.errors import BoothlabError, Cancelled, NoSpace
+from boothlab.api.studying import attempt
 from boothlab.evaluation.derived import Scale, Table
 from boothlab.evaluation.evaluate import evaluate
 from boothlab.evaluation.lots import Judged, judged
@@ -44,14 +44,15 @@ def score_again(study: Study, point: Point, scale: Scale | None, progress: Progr
     What is drawn and scored is kept in the run's folder. Whatever goes wrong is told and stops no report; Ctrl-C and
     a full disk are raised.
     """
-    try:
+    found: list[Point] = []
+
+    def scoring() -> None:
         scores, lines = _scored(Run(study.root / point.folder), point, progress)
-    except (Cancelled, NoSpace):
-        raise
-    except BoothlabError as error:
-        return Again(None, error.message)
-    cells = lines_of_subject(lines, point.subject, several=False)
-    return Again(fill(replace(point, cells={}, pictures={}, kinds={}), Table(scores), cells, scale))
+        cells = lines_of_subject(lines, point.subject, several=False)
+        found.append(fill(replace(point, cells={}, pictures={}, kinds={}), Table(scores), cells, scale))
+
+    reason = attempt(scoring)
+    return Again(None, reason) if reason else Again(found[0])
 
 
 def _scored(run: Run, point: Point, progress: Progress) -> tuple[list[Score], list[Summary]]:
