@@ -84,7 +84,7 @@ def _place_of(study: Study, places: Mapping[str, Mapping[str, Any]], claim: Clai
             f"What varies: {varied or 'nothing'}.",
         )
     for own in there.values():
-        if own == value or (claim.axis.endswith(_PATHS) and _ends_with(study.source.parent, value, own)):
+        if own == value or (claim.axis.endswith(_PATHS) and _ends_with(study.folder, value, own)):
             return own
     raise PlanError(
         f"{study.source}: the claim {claim.say!r} speaks of {claim.axis} = {shown(value)}, where no run stands.",
@@ -101,7 +101,7 @@ def _ends_with(folder: Path, value: Any, own: Any) -> bool:
 
 def _asked(study: Study, planned: Planned) -> dict[str, Any]:
     """The run's plan as a tree with every default, as its file asks for it: before held-out photos were taken out."""
-    plan = relative_to(validate(RunPlan, dict(planned.tree), "the plan"), study.source.parent)
+    plan = relative_to(validate(RunPlan, dict(planned.tree), "the plan"), study.folder)
     return plan.model_dump(mode="json")
 
 

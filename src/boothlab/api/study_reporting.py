@@ -48,6 +48,7 @@ from boothlab.studies.choose import Choice, choose
 from boothlab.studies.claims import claims_tested
 from boothlab.studies.compare import effects
 from boothlab.studies.compare_sets import set_effects
+from boothlab.studies.plan import without_places
 from boothlab.studies.points import COLUMNS, Column, Point
 from boothlab.studies.rivals import Beside, beside_rivals
 
@@ -110,7 +111,7 @@ def report_study(studied: Studied, progress: Progress = silent) -> tuple[Point, 
     across, apart = over_subjects([*points, *results.baselines]), differences(points)
     chosen, again = _choices(study, results, progress)
     beside = beside_rivals(points, chosen, {name: fresh.point for name, fresh in again.items()})
-    write_text(place / "study.toml", plan_text(study))
+    _write_copy(study)
     of_sets = set_effects(points, Looking(study))
     write_tables(place, points, results.baselines, [*found, *of_sets])
     more, texts = _more(studied, across, apart, over, beside)
@@ -142,7 +143,7 @@ def report_study(studied: Studied, progress: Progress = silent) -> tuple[Point, 
         notes=study.plan.notes,
         files=files,
         no_parquet="" if any(name.endswith(".parquet") for name in files) else NO_PARQUET,
-        plan_toml=plan_text(study),
+        plan_toml=to_toml(without_places(_tree(study))),
         provenance=provenance(known.inputs, known.plan.base.device),
     )
     write_text(place / "report.html", render_study(info))
@@ -201,7 +202,18 @@ def _kinds(column: Column, points: Sequence[Point]) -> str:
     return "; ".join(KINDS[kind] for kind in kinds if kind != "none")
 
 
+def _write_copy(study: Study) -> None:
+    """The study's file beside its page, unless that is the very file it was read from: its remarks would be lost."""
+    copy, source = study.place / "study.toml", study.source
+    if not (copy.exists() and source.exists() and copy.samefile(source)):
+        write_text(copy, plan_text(study))
+
+
 def plan_text(study: Study) -> str:
-    """The study as TOML, with its base plan in it."""
-    tree = study.plan.model_dump(mode="json", exclude={"plan"}, exclude_defaults=True)
-    return to_toml({"name": study.plan.name, **tree, "plan": study.tree})
+    """The study as TOML, with its base plan in it: from any place it is the same runs."""
+    return to_toml({"folder": str(study.folder), **_tree(study)})
+
+
+def _tree(study: Study) -> dict[str, Any]:
+    tree = study.plan.model_dump(mode="json", exclude={"plan", "folder"}, exclude_defaults=True)
+    return {"name": study.plan.name, **tree, "plan": study.tree}

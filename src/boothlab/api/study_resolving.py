@@ -18,7 +18,7 @@ from boothlab.photos.versions import Filed, versions
 from boothlab.plan import RunPlan
 from boothlab.progress import Progress, silent
 from boothlab.studies.expand import Planned, expand
-from boothlab.studies.plan import Named, StudyPlan, load_study
+from boothlab.studies.plan import Named, StudyPlan, load_study, start_of_paths
 from boothlab.studies.search import scouts
 from boothlab.studies.share import Member, Shared, Trunk, share
 from boothlab.studies.trials import require_optuna
@@ -50,6 +50,11 @@ class Study:
         return self.place / "runs"
 
     @property
+    def folder(self) -> Path:
+        """Where relative paths of its file start."""
+        return start_of_paths(self.plan, self.source)
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What speaks against it, each once."""
         said = [found.warnings for found in (*self.resolved, *self.scouted)]
@@ -68,7 +73,7 @@ def resolve_study(file: Path, root: Path, overrides: Sequence[str] = (), progres
     """The study in ``file``; its folder is below ``root``. Raises PlanError, PhotoError, NoWeights."""
     study, tree = load_study(file, list(overrides))
     place = (root / safe_name(study.name)).absolute()
-    folder = file.resolve().parent
+    folder = start_of_paths(study, file)
     planned = expand(study, tree, folder, str(file))
     ahead: tuple[Planned, ...] = ()
     if study.search is not None:

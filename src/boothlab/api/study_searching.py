@@ -225,9 +225,8 @@ def planned_rung(study: Study, search: Search, trial: Trial) -> _Rung:
     """The runs of a trial at its next rung. Raises PlanError, PhotoError where the settings cannot be had."""
     rung = len(trial.scores)
     length = search.rungs[rung]
-    folder = study.source.parent
     plan = only(study.plan, [(rung_name(search, trial), {**trial.params, search.steps: length})])
-    planned = expand(plan, study.tree, folder, str(study.source))
+    planned = expand(plan, study.tree, study.folder, str(study.source))
     # Every trial is judged by the photos that were held out for the ends of all ranges.
     runs = settle_photos(planned, study.place, known=study.pools).runs
     resolved = resolve_all(runs)

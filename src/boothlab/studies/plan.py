@@ -24,6 +24,9 @@ STEPS = ("training.steps_per_photo", "training.steps")
 ONLY_IN_STUDIES = ("plan", "axes", "runs", "ridge", "seeds", "held_out", "claims", "search", "notes", "published")
 """Tables and settings that no run plan has; any of them makes a file a study."""
 
+PLACES = ("photos", "references", "class_folder", "model", "held_out")
+"""Last parts of the paths of settings that are, or hold, places on this disk."""
+
 
 class Named(Config):
     """One run with a name of its own."""
@@ -134,6 +137,8 @@ class StudyPlan(Config):
     """What a reader must know, said on the page: what a source does not tell, what a design confounds."""
     published: dict[str, dict[str, float]] = {}
     """Run → name of a number → value that others published of it; printed beside one's own."""
+    folder: str | None = None
+    """Where relative paths of this file start; left out, where the file lies. Copies beside pages have it."""
 
     @field_validator("axes")
     @classmethod
@@ -185,13 +190,18 @@ def is_study(path: Path) -> bool:
     return any(name in ONLY_IN_STUDIES for name in read_toml(path))
 
 
+def start_of_paths(study: StudyPlan, path: Path) -> Path:
+    """Where relative paths in the study's file ``path`` start."""
+    return path.resolve().parent / expanded(Path(study.folder or "."))
+
+
 def load_study(path: Path, overrides: tuple[str, ...] | list[str] = ()) -> tuple[StudyPlan, dict[str, Any]]:
     """The study in a TOML file, and the tree of its base plan with paths taken from the file that holds them.
 
     Overrides change the base plan. Raises PlanError.
     """
     study = validate(StudyPlan, read_toml(path), str(path))
-    folder = path.resolve().parent
+    folder = start_of_paths(study, path)
     if isinstance(study.plan, str):
         file = folder / study.plan
         if not file.is_file():
@@ -223,6 +233,24 @@ def anchored(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
         if model != "toon" and (folder / model).exists():
             base["model"] = str(folder / model)
     return found
+
+
+def without_places(tree: Any, place: bool = False) -> Any:
+    """A study's tree for pages: of every place on this disk its last part alone. Relative paths stay as written.
+
+    ``place`` says whether the strings in it are places, as those of an axis ``subjects.0.photos`` are.
+    """
+    if isinstance(tree, dict):
+        place = place or _is_place(tree.get("axis"))  # a claim names its axis beside the values
+        return {key: without_places(part, place or _is_place(key)) for key, part in tree.items()}
+    if isinstance(tree, list):
+        return [without_places(part, place) for part in tree]
+    whole = place and isinstance(tree, str) and (tree.startswith("~") or Path(tree).is_absolute())
+    return Path(tree).name if whole else tree
+
+
+def _is_place(path: Any) -> bool:
+    return str(path).rpartition(".")[2] in PLACES
 
 
 def deep(value: Any) -> Any:
