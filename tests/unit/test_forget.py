@@ -18,6 +18,11 @@ from numpy.typing import NDArray
 
 from boothlab import api
 from boothlab.api.export_places import remember
+from boothlab.api.study_resolving import resolve_study
+from boothlab.api.study_sharing import Drawn as Sharing
+from boothlab.api.study_traces import mark
+from boothlab.api.studying import held, train_and_score
+from boothlab.config.show import to_toml
 from boothlab.errors import Cancelled, PlanError, RunBusy
 from boothlab.files import sha256_file
 from boothlab.home import cache, home
@@ -26,6 +31,7 @@ from boothlab.plan import plan_from
 from boothlab.reports.rating import write_rating
 from boothlab.runs.run import Run
 from photos_made import made_photo, photo_folder
+from study_made import base_plan
 
 CANARY = "Xanthippe"
 
@@ -280,7 +286,7 @@ def test_the_command_asks(answer: str, code: int, gone: bool, run: Run, tmp_path
 def test_a_studys_pages_go_and_the_runs_of_others_stay(run: Run, tmp_path: Path) -> None:
     study = tmp_path / "studies" / "rates"
     shutil.copytree(run.path, study / "runs" / run.path.name)
-    for name in ("study.toml", "report.html", "table.csv", "outcomes.json"):
+    for name in ("study.toml", "report.html", "table.csv", "effects.csv", "choices.json", "outcomes.json"):
         (study / name).write_text(f"about {CANARY}")
     (study / "held-out").mkdir()
     shutil.copy2(next((tmp_path / "photos" / f"of-{CANARY}").iterdir()), study / "held-out" / "0.png")
@@ -302,5 +308,122 @@ def test_a_study_of_nobody_else_goes_whole(run: Run, tmp_path: Path) -> None:
     study = tmp_path / "studies" / "rates"
     shutil.copytree(run.path, study / "runs" / run.path.name)
     (study / "study.toml").write_text(f"about {CANARY}")
+    mark(study, [CANARY])
     assert api.forget(CANARY, tmp_path / "studies").remaining == ()
     assert not study.exists()
+
+
+def own_photos(place: Path) -> Path:
+    """The canary's own eight photos."""
+    return photo_folder(place / f"of-{CANARY}", 8, size=(72, 64), first=40)
+
+
+def study_of(file: Path, tiny_sd: Path, photos: Path, **tree: Any) -> Path:
+    """A study about the canary."""
+    plan = base_plan(tiny_sd, photos, steps=2)
+    plan["subjects"][0]["name"] = CANARY
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(to_toml({"name": "rates", **tree, "plan": plan}))
+    return file
+
+
+NUMBERS = {"axes": {"photos.number": [2, 3]}}
+"""What makes a study draw held-out photos, and choose among the others."""
+
+
+@pytest.mark.parametrize("marks", [True, False])
+def test_a_study_that_was_only_checked_goes_with_its_copies(marks: bool, tiny_sd: Path, tmp_path: Path) -> None:
+    """Also one from before there were marks."""
+    own, studies = own_photos(tmp_path), tmp_path / "studies"
+    study = resolve_study(study_of(tmp_path / "rates.toml", tiny_sd, own, **NUMBERS), studies).place
+    assert sorted(path.name for path in study.iterdir()) == ["held-out", "photos", "study.json"]
+    assert traces(CANARY, own, studies)
+    assert traces(CANARY, own, cache("photo-sets"))
+    if not marks:
+        (study / "study.json").unlink()
+    photos = everything(own)
+    done = api.forget(CANARY, tmp_path / "runs", studies=studies)
+    assert (done.remaining, traces(CANARY, own, studies, home())) == ((), [])
+    assert not study.exists()
+    assert everything(own) == photos
+    with pytest.raises(PlanError, match=f"nothing of '{CANARY}'"):
+        api.forget(CANARY, tmp_path / "runs", studies=studies)
+
+
+@pytest.mark.parametrize("left", ["everything", "no mark", "no runs"])
+def test_a_study_that_was_stopped_before_its_report_goes_with_its_encodings(
+    left: str, tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one from before there were marks; and one of which a removal that was killed had taken the runs."""
+
+    def stopped(*given: Any) -> Any:
+        raise Cancelled("Stopped at step 0.")
+
+    monkeypatch.setattr("boothlab.api.trainer._events", stopped)
+    own, studies = own_photos(tmp_path), tmp_path / "studies"
+    study = resolve_study(study_of(tmp_path / "rates.toml", tiny_sd, own), studies)
+    (trunk,) = study.shared.trunks
+    with pytest.raises(Cancelled), held(study):
+        train_and_score(study, trunk, study.of(trunk), Sharing())
+    assert list((study.place / "encoded" / "latents").rglob("*.safetensors"))
+    assert not (study.place / "study.toml").exists()
+    if left == "no mark":
+        (study.place / "study.json").unlink()
+    if left == "no runs":
+        shutil.rmtree(study.root)
+    photos = everything(own)
+    done = api.forget(CANARY, tmp_path / "runs", photos=own, studies=studies)
+    assert (done.remaining, traces(CANARY, own, studies, home())) == ((), [])
+    assert not study.place.exists()
+    assert everything(own) == photos
+
+
+def test_copies_under_another_name_in_a_study_go_too(run: Run, tiny_sd: Path, tmp_path: Path) -> None:
+    file = study_of(tmp_path / "rates.toml", tiny_sd, tmp_path / "photos" / f"of-{CANARY}", **NUMBERS)
+    file.write_text(file.read_text().replace(f'"{CANARY}"', '"Alias"').replace("[2, 3]", "[1, 2]"))
+    place = resolve_study(file, tmp_path / "studies").place
+    other = tmp_path / "studies" / "other"
+    shutil.copytree(photo_folder(tmp_path / "bob", 2, first=70), other / "held-out" / "Bob")
+    mark(other, ["Bob"])
+    assert api.forget(CANARY, tmp_path / "runs", studies=tmp_path / "studies").remaining == ()
+    assert not place.exists()
+    assert len(everything(other)) == 3
+
+
+def test_a_study_that_somebody_works_on_is_refused_before_anything_goes(tiny_sd: Path, tmp_path: Path) -> None:
+    studies = tmp_path / "studies"
+    file = study_of(tmp_path / "rates.toml", tiny_sd, own_photos(tmp_path), **NUMBERS)
+    study = resolve_study(file, studies)
+    with held(study):
+        before = everything(studies, home())
+        with pytest.raises(RunBusy, match="nothing was removed"):
+            api.forget(CANARY, studies)
+        assert everything(studies, home()) == before
+
+
+def test_a_folder_with_a_study_file_and_photos_of_the_users_is_no_studys_folder(run: Run, tmp_path: Path) -> None:
+    """Who looks through the whole project must not lose it."""
+    mine = [tmp_path / "study.toml", tmp_path / "held-out" / "more.png", tmp_path / "encoded" / "notes.txt"]
+    for path in mine:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("mine")
+    photos = everything(tmp_path / "photos")
+    api.forget(CANARY, tmp_path)
+    assert not run.path.exists()
+    assert all(path.exists() for path in mine)
+    assert everything(tmp_path / "photos") == photos
+
+
+def test_what_the_user_keeps_in_a_studys_folder_stays(tiny_sd: Path, tmp_path: Path) -> None:
+    """The study's file may lie there, and the photos where it puts its own copies."""
+    place = tmp_path / "studies" / "rates"
+    own = photo_folder(place / "photos", 8, size=(72, 64), first=40)
+    (place / "originals").mkdir()
+    (place / "originals" / "raw.dng").write_text("raw")
+    (place / "portrait.png").write_bytes((own / "photo-40.png").read_bytes())
+    photos = everything(place)
+    resolve_study(study_of(place / "study.toml", tiny_sd, own, **NUMBERS), tmp_path / "studies")
+    assert list(own.glob(f"{CANARY}-*"))
+    done = api.forget(CANARY, tmp_path / "runs", photos=own, studies=tmp_path / "studies")
+    assert everything(place) == photos
+    assert done.remaining == (f"{place / 'portrait.png'}: is a photo",)

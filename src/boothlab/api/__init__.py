@@ -167,11 +167,13 @@ def forget(
     root: Path = RUNS,
     photos: Path | None = None,
     confirm: Callable[[Found], bool] = lambda found: True,
+    studies: Path = STUDIES,
 ) -> Forgotten:
-    """Remove everything of ``subject`` below ``root`` and in the shared cache, and search for what remains."""
+    """Remove everything of ``subject`` below ``root``, below ``studies`` and in the shared cache, and search for what
+    remains."""
     from boothlab.api.forgetting import forget_subject
 
-    return forget_subject(subject, root, photos, confirm)
+    return forget_subject(subject, (root, studies), photos, confirm)
 
 
 def demo(

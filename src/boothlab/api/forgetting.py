@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from boothlab.api.export_places import RATING
+from boothlab.api.study_traces import ENCODED, HELD_OUT, MARK, SELECTIONS, copies, marked, study_folders
 from boothlab.api.traces import Found, look, run_folders, subjects_of
 from boothlab.errors import Cancelled, PlanError, RunBusy, disk_errors
-from boothlab.files import sha256_file
+from boothlab.files import is_temporary, sha256_file
 from boothlab.home import home
 from boothlab.photos.photoset import MANIFEST
+from boothlab.photos.read import find_photos
 
 WEIGHTS = frozenset({".safetensors"})
 """Files of numbers, where any short word turns up by chance; they are searched by their place only."""
@@ -45,40 +47,63 @@ class Forgotten:
 
 
 def forget_subject(
-    subject: str, root: Path, photos: Path | None, confirm: Callable[[Found], bool] = lambda found: True
+    subject: str, roots: Sequence[Path], photos: Path | None, confirm: Callable[[Found], bool] = lambda found: True
 ) -> Forgotten:
-    """Remove every trace of ``subject`` below ``root`` and in the shared cache.
+    """Remove every trace of ``subject`` below ``roots`` and in the shared cache.
 
     ``photos`` names the subject's own photos where no run knows them any more. Raises PlanError when nothing of the
     subject is here (a misspelt name must not look like success), RunBusy before anything is removed, Cancelled when
     ``confirm`` says no.
     """
-    found = look(subject, root, photos)
+    roots = apart(roots)
+    found = look(subject, roots, photos)
     if not found.folders:
-        names = sorted({name for path in run_folders(root) for name in subjects_of(path)})
         raise PlanError(
-            f"There is nothing of {subject!r} below {root} or in the shared cache.",
-            f"Subjects there: {', '.join(names) or 'none'}. "
+            f"There is nothing of {subject!r} below {' or '.join(map(str, roots))} or in the shared cache.",
+            f"Subjects there: {', '.join(everybody(roots)) or 'none'}. "
             "For photos that were prepared but never trained on, add --photos FOLDER.",
         )
-    locks = lock_all(found.runs)
+    locks = lock_all((*found.runs, *found.studies))
     try:
         if not confirm(found):
             raise Cancelled("Nothing was removed.")
         # Only runs and sets know the captions, so what was made under these goes before them.
         removed = tuple(remove(path) for path in (*found.class_images, *found.runs, *found.sets, *found.exports))
         removed += tuple(remove(path, beside_rating(path)) for path in found.ratings)
-        removed += tuple(remove(path, others_below(path)) for path in found.studies)
+        for path in found.studies:
+            kept = others_below(path)
+            within = [f for own in copies(path).values() for f in own if f.parent.name in kept]
+            removed += (*(remove(folder) for folder in within), remove(path, kept))
     finally:
         for lock in locks:
             lock.release()
-    searched, remaining = search(found, (root, home()))
+    searched, remaining = search(found, (*roots, home()))
     return Forgotten(found, removed, searched, remaining)
 
 
+def apart(roots: Sequence[Path]) -> tuple[Path, ...]:
+    """The folders without those that lie within another one: what is found twice could not be held."""
+    places = {root.resolve(): root for root in roots}
+    return tuple(root for place, root in places.items() if places.keys().isdisjoint(place.parents))
+
+
+def everybody(roots: Sequence[Path]) -> list[str]:
+    """Names of all subjects of runs and studies below these folders."""
+    found = {name for root in roots for path in run_folders(root) for name in subjects_of(path)}
+    return sorted(found.union(*(marked(p) | copies(p).keys() for root in roots for p in study_folders(root))))
+
+
 def others_below(study: Path) -> frozenset[str]:
-    """What of a study's folder stays: its runs, where some are left."""
-    return frozenset({"runs"} if run_folders(study) else ())
+    """What of a study's folder stays: its runs, where some are left, and what no study makes.
+
+    Its file may lie there too, and with it photos and other things of the user's.
+    """
+    made = {HELD_OUT, SELECTIONS, ENCODED, "runs"} - ({"runs"} if run_folders(study) else set())
+    selections = [folder for own in copies(study).values() for folder in own]
+    if any(path not in selections for path in (study / SELECTIONS).glob("*")):
+        made.remove(SELECTIONS)
+    folders = [path for path in study.iterdir() if path.is_dir() and not is_temporary(path)]
+    return frozenset([path.name for path in (*folders, *find_photos(study)[0]) if path.name not in made])
 
 
 def beside_rating(folder: Path) -> frozenset[str]:
@@ -86,10 +111,10 @@ def beside_rating(folder: Path) -> frozenset[str]:
     return frozenset(path.name for path in folder.iterdir()) - set(RATING)
 
 
-def lock_all(runs: tuple[Path, ...]) -> list[FileLock]:
-    """Hold every run, so that nobody writes into what is being removed. Raises RunBusy and holds none."""
+def lock_all(folders: tuple[Path, ...]) -> list[FileLock]:
+    """Hold every run and study, so that nobody writes into what is being removed. Raises RunBusy and holds none."""
     held: list[FileLock] = []
-    for path in runs:
+    for path in folders:
         lock = FileLock(path / ".lock", timeout=0)
         try:
             with disk_errors(path, f"lock {path}"):
@@ -118,7 +143,7 @@ def remove(path: Path, keep: frozenset[str] = frozenset()) -> Removed:
         kind = parts[0] if len(parts) > 1 else file.stem
         contents[kind] = contents.get(kind, 0) + 1
     size = sum(file.stat().st_size for file in files)
-    last = ("plan.json", "plan.toml", MANIFEST, "export.json", "exports.json", "study.toml")
+    last = ("plan.json", "plan.toml", MANIFEST, "export.json", "exports.json", "study.toml", MARK)
     with disk_errors(path, f"remove {path}"):
         for entry in sorted(entries, key=lambda entry: last.index(entry.name) if entry.name in last else -1):
             if entry.is_dir() and not entry.is_symlink():

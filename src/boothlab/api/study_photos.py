@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from boothlab.api.study_pools import Pool, drawn_pool, fill_folder, named_pool, prepared
+from boothlab.api.study_traces import HELD_OUT, SELECTIONS
 from boothlab.errors import PlanError
 from boothlab.files import folder_listing, sha256_file, sha256_json
 from boothlab.photos.folder import list_folder
@@ -16,12 +17,6 @@ from boothlab.seeds import derive
 from boothlab.studies.expand import Planned
 from boothlab.studies.plan import NUMBER
 from boothlab.subjects import Subject
-
-HELD_OUT = "held-out"
-"""Folder of the study with the pools, one folder per subject."""
-
-SELECTIONS = "photos"
-"""Folder of the study with the photos that runs train on, where these are not whole folders of the user's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +41,8 @@ def settle_photos(
     here = {subject.name for planned in runs for subject in planned.plan.subjects}
     pools = {pool.subject: pool for pool in known if pool.subject in here}
     given = {name: folder for name, folder in named.items() if name not in pools}
-    pools |= {name: named_pool(name, runs, folder, place / HELD_OUT / name) for name, folder in given.items()}
-    pools |= {name: drawn_pool(name, runs, place / HELD_OUT / name) for name in _to_be_pooled(runs, pools)}
+    pools |= {name: named_pool(name, runs, folder, place) for name, folder in given.items()}
+    pools |= {name: drawn_pool(name, runs, place) for name in _to_be_pooled(runs, pools)}
     pools = {name: pool for name, pool in pools.items() if pool.held}
     found: dict[str, RunPlan] = {}
     settled = []
@@ -184,5 +179,5 @@ def _selection(subject: Subject, photos: Sequence[Path], place: Path) -> Path:
     files = [*photos, *words]
     listing = folder_listing(subject.photos, [path.name for path in files])
     folder = place / SELECTIONS / f"{subject.name}-{sha256_json(listing)[:8]}"
-    fill_folder(folder, files)
+    fill_folder(folder, files, place, subject.name)
     return folder

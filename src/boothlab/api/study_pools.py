@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from boothlab.api.resolving import domain_of, own_settings, photo_set
+from boothlab.api.study_traces import HELD_OUT, mark
 from boothlab.errors import PlanError
 from boothlab.files import folder_listing, new_folder, sha256_file
 from boothlab.models.locate import base_size
@@ -75,11 +76,11 @@ def _counted(folders: Mapping[str, int]) -> str:
 
 
 def named_pool(name: str, runs: Sequence[Planned], folder: Path, place: Path) -> Pool:
-    """The pool of the photos in ``folder``, which are copied to ``place``."""
+    """The pool of the photos in ``folder``, which are copied into the study's folder ``place``."""
     files = list_folder(folder).photos
     if not files:
         raise PlanError(f"The folder of held-out photos {folder} holds no photos.")
-    fill_folder(place, files)
+    fill_folder(place / HELD_OUT / name, files, place, name)
     held = frozenset(sha256_file(path) for path in files)
     folders = _folders(name, runs)
     taken = not held.isdisjoint(one.digest for own in folders for one in _filed(own, None))
@@ -89,7 +90,7 @@ def named_pool(name: str, runs: Sequence[Planned], folder: Path, place: Path) ->
 
 
 def drawn_pool(name: str, runs: Sequence[Planned], place: Path) -> Pool:
-    """The pool drawn from the usable photos of all the subject's folders; its files are copied to ``place``.
+    """The pool drawn from the usable photos of all the subject's folders; its files are copied into ``place``.
 
     Of versions of one photo at most one is held out, that of the folder that comes first in the study, so that all
     runs are judged by photos prepared alike. The first plan's settings decide what is usable.
@@ -102,7 +103,7 @@ def drawn_pool(name: str, runs: Sequence[Planned], place: Path) -> Pool:
     firsts = [next((one for one in group.members if one.digest in usable), None) for group in groups]
     held = choose_held_out([usable[one.digest] for one in firsts if one is not None], folders[0][0].photos)
     files = {one.digest: one.path for group in reversed(groups) for one in reversed(group.members)}
-    fill_folder(place, [files[digest] for digest in sorted(held)])
+    fill_folder(place / HELD_OUT / name, [files[digest] for digest in sorted(held)], place, name)
     return _pool(name, held, groups, drawn=True)
 
 
@@ -184,16 +185,20 @@ def prepared(plan: RunPlan, subject: Subject, **update: object) -> PhotoSet:
     return photo_set(subject.photos, own_settings(photos, subject), size)
 
 
-def fill_folder(folder: Path, files: Sequence[Path]) -> None:
-    """Make ``folder`` hold copies of ``files`` and nothing else; photos of one name are numbered."""
+def fill_folder(folder: Path, files: Sequence[Path], place: Path, subject: str) -> None:
+    """Make ``folder`` hold copies of ``files`` and nothing else; photos of one name are numbered.
+
+    Whose they are is written down in the study's folder ``place`` before the first of them is there.
+    """
     names: dict[str, Path] = {}
     for path in files:
         name = path.name if path.name not in names else f"{len(names)}-{path.name}"
         names[name] = path
+    if not names:
+        return
+    mark(place, [subject])
     wanted = {name: sha256_file(path) for name, path in sorted(names.items())}
     if folder.is_dir() and folder_listing(folder) == wanted:
-        return
-    if not names:
         return
     with new_folder(folder) as temporary:
         for name, path in names.items():

@@ -79,7 +79,7 @@ def study_and_report(
     does not answer.
     """
     study = resolve_study(file, root, overrides, progress)
-    with held(study.place), cluster(ray) as connected:
+    with held(study), cluster(ray) as connected:
         studied = go_through_on_ray(study, connected, progress) if connected else go_through(study, progress)
         studied = search_through(studied, progress, connected)
         points = report_study(studied, progress)
@@ -93,7 +93,7 @@ def report_so_far(file: Path, root: Path, overrides: Sequence[str] = (), progres
     when another process works on the study.
     """
     study = resolve_study(file, root, overrides, progress)
-    with held(study.place):
+    with held(study):
         studied = search_so_far(Studied(study, noted(study)))
         if not any(is_finished(folder_of(study.root, studied.study.of(t))) for t in studied.study.shared.trunks):
             raise PlanError(f"No run of {file} has been trained and scored yet.", f"boothlab study {file}")

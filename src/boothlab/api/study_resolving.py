@@ -55,6 +55,12 @@ class Study:
         return start_of_paths(self.plan, self.source)
 
     @property
+    def names(self) -> frozenset[str]:
+        """The subjects of all its runs and trials."""
+        plans = [planned.plan for planned in (*self.runs, *self.scouts)]
+        return frozenset(subject.name for plan in plans for subject in plan.subjects)
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What speaks against it, each once."""
         said = [found.warnings for found in (*self.resolved, *self.scouted)]

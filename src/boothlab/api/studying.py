@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from filelock import FileLock, Timeout
 
@@ -15,6 +14,7 @@ from boothlab.api.scoring import evaluate_run
 from boothlab.api.study_costs import StudyCost, costs_of_study
 from boothlab.api.study_resolving import Study
 from boothlab.api.study_sharing import Drawn, branch
+from boothlab.api.study_traces import ENCODED, mark
 from boothlab.api.trainer import train_run
 from boothlab.errors import BoothlabError, Cancelled, NoSpace, RunBusy, disk_errors
 from boothlab.files import read_json, sweep_temporaries, write_json
@@ -26,9 +26,6 @@ from boothlab.studies.trials import Trial
 
 OUTCOMES = "outcomes.json"
 """File of the study's folder: what became of each training."""
-
-ENCODED = "encoded"
-"""Folder of the study with latents of photos and embeddings of prompts, which all its trainings share."""
 
 Listen = Callable[[Event], None]
 
@@ -138,8 +135,9 @@ def attempt(work: Callable[[], None]) -> str:
 
 
 @contextmanager
-def held(place: Path) -> Iterator[None]:
-    """Hold the study's folder. Raises RunBusy when another process does."""
+def held(study: Study) -> Iterator[None]:
+    """Hold the study's folder, and write down whose it is. Raises RunBusy when another process holds it."""
+    place = study.place
     with disk_errors(place, f"make the study's folder {place}"):
         place.mkdir(parents=True, exist_ok=True)
     lock = FileLock(place / ".lock", timeout=0)
@@ -148,6 +146,7 @@ def held(place: Path) -> Iterator[None]:
     except Timeout:
         raise RunBusy(f"Another process is working on {place}.", "Wait for it to end, or stop it.") from None
     try:
+        mark(place, study.names)
         # Encodings are written by the study's own trainings alone; half-written ones are of photos, and useless.
         for folder in (place, *(path for path in (place / ENCODED).rglob("*") if path.is_dir())):
             sweep_temporaries(folder)

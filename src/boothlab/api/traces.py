@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from boothlab.api.export_places import exports_of, is_export_of, is_rating_of
+from boothlab.api.study_traces import copies, hashes_in, marked, study_folders
 from boothlab.errors import BoothlabError
-from boothlab.files import is_abandoned, read_json, sha256_file
+from boothlab.files import is_abandoned, read_json
 from boothlab.home import cache
 from boothlab.photos.photoset import MANIFEST
-from boothlab.photos.read import find_photos
 from boothlab.runs.run import Run
 from boothlab.subjects import fill
 
@@ -30,8 +30,9 @@ class Found:
     """What there is of a subject. ``also`` = run folder → who else is in it; ``own`` = folders left alone.
 
     ``sets`` = photo sets in the cache, and prepared ones that plans name as their photos; ``ratings`` = folders with
-    a page of `rate`, of which nothing else goes. ``studies`` = folders of studies with such a run: their pages,
-    tables and photos go, the runs of others stay. ``class_images`` = those drawn under the captions of the photos.
+    a page of `rate`, of which nothing else goes. ``studies`` = folders of studies with such a run, with copies of the
+    photos, or that say so: their pages, tables, photos and encodings go, the runs of others stay. ``class_images`` =
+    those drawn under the captions of the photos.
     """
 
     subject: str
@@ -51,9 +52,10 @@ class Found:
         return (*self.runs, *self.sets, *self.exports, *self.ratings, *self.studies, *self.class_images)
 
 
-def look(subject: str, root: Path, photos: Path | None = None) -> Found:
-    """Find the runs, cached photo sets and exports of ``subject``, and the hashes that betray its photos."""
-    everyone = {path: subjects_of(path) for path in run_folders(root)}
+def look(subject: str, roots: Collection[Path], photos: Path | None = None) -> Found:
+    """Find the runs, studies, cached photo sets and exports of ``subject``, and the hashes that betray its photos."""
+    everyone = {path: subjects_of(path) for root in roots for path in run_folders(root)}
+    studies = {path: copies(path) for root in roots for path in study_folders(root)}
     named = [path for path, names in everyone.items() if subject in names]
     own = {photos.absolute()} if photos is not None else set()
     hashes: set[str] = set()
@@ -65,7 +67,9 @@ def look(subject: str, root: Path, photos: Path | None = None) -> Found:
     own -= prepared
     for path in prepared:
         hashes |= hashes_of(path / MANIFEST)
-    hashes |= {sha256_file(file) for folder in own if folder.is_dir() for file in find_photos(folder)[0]}
+    # So is what a study chose among somebody's photos.
+    own -= {path.absolute() for found in studies.values() for folders in found.values() for path in folders}
+    hashes |= hashes_in(own).union(*(hashes_in(found.get(subject, ())) for found in studies.values()))
     # A photo that was set aside may be somebody else's.
     kept = [sources_of(path / "photos" / subject / MANIFEST, kept_only=True) for path in named]
     evidence = set().union(*kept) or hashes
@@ -83,6 +87,11 @@ def look(subject: str, root: Path, photos: Path | None = None) -> Found:
         for path in everyone
     }
     runs = tuple(sorted(path for path in everyone if path in named or same[path]))
+    about = {
+        path
+        for path, found in studies.items()
+        if subject in marked(path) | found.keys() or evidence & hashes_in([f for own in found.values() for f in own])
+    }
     also = {str(path): tuple(n for n in everyone[path] if n != subject) for path in runs}
     exports = {place for path in runs for place in places_of(path) if is_export_of(place, Run(path))}
     inside = {place for place in exports if any(place.is_relative_to(path.resolve()) for path in runs)}
@@ -93,17 +102,12 @@ def look(subject: str, root: Path, photos: Path | None = None) -> Found:
         tuple(dict.fromkeys([*sets, *sorted(prepared)])),
         tuple(sorted(exports - inside)),
         tuple(sorted(ratings)),
-        tuple(path for path in study_folders(root) if any(run.is_relative_to(path) for run in runs)),
+        tuple(path for path in studies if any(run.is_relative_to(path) for run in runs) or path in about),
         class_images_under(set().union(*(class_prompts(path, {subject, *same[path]}) for path in runs))),
         {path: names for path, names in also.items() if names},
         tuple(sorted(own)),
         frozenset(hashes),
     )
-
-
-def study_folders(root: Path) -> list[Path]:
-    """Every folder below ``root`` that holds a study."""
-    return sorted(path.parent for path in root.rglob("study.toml"))
 
 
 def run_folders(root: Path) -> list[Path]:

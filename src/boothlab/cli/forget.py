@@ -16,6 +16,9 @@ def forget(
     runs: Annotated[Path, typer.Option(help="Folder whose run folders are looked through, at any depth.")] = Path(
         "runs"
     ),
+    studies: Annotated[
+        Path, typer.Option(help="Folder whose studies are looked through, also such as were only checked.")
+    ] = Path("studies"),
     photos: Annotated[
         Path | None, typer.Option(help="The subject's photos, if no run knows them; they are only read.")
     ] = None,
@@ -23,9 +26,10 @@ def forget(
 ) -> None:
     """Remove everything of a person: prepared photos, weights, pictures, scores, reports; and prove it.
 
-    Looks through --runs, the shared cache, and wherever plans took prepared photos from and exports and rating pages
-    went. Your own folder of photos is never touched. A run with several subjects is removed as a whole. A set of
-    `prepare --out` that no plan names, and copies that you made, are yours to delete.
+    Looks through --runs, --studies, the shared cache, and wherever plans took prepared photos from and exports and
+    rating pages went. Your own folder of photos is never touched. A run with several subjects is removed as a whole,
+    and so are the pages, photos and encodings of a study. A set of `prepare --out` that no plan names, and copies
+    that you made, are yours to delete.
 
     Example: boothlab forget ada
     """
@@ -40,7 +44,7 @@ def forget(
             say(f"keep      {path}  (your own photos)")
         return yes or typer.confirm("Remove all of this for good?")
 
-    done = api.forget(subject, runs, photos, confirm)
+    done = api.forget(subject, runs, photos, confirm, studies)
     for item in done.removed:
         contents = ", ".join(f"{count} {kind}" for kind, count in sorted(item.contents.items()))
         say(f"removed   {item.path}: {item.size / 1e6:.1f} MB; files: {contents}")
@@ -48,8 +52,8 @@ def forget(
         say(f"remains   {text}")
     result = "nothing" if not done.remaining else f"{len(done.remaining)} places, listed above"
     say(
-        f"searched  {done.searched} files below {runs} and in the shared cache for the name {subject!r} "
-        f"and {len(done.found.hashes)} hashes of photos: found {result}"
+        f"searched  {done.searched} files below {runs}, below {studies} and in the shared cache for the name "
+        f"{subject!r} and {len(done.found.hashes)} hashes of photos: found {result}"
     )
     if done.remaining:
         raise typer.Exit(1)
