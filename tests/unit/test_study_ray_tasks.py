@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from boothlab.api import study_ray, studying
-from boothlab.api.study_costs import Cost
+from boothlab.api import study_costs, study_ray, studying
+from boothlab.api.study_costs import Cost, share_of
 from boothlab.api.study_ray import _outcome, go_through_on_ray, require_room
 from boothlab.errors import MachineError, NoSpace
 from boothlab.plan import plan_from
@@ -68,7 +69,17 @@ def test_a_lost_worker_is_a_failed_training_and_a_full_disk_ends_the_study() -> 
 
 
 class Cluster:
-    """Ray of one roomy node that ends one task per look at it, in the order in which they were given."""
+    """Ray of one roomy node that ends one task per look at it, in the order in which they were given.
+
+    ``logs`` are the steps that the logs of all trainings speak of: the first before any worker starts, then one more
+    with each look, and at last always the last one.
+    """
+
+    def __init__(self, *logs: int) -> None:
+        self.logs = list(logs)
+
+    def reached(self) -> int:
+        return self.logs[0]
 
     def nodes(self) -> list[dict[str, Any]]:
         return [{"Alive": True, "Resources": {"CPU": 8.0}}]
@@ -81,18 +92,11 @@ class Cluster:
         return SimpleNamespace(options=lambda **resources: placed)
 
     def wait(self, waiting: list[int], num_returns: int, timeout: float) -> tuple[list[int], list[int]]:
+        del self.logs[: len(self.logs) > 1]
         return waiting[:1], waiting[1:]
 
     def get(self, reference: int) -> tuple[str, str, str]:
         return f"run-{reference}", "", ""
-
-
-def test_what_was_trained_before_is_told_as_done_from_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two of four came back within a second, and the other two, of an hour each, were promised in another second."""
-    study, told = watched(monkeypatch, [True, False, True, False])
-    done = go_through_on_ray(study, Cluster(), told)
-    assert told.of("trainings") == [(2, 4), (2, 4), (3, 4), (3, 4), (4, 4)]
-    assert [outcome.folder for outcome in done.outcomes] == ["run-0", "run-1", "run-2", "run-3"]
 
 
 class Told(list[tuple[str, int, int]]):
@@ -105,30 +109,57 @@ class Told(list[tuple[str, int, int]]):
         return [(done, total) for name, done, total in self if name == stage]
 
 
-def watched(monkeypatch: pytest.MonkeyPatch, finished: list[bool], reached: int = 0) -> tuple[Any, Told]:
-    """Four trainings of a step each, 75 s and 25 s for its scores, and a clock that a look moves by a minute."""
-    study: Any = SimpleNamespace(root=None, of=lambda one: one, shared=SimpleNamespace(trunks=[trunk()] * 4))
-    places, minutes = iter(finished), iter(range(100))
+def told(
+    monkeypatch: pytest.MonkeyPatch, cluster: Cluster, finished: list[bool], one: Trunk
+) -> tuple[Told, list[str]]:
+    """What is told of four trainings of 75 s, and 25 s for the scores of each, by a clock that a look at it moves by
+    a minute; and the folders of what came of them."""
+    study: Any = SimpleNamespace(root=Path("nowhere"), of=lambda one: one, shared=SimpleNamespace(trunks=[one] * 4))
+    places, minutes, heard = iter(finished), iter(range(100)), Told()
     cost = SimpleNamespace(costs=[Cost(75.0, 25.0, done) for done in finished])
-    monkeypatch.setattr(study_ray, "folder_of", lambda root, resolved: SimpleNamespace(reached=lambda: reached))
+    for module in (study_costs, study_ray):
+        monkeypatch.setattr(module, "folder_of", lambda root, resolved: cluster)
     monkeypatch.setattr(study_ray, "is_finished", lambda run: next(places))
     monkeypatch.setattr(study_ray, "note", lambda study, outcomes: None)
     monkeypatch.setattr(study_ray, "costs_of_study", lambda study: cost)
     monkeypatch.setattr(studying.time, "monotonic", lambda: 60.0 * next(minutes))
-    return study, Told()
+    done = go_through_on_ray(study, cluster, heard)
+    return heard, [outcome.folder for outcome in done.outcomes]
+
+
+def test_what_was_trained_before_is_told_as_done_from_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of four came back within a second, and the other two, of an hour each, were promised in another second."""
+    heard, folders = told(monkeypatch, Cluster(0), [True, False, True, False], trunk())
+    assert heard.of("trainings") == [(2, 4), (2, 4), (3, 4), (3, 4), (4, 4)]
+    assert folders == ["run-0", "run-1", "run-2", "run-3"]
 
 
 def test_the_time_left_counts_what_is_half_done(monkeypatch: pytest.MonkeyPatch) -> None:
     """After the first of four has ended the other three are trained and wait for their scores: 325 of 400 seconds
     that were told, in a minute."""
-    study, told = watched(monkeypatch, [False] * 4, reached=1)
-    go_through_on_ray(study, Cluster(), told)
-    assert told.of("whole study (s)") == [(60, 74), (120, 137), (180, 192), (240, 240)]
+    heard, _ = told(monkeypatch, Cluster(0, 1), [False] * 4, trunk())
+    assert heard.of("whole study (s)") == [(60, 74), (120, 137), (180, 192), (240, 240)]
+
+
+def test_steps_of_an_earlier_call_promise_nothing_of_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each had taken 60 of 100 steps: 30 s and its scores are left of it. After the first has ended the others are at
+    step 80: 55 and three times 15 of 220 s were done in a minute, so 72 s are left. Were all steps this call's, it
+    would be 280 of 400 s, with 26 s left."""
+    heard, _ = told(monkeypatch, Cluster(60, 80), [False] * 4, replace(trunk(), steps=100, own=100))
+    assert heard.of("whole study (s)") == [(60, 132), (120, 189), (180, 220), (240, 240)]
+
+
+def test_a_worker_that_goes_on_from_a_checkpoint_does_again_what_its_log_spoke_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The log of a killed training ends at step 80, its checkpoint is that of step 60."""
+    heard, _ = told(monkeypatch, Cluster(80, 60, 80), [False] * 4, replace(trunk(), steps=100, own=100))
+    # The first one ended before its log was looked at again: 15 and 25 s, of 40 and three times 55 s.
+    assert heard.of("whole study (s)") == [(60, 308), (120, 197), (180, 224), (240, 240)]
 
 
 def test_of_a_branch_only_its_own_steps_count() -> None:
     """Steps 1 to 60 of 100 were another training's."""
     branched = replace(trunk(), steps=100, own=40)
-    for reached, share in ((0, 0.0), (60, 0.0), (80, 0.5), (100, 1.0)):
-        assert study_ray._share(branched, SimpleNamespace(reached=lambda at=reached: at)) == share  # type: ignore[arg-type,misc]
-    assert study_ray._share(replace(branched, own=0), SimpleNamespace()) == 1.0  # type: ignore[arg-type]
+    assert [share_of(branched, step) for step in (0, 60, 80, 100)] == [0.0, 0.0, 0.5, 1.0]
+    assert share_of(replace(branched, own=0), 0) == 1.0

@@ -182,6 +182,25 @@ def ended_at(run: Run, trunk: Trunk, step: int) -> int:
     return min([step, *run.snapshot_steps()[-1:]])
 
 
+def share_of(trunk: Trunk, step: int) -> float:
+    """What share of its own steps a training has taken by ``step``."""
+    return min(1.0, max(0.0, (step - (trunk.steps - trunk.own)) / trunk.own)) if trunk.own else 1.0
+
+
+def taken_before(study: Study) -> dict[int, float]:
+    """Number of a training → what share of its own steps is there, taken by itself or by a run that it goes on from.
+
+    At most: a run that died goes on from its last checkpoint, and not every beginning can be taken over.
+    """
+    reached = {key: max(run.reached() for run in runs) for key, runs in runs_by_trunk(study.root).items()}
+    found = {}
+    for index, trunk in enumerate(study.shared.trunks):
+        key = trunk_digest(trunk.stem or trunk.plan, dict(trunk.inputs)) or ""
+        others = min(reached.get(key, 0), trunk.steps if trunk.stem is None else trunk.branch)
+        found[index] = share_of(trunk, max(others, folder_of(study.root, study.of(trunk)).reached()))
+    return found
+
+
 def _estimate(
     study: Study, trunk: Trunk, resolved: Resolved, drawn: set[str], before: Sequence[Run] = ()
 ) -> Estimate:

@@ -12,13 +12,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from boothlab.api.study_costs import costs_of_study, folder_of, is_finished
+from boothlab.api.study_costs import costs_of_study, folder_of, is_finished, share_of, taken_before
 from boothlab.api.study_resolving import Study
 from boothlab.api.study_sharing import Drawn
 from boothlab.api.studying import Clock, Outcome, Studied, note, train_and_score
 from boothlab.errors import Cancelled, MachineError, NoSpace
 from boothlab.progress import Progress, silent
-from boothlab.runs.run import Run
 from boothlab.studies.share import Trunk
 
 RETRIES = 3
@@ -63,6 +62,8 @@ def go_through_on_ray(
     # What an earlier call trained comes back at once: told as done from the start, it promises nothing of the rest.
     runs = {index: folder_of(study.root, study.of(trunks[index])) for index in numbers}
     before = {index for index in numbers if is_finished(runs[index])}
+    # A rung of a search is no study whose end could be told. What is there is asked before any worker adds to it.
+    clock = Clock(costs_of_study(study), progress, taken_before(study)) if wanted is None else None
     task = ray.remote(_task)
     given, givers = ray.put(study), ray.put(drawn or Drawn())
     waiting: dict[Any, int] = {}
@@ -77,8 +78,6 @@ def go_through_on_ray(
         last |= {key: reference for key in _stem(trunk)}
     outcomes: dict[int, Outcome] = {}
     total = len(waiting)
-    # A rung of a search is no study whose end could be told.
-    clock = Clock(costs_of_study(study), progress) if wanted is None else None
     progress("trainings", len(before), total)
     while waiting:
         done, _ = ray.wait(list(waiting), num_returns=1, timeout=POLL_SECONDS)
@@ -89,7 +88,8 @@ def go_through_on_ray(
                 note(study, [outcomes[k] for k in sorted(outcomes)])
         progress("trainings", len(before | outcomes.keys()), total)
         if clock is not None:
-            clock.look(outcomes.keys(), {index: _share(trunks[index], runs[index]) for index in waiting.values()})
+            going = {index: share_of(trunks[index], runs[index].reached()) for index in waiting.values()}
+            clock.look(outcomes.keys(), going)
     return Studied(study, tuple(outcomes[k] for k in sorted(outcomes)))
 
 
@@ -147,11 +147,6 @@ def _stem(trunk: Trunk) -> list[str]:
         return []
     plan = trunk.plan.model_dump_json(include={"subjects", "photos", "base", "strategy", "objective"})
     return [f"{plan}{trunk.plan.training.seed}{trunk.plan.training.batch_size}"]
-
-
-def _share(trunk: Trunk, run: Run) -> float:
-    """What part of a training's own steps a worker has taken by now, as the log in its folder says."""
-    return max(0.0, (run.reached() - (trunk.steps - trunk.own)) / trunk.own) if trunk.own else 1.0
 
 
 def _task(study: Study, index: int, drawn: Drawn, *before: Any) -> tuple[str, str, str]:

@@ -20,7 +20,6 @@ from boothlab.api.study_photos import settle_photos
 from boothlab.api.study_ray import go_through_on_ray
 from boothlab.api.study_resolving import Study, members_of, only, resolve_all
 from boothlab.api.study_sharing import Drawn
-from boothlab.api.study_traces import HELD_OUT
 from boothlab.api.studying import Outcome, Studied, attempt, note, train_and_score
 from boothlab.errors import BoothlabError, PhotoError, PlanError
 from boothlab.evaluation.derived import Scale, Table, identity_scale

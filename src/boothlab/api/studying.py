@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from boothlab.api.resolving import Resolved, run_of
 from boothlab.api.scoring import evaluate_run
-from boothlab.api.study_costs import StudyCost, costs_of_study
+from boothlab.api.study_costs import StudyCost, costs_of_study, share_of, taken_before
 from boothlab.api.study_resolving import Study
 from boothlab.api.study_sharing import Drawn, branch
 from boothlab.api.study_traces import ENCODED, mark
@@ -59,11 +59,11 @@ class Studied:
 
 def go_through(study: Study, progress: Progress = silent, listen: Listen = lambda e: None) -> Studied:
     """Every training of a resolved study in turn. The caller holds the study's folder."""
-    clock = Clock(costs_of_study(study), progress)
+    clock = Clock(costs_of_study(study), progress, taken_before(study))
     drawn, outcomes = Drawn(), []
     for index, trunk in enumerate(study.shared.trunks):
         resolved = study.of(trunk)
-        with clock.turn(index, trunk.steps, listen) as heard:
+        with clock.turn(index, trunk, listen) as heard:
             run, stage, reason = train_and_score(study, trunk, resolved, drawn, progress, heard)
         outcomes.append(Outcome(run.name if run else "", tuple(trunk.members), stage, reason))
         note(study, outcomes)
@@ -156,44 +156,64 @@ def held(study: Study) -> Iterator[None]:
 
 
 class Clock:
-    """How far the whole study is, in estimated seconds, and how long it will still take at the pace so far."""
+    """How far the whole study is, in estimated seconds, and how long it will still take at the pace so far.
 
-    def __init__(self, cost: StudyCost, progress: Progress) -> None:
+    Only what this call does counts: steps that an earlier one took say nothing of the pace. ``before`` maps numbers
+    of trainings to what share of their own steps these are; where a training really begins is known when it does.
+    """
+
+    def __init__(self, cost: StudyCost, progress: Progress, before: Mapping[int, float]) -> None:
         self._costs, self._progress = cost.costs, progress
-        self._total = sum(c.training + c.evaluation for c in cost.costs if not c.finished)
+        self._before = dict(before)
         self._done = 0.0
         self._started = time.monotonic()
 
     @contextmanager
-    def turn(self, index: int, steps: int, listen: Listen) -> Iterator[Listen]:
-        """The turn of one trunk of so many steps; yields what is to hear the training's events."""
+    def turn(self, index: int, trunk: Trunk, listen: Listen) -> Iterator[Listen]:
+        """The turn of one trunk; yields what is to hear the training's events."""
         cost, begun = self._costs[index], self._done
+        stepped = False
 
         def heard(event: Event) -> None:
+            nonlocal stepped
             listen(event)
             if isinstance(event, Stepped) and not cost.finished:
-                self._done = max(self._done, begun + cost.training * min(1.0, event.step / steps))
+                if not stepped:
+                    stepped, self._before[index] = True, share_of(trunk, event.step - 1)
+                self._done = max(self._done, begun + self._work(index, share_of(trunk, event.step)))
                 self._tell()
 
         yield heard
         if not cost.finished:
-            self._done = begun + cost.training + cost.evaluation
+            if not stepped:
+                self._before[index] = 1.0  # trained to its end before, or it failed before its first step
+            self._done = begun + self._work(index, 1.0) + cost.evaluation
             self._tell()
 
     def look(self, ended: Collection[int], reached: Mapping[int, float]) -> None:
         """Of trainings that go side by side: the numbers of those that ended, and what share of its steps each
         other one has taken."""
-        costs = [(index, cost) for index, cost in enumerate(self._costs) if not cost.finished]
+        for index, share in reached.items():
+            # A worker goes on from a checkpoint, which lies before what the log of a killed one speaks of.
+            if share > 0:
+                self._before[index] = min(self._before.get(index, 0.0), share)
         self._done = sum(
-            cost.training + cost.evaluation if index in ended else cost.training * min(1.0, reached.get(index, 0.0))
-            for index, cost in costs
+            self._work(index, 1.0) + cost.evaluation if index in ended else self._work(index, reached.get(index, 0.0))
+            for index, cost in enumerate(self._costs)
+            if not cost.finished
         )
         self._tell()
+
+    def _work(self, index: int, share: float) -> float:
+        """Seconds of training that this call has done once such a share of its own steps is taken."""
+        return self._costs[index].training * max(0.0, share - self._before.get(index, 0.0))
 
     def _tell(self) -> None:
         """In seconds that the whole will have taken, by its pace so far."""
         if self._done <= 0:
             return
+        left = [(index, cost) for index, cost in enumerate(self._costs) if not cost.finished]
+        total = sum(self._work(index, 1.0) + cost.evaluation for index, cost in left)
         passed = time.monotonic() - self._started
-        whole = passed * self._total / self._done
+        whole = passed * total / self._done
         self._progress("whole study (s)", round(passed), max(round(whole), round(passed)))
