@@ -241,6 +241,9 @@ def test_looks_that_cost_the_base_model_as_much_are_no_fall() -> None:
         ({"prompt_base": None, "prompt_described": around(0.7)}, "prompt following", "passed"),
         ({"leak": around(0.1)}, "leak", "passed"),
         ({"leak": around(0.11)}, "leak", "failed"),
+        ({"leak": Interval(0.5, 0.01, 0.99, 10)}, "leak", "failed"),
+        ({"leak": Interval(0.5, -0.01, 1.01, 10)}, "leak", "not testable"),
+        ({"leak": Interval(0.5, None, None, 1)}, "leak", "not testable"),
         ({"leak": None}, "leak", "not measured"),
         ({"copies": None}, "copies", "not measured"),
         ({"diversity_base": None, "diversity_photos": None}, "diversity", "not measured"),
@@ -558,3 +561,16 @@ def test_a_fall_that_few_pairs_cannot_show_bars_nobody_but_goes_last() -> None:
     assert doubtful.may_be_chosen
     assert verdict.recommended == "step 400"
     assert judge([later]).recommended == "step 900", "alone it is not barred"
+
+
+def test_a_leak_that_ten_pictures_do_not_show_bars_nothing_and_goes_last() -> None:
+    unshown = replace(GOOD, name="step 900", step=900, leak=Interval(0.15, -0.05, 0.35, 10), likeness=around(0.95))
+    alone_there = judge([unshown])
+    assert alone_there.recommended == "step 900"
+    assert alone_there.judgements[0].findings == ()
+    assert "10 pictures do not show that it gained anything" in alone_there.judgements[0].gates[-1].reason
+    assert "Not known: leak (not testable)" in alone_there.reason
+    beside = judge([unshown, replace(GOOD, name="step 400", step=400)])
+    assert beside.recommended == "step 400"
+    assert "step 900" in beside.reason
+    assert "gates that could not be tested" in beside.reason

@@ -31,7 +31,8 @@ Set beforehand. For comparison: Ruiz et al. 2023 say that people see a differenc
 LEAK_MOST = 0.10
 """Largest likeness that pictures of the class prompt, without the identifier, may have gained on the photos.
 
-Set beforehand: a tenth of the way from "some person" to this person."""
+Set beforehand: a tenth of the way from "some person" to this person. A larger gain counts where the pictures show it:
+that of ten has a standard error of 0.02 to 0.07, by whom they happen to show (docs/decisions/052)."""
 
 FACELESS_MOST = 0.25
 """Limit for the upper end of the Wilson interval of the share of pictures without a face.
@@ -133,5 +134,5 @@ DOMINANCE_MARGIN = 0.05
 DOMINANCE_LEVEL = 0.05
 """Level of "better on one", after Holm over all pairs of candidates and both axes."""
 
-THRESHOLDS_VERSION = 9
+THRESHOLDS_VERSION = 10
 """Counted up whenever a number above, or what it is held against, changes; stands beside every verdict."""

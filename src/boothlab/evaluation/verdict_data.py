@@ -146,12 +146,13 @@ class Judgement:
 
 
 def doubtful(untested: Collection[str], findings: Collection[str]) -> bool:
-    """Whether a snapshot goes last among those that may be chosen: prompt following fell by more than it may, though
-    the pairs are too few to show it, or copies were looked for in pictures of somebody else.
+    """Whether a snapshot goes last among those that may be chosen: prompt following fell by more than it may, or the
+    class word gained more likeness, though the pictures are too few to show it; or copies were looked for in pictures
+    of somebody else.
 
     ``untested`` names the gates that were not testable.
     """
-    return "prompt following" in untested or "not in bare pictures" in findings
+    return not {"prompt following", "leak"}.isdisjoint(untested) or "not in bare pictures" in findings
 
 
 @dataclass(frozen=True, slots=True)
