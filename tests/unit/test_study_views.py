@@ -13,7 +13,7 @@ import pytest
 
 from boothlab.api.study_exports import write_tables
 from boothlab.api.study_published import published_view
-from boothlab.api.study_views import _curves, _exposure_axes, _facts, _forests, _series, _spots
+from boothlab.api.study_views import _curves, _exposure_axes, _facts, _forests, _series, _spots, without_subject
 from boothlab.evaluation.verdict import judge
 from boothlab.evaluation.verdict_data import Measured
 from boothlab.reports.study_figures import Bar, Spot, forest, pareto
@@ -60,6 +60,14 @@ def test_main_effects_are_drawn_with_their_intervals() -> None:
     assert [bar.label for bar in bars] == ["learning rate: 2e-06 − 1e-06", "steps: 200 − 100"]
     assert "steps: 200 − 100" in forest(bars, "Main effects on likeness")
     assert forest((Bar("a", 0.1, None, None, False),), "one").startswith("<svg")
+
+
+def test_in_a_subjects_own_section_its_name_is_not_said_with_every_run() -> None:
+    points = [made_point(run, {}, subject="ada") for run in ("ada, steps 100", "ada, steps 1000", "zl635_008, ada")]
+    said = "Take ada, steps 1000. ada, steps 100 has less, zl635_008, ada more; data, it is said."
+    assert without_subject(said, points, "ada") == (
+        "Take steps 1000. steps 100 has less, zl635_008, ada more; data, it is said."
+    )
 
 
 def test_a_plot_says_what_it_leaves_out() -> None:

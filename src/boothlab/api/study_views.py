@@ -58,7 +58,7 @@ def subject_view(
     return SubjectView(
         name=name,
         chosen=choice.run,
-        reason=choice.reason,
+        reason=without_subject(choice.reason, own, name),
         caution=_caution(study),
         again=_again(chosen, ruled.again, sum(point.state == "done" for point in placed)),
         strip=() if chosen is None else tuple(gallery.pictures(chosen, 8)),
@@ -109,6 +109,13 @@ def _series(points: Sequence[Point]) -> str:
     )
 
 
+def without_subject(text: str, points: Sequence[Point], subject: str) -> str:
+    """``text`` with runs of a subject called by what else they are, where its own section says whose they are."""
+    for run in sorted({point.run for point in points}, key=len, reverse=True):
+        text = text.replace(run, run.removeprefix(f"{subject}, "))
+    return text
+
+
 def _caution(study: Study) -> str:
     seeds = len(study.plan.seeds)
     if seeds >= SEEDS_NEEDED:
@@ -129,10 +136,11 @@ def _again(chosen: Point | None, again: Again | None, done: int) -> AgainView | 
         for column in COLUMNS
         if column.key in (LIKENESS, PROMPT, "face") and column.key in chosen.cells
     )
+    called = without_subject(chosen.run, [chosen], chosen.subject)
     why = (
-        f"{chosen.run} was chosen from {done} checkpoints by the scores of the first column, so these are "
-        "optimistic: the best of many is partly the luckiest. The second column is from other initial noises, which "
-        "had no part in the choice; it is what to expect."
+        f"{called} was chosen from {done} checkpoints by the scores of the first column, so these are optimistic: "
+        "the best of many is partly the luckiest. The second column is from other initial noises, which had no part "
+        "in the choice; it is what to expect."
     )
     if again.point is None:
         why = f"The scores are optimistic, because they chose it. It could not be scored again: {again.reason}"
