@@ -109,14 +109,17 @@ class Cancelled(BoothlabError):
 
 
 @contextmanager
-def disk_errors(path: Path, doing: str) -> Iterator[None]:
+def disk_errors(path: Path, doing: str, outermost: bool = False) -> Iterator[None]:
     """Translate the operating system's complaints about ``path`` into :class:`NoSpace` or :class:`NoAccess`.
 
-    ``doing`` completes the sentence "cannot …", e.g. ``"write a checkpoint"``.
+    ``doing`` completes the sentence "cannot …", e.g. ``"write a checkpoint"``. The ``outermost`` frame knows neither
+    what was done nor to which file: there the name that the complaint itself has, if any, stands for ``path``.
     """
     try:
         yield
     except OSError as error:
+        if outermost and isinstance(error.filename, str):
+            path = Path(error.filename)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise NoSpace(
                 f"Cannot {doing}: the disk that holds {path} is full.",
@@ -124,7 +127,7 @@ def disk_errors(path: Path, doing: str) -> Iterator[None]:
             ) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise NoAccess(
-                f"Cannot {doing}: {path} may not be written ({error.strerror}).",
+                f"Cannot {doing}: {path} may not be read or written ({error.strerror}).",
                 "Choose another folder, or change its permissions.",
             ) from error
         if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):

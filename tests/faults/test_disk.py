@@ -106,7 +106,7 @@ def test_read_only_disk(tiny_sd: Path, tmp_path: Path, read_only_disk: Path) -> 
     done = make_place(tmp_path, tiny_sd).train("--runs", read_only_disk / "runs")
     said = only_message(done)
     assert done.returncode == 1
-    assert "may not be written" in said
+    assert "may not be read or written" in said
     assert "Choose another folder" in said
     assert list(read_only_disk.iterdir()) == []
 

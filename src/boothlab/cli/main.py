@@ -24,7 +24,7 @@ from boothlab.cli import (
     tokens,
     train,
 )
-from boothlab.errors import BoothlabError, NoMemory, PlanError, disk_errors
+from boothlab.errors import BoothlabError, NoAccess, NoMemory, PlanError, disk_errors
 from boothlab.home import home
 
 app = typer.Typer(
@@ -105,7 +105,14 @@ def _translated() -> None:
     except RuntimeError as error:
         raise PlanError(f"BOOTHLAB_HOME begins with the home folder of nobody here: {error}.") from error
     try:
-        with disk_errors(Path.cwd(), "write results"):
+        here = Path.cwd()
+    except OSError as error:
+        raise NoAccess(
+            f"The folder that you are in is not there any more, or may not be read ({error.strerror}).",
+            "Change to another folder and give the command again.",
+        ) from error
+    try:
+        with disk_errors(here, "go on", outermost=True):
             app()
     except MemoryError as error:
         raise NoMemory("The machine ran out of memory.", "Close other programs, or use a smaller model.") from error

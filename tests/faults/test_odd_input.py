@@ -1,0 +1,49 @@
+"""What nobody means to hand in, and some machine does one day: one message and an exit code, never a traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from boothlab.cli.main import main
+
+
+def said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *words: str | Path) -> tuple[int, str]:
+    """Exit code of a command and the one message that it left."""
+    monkeypatch.setattr(sys, "argv", ["boothlab", *map(str, words)])
+    code = main()
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "Traceback" not in err
+    assert err.count("boothlab: ") == 1, err
+    return code, " ".join(err.split())
+
+
+def test_a_working_folder_that_was_deleted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    try:
+        code, text = said(capsys, monkeypatch, "show", "runs")
+    finally:
+        os.chdir(tmp_path)
+    assert code == 1
+    assert "is not there any more" in text
+    assert "Change to another folder" in text
+
+
+def test_a_name_that_is_too_long_to_be_read_is_the_one_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, text = said(capsys, monkeypatch, "show", "x" * 300)
+    assert code == 1
+    assert "a name in " + "x" * 300 in text
+    assert str(tmp_path) not in text
+    assert "write results" not in text
