@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -47,3 +48,12 @@ def test_a_name_that_is_too_long_to_be_read_is_the_one_told(
     assert "a name in " + "x" * 300 in text
     assert str(tmp_path) not in text
     assert "write results" not in text
+
+
+def test_an_output_that_is_not_utf_8(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    monkeypatch.setattr(sys, "argv", ["boothlab", "tokens", "zwxq"])
+    assert main() == 0
+    sys.stdout.flush()
+    assert b"\\xb7" in written.getvalue()

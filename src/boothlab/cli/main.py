@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import traceback
 
@@ -71,6 +72,7 @@ def run() -> None:
 
 def main() -> int:
     """Run the command line; returns the exit code (0, 1 failed, 2 usage or plan, 3 partial study, 130 stopped)."""
+    _printable()
     try:
         _translated()
     except BoothlabError as error:
@@ -88,6 +90,13 @@ def main() -> int:
         print("boothlab: this is a bug in boothlab; the lines above say where.", file=sys.stderr)
         return 1
     return 0
+
+
+def _printable() -> None:
+    """Let what is said hold characters that the output's encoding lacks: they are shown as escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _translated() -> None:
