@@ -92,7 +92,7 @@ def read_json(path: Path) -> Any:
     """The JSON value in ``path``. Raises RunDamaged with the path when it is missing or malformed."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RunDamaged(f"Cannot read {path}: {error}.", "Restore the file or delete its folder.") from error
 
 
@@ -206,6 +206,16 @@ def safe_name(text: str, longest: int = 48) -> str:
     cleaned = re.sub(r"[^\w.-]+", "-", text, flags=re.UNICODE)
     cleaned = re.sub(r"-*\.?-+", "-", cleaned).strip("-. ")[:longest].rstrip("-. ")
     return cleaned or "unnamed"
+
+
+def whole_number(text: str) -> int | None:
+    """The number that up to 18 digits write, else None: other scripts have digits that ``int`` does not read, and
+    thousands of digits are too many for it.
+
+    >>> whole_number("000250"), whole_number("²"), whole_number("9" * 5000)
+    (250, None, None)
+    """
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else None
 
 
 def expanded(path: Path) -> Path:

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from boothlab.cli.main import main
+from boothlab.config.load import apply_override, parse_override, read_toml
+from boothlab.errors import PlanError
 
 
 def said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *words: str | Path) -> tuple[int, str]:
@@ -57,3 +59,30 @@ def test_an_output_that_is_not_utf_8(monkeypatch: pytest.MonkeyPatch) -> None:
     assert main() == 0
     sys.stdout.flush()
     assert b"\\xb7" in written.getvalue()
+
+
+ODD_TOML = {
+    "digits": ("x = " + "9" * 5000, "limit"),
+    "bits": ("x = 0x" + "f" * 5000, "20000 bits"),
+    "brackets": ("x = " + "[" * 3000 + "]" * 3000, "more than 100 deep"),
+    "tables": ("x" + ".x" * 3000 + " = 1", "more than 100 deep"),
+}
+
+
+@pytest.mark.parametrize("case", ODD_TOML)
+def test_toml_that_is_too_large(case: str, tmp_path: Path) -> None:
+    text, message = ODD_TOML[case]
+    (tmp_path / "odd.toml").write_text(text)
+    with pytest.raises(PlanError, match=message) as caught:
+        read_toml(tmp_path / "odd.toml")
+    assert len(str(caught.value)) < 300
+    with pytest.raises(PlanError) as caught:
+        apply_override({"x": 1}, *parse_override(text))
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("part", ["²", "9" * 5000])
+def test_an_item_of_a_list_that_is_no_number(part: str) -> None:
+    with pytest.raises(PlanError, match="there is no item") as caught:
+        apply_override({"subjects": [{}]}, *parse_override(f"subjects.{part}.name=ada"))
+    assert len(str(caught.value)) < 300

@@ -13,8 +13,15 @@ from pydantic import BaseModel, ValidationError
 
 from boothlab.config.base import Config
 from boothlab.errors import PlanError
+from boothlab.files import whole_number
 
 C = TypeVar("C", bound=Config)
+
+DEEPEST = 100
+"""So many tables and lists may stand within one another, and so many parts may a path have; plans need seven."""
+
+WIDEST = 2**63
+"""Whole numbers of TOML have 64 bits. Python reads longer ones, which no file system, clock or float can follow."""
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -26,13 +33,36 @@ def read_toml(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise PlanError(f"Cannot read the plan {path}: {error}.") from error
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        return _parsed(text)
+    except ValueError as error:
         hint = ""
         # A backslash before a capital U, as in the path of a home folder, begins a hexadecimal number.
         if "\\" in text and any(word in str(error) for word in ("escape", "hex value")):
             hint = "Write Windows paths in single quotes: photos = 'my\\photos'."
         raise PlanError(f"{path} is not valid TOML: {error}.", hint) from error
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    """The table in ``text``. Raises ValueError, also for numbers and depths that TOML does not forbid to write."""
+    try:
+        found = tomllib.loads(text)
+        _require_sane(found)
+    except RecursionError:
+        raise ValueError(f"tables and lists stand more than {DEEPEST} deep within one another") from None
+    except tomllib.TOMLDecodeError:
+        raise
+    except ValueError as error:
+        raise ValueError(str(error).partition(";")[0]) from error
+    return found
+
+
+def _require_sane(value: Any, depth: int = 0) -> None:
+    if depth > DEEPEST:
+        raise RecursionError
+    if isinstance(value, int) and not -WIDEST <= value < WIDEST:
+        raise ValueError(f"a whole number has {value.bit_length()} bits; 63 and a sign are the most")
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _require_sane(part, depth + 1)
 
 
 def parse_override(text: str) -> tuple[list[str], Any]:
@@ -43,11 +73,16 @@ def parse_override(text: str) -> tuple[list[str], Any]:
     path, equals, value = text.partition("=")
     if not equals or not path.strip():
         raise PlanError(f"--set {text!r} is not of the form path=value.", "Example: --set training.steps=300")
+    parts = [part.strip() for part in path.split(".")]
+    if len(parts) > DEEPEST:
+        raise PlanError(f"--set {path[:40]}…: the path has {len(parts)} parts; {DEEPEST} are the most.")
     try:
-        parsed = tomllib.loads(f"value = {value}")["value"]
+        parsed = _parsed(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         parsed = value.strip()
-    return [part.strip() for part in path.split(".")], parsed
+    except ValueError as error:
+        raise PlanError(f"--set {path}={value[:40]}…: {error}.") from error
+    return parts, parsed
 
 
 def apply_override(tree: dict[str, Any], path: Sequence[str], value: Any) -> None:
@@ -57,12 +92,13 @@ def apply_override(tree: dict[str, Any], path: Sequence[str], value: Any) -> Non
         last = depth == len(path) - 1
         where = ".".join(path[: depth + 1])
         if isinstance(node, list):
-            if not part.isdecimal() or int(part) >= len(node):
-                raise PlanError(f"--set {where}: there is no item {part!r}; the list has {len(node)}.")
+            number = whole_number(part)
+            if number is None or number >= len(node):
+                raise PlanError(f"--set {where[:80]}: there is no item {part[:40]!r}; the list has {len(node)}.")
             if last:
-                node[int(part)] = value
+                node[number] = value
             else:
-                node = node[int(part)]
+                node = node[number]
         elif isinstance(node, dict):
             if last:
                 node[part] = value
