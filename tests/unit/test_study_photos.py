@@ -389,3 +389,26 @@ def test_subjects_of_their_own_runs_may_be_split_in_their_own_ways(tiny_sd: Path
     runs = [{"name": "a"}, {"name": "b", "settings": {"subjects": [bob], "photos.held_out": 0.5}}]
     study = resolved(tmp_path, tiny_sd, 12, runs=runs)
     assert [len(found.held_out) for one in study.resolved for found in one.sets.values()] == [3, 6]
+
+
+@pytest.mark.parametrize("where", ["held-out/ada", "held-out", "photos/ada-0123abcd", "linked"])
+@pytest.mark.parametrize("what", ["held out", "trained on"])
+def test_photos_that_lie_where_the_study_puts_its_copies_are_refused(
+    what: str, where: str, tiny_sd: Path, tmp_path: Path
+) -> None:
+    """`check` only looks: it deleted what else lay in the folder."""
+    place = tmp_path / "studies" / "rates"
+    own = photo_folder(place / ("held-out/ada" if where == "linked" else where), 6, size=(64, 72))
+    (own / "captions.csv").write_text("file,caption\n")
+    (own / "raw.dng").write_text("raw")
+    if where == "linked":
+        own = tmp_path / "linked"
+        own.symlink_to(place / "held-out" / "ada")
+    photo_folder(tmp_path / "other", 5, size=(72, 64))
+    trained, held = (tmp_path / "other", own) if what == "held out" else (own, tmp_path / "other")
+    before = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
+    file = write_study(tmp_path, tiny_sd, 4, base_plan(tiny_sd, trained), name="rates", held_out={"ada": str(held)})
+    with pytest.raises(PlanError, match="lie where this study puts its own copies") as caught:
+        resolve_study(file, tmp_path / "studies")
+    assert "another name" in str(caught.value)
+    assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == before

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from boothlab.api.study_pools import Pool, drawn_pool, fill_folder, named_pool, prepared
-from boothlab.api.study_traces import HELD_OUT, SELECTIONS
+from boothlab.api.study_traces import HELD_OUT, SELECTION, SELECTIONS
 from boothlab.errors import PlanError
 from boothlab.files import folder_listing, sha256_file, sha256_json
 from boothlab.photos.folder import list_folder
@@ -37,6 +37,7 @@ def settle_photos(
     """
     named = named or {}
     _all_known(runs, named)
+    _none_overwritten(runs, named, place)
     _one_split(runs)
     here = {subject.name for planned in runs for subject in planned.plan.subjects}
     pools = {pool.subject: pool for pool in known if pool.subject in here}
@@ -64,6 +65,25 @@ def _all_known(runs: Sequence[Planned], given: Mapping[str, Path]) -> None:
         raise PlanError(f"held_out.{unknown[0]}: there is no such subject; there are {', '.join(sorted(names))}.")
     if given and any(planned.plan.photos.references is not None for planned in runs):
         raise PlanError("held_out and photos.references both name held-out photos.", "Leave photos.references out.")
+
+
+def _none_overwritten(runs: Sequence[Planned], given: Mapping[str, Path], place: Path) -> None:
+    """Raises PlanError for photos that lie where the study puts its copies: what lies there is replaced and removed.
+
+    Right in the folder of selections they are safe: copies come into folders of it that are called otherwise.
+    """
+    plans = [planned.plan for planned in runs]
+    sources = [*given.values(), *(subject.photos for plan in plans for subject in plan.subjects)]
+    sources += [plan.photos.references for plan in plans if plan.photos.references is not None]
+    held, chosen = (place / HELD_OUT).resolve(), (place / SELECTIONS).resolve()
+    for source in dict.fromkeys(sources):
+        real = source.resolve()
+        below = real.relative_to(chosen).parts if real.is_relative_to(chosen) else ()
+        if real.is_relative_to(held) or (below and SELECTION.fullmatch(below[0])):
+            raise PlanError(
+                f"The photos in {source} lie where this study puts its own copies of photos ({place}).",
+                "Give the study another name, or put the folder elsewhere.",
+            )
 
 
 SPLIT = ("held_out", "split_seed")
