@@ -11,7 +11,11 @@ import pytest
 
 from boothlab.cli.main import main
 from boothlab.config.load import apply_override, parse_override, read_toml
-from boothlab.errors import PlanError
+from boothlab.errors import NoWeights, PlanError, RunDamaged
+from boothlab.files import read_json
+from boothlab.models.config import Base
+from boothlab.models.locate import part_configs
+from boothlab.runs.events import from_line
 
 
 def said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *words: str | Path) -> tuple[int, str]:
@@ -86,3 +90,19 @@ def test_an_item_of_a_list_that_is_no_number(part: str) -> None:
     with pytest.raises(PlanError, match="there is no item") as caught:
         apply_override({"subjects": [{}]}, *parse_override(f"subjects.{part}.name=ada"))
     assert len(str(caught.value)) < 300
+
+
+NESTED = "[" * 200_000 + "]" * 200_000
+
+
+def test_json_nested_beyond_all_measure(tmp_path: Path) -> None:
+    (tmp_path / "odd.json").write_text(NESTED)
+    with pytest.raises(RunDamaged, match="odd.json"):
+        read_json(tmp_path / "odd.json")
+    assert from_line(NESTED) is None
+    for part in ("tokenizer", "text_encoder", "vae", "unet", "scheduler"):
+        (tmp_path / part).mkdir()
+        (tmp_path / part / "model.safetensors").write_bytes(b"")
+        (tmp_path / part / "config.json").write_text(NESTED)
+    with pytest.raises(NoWeights, match="configs of the base model"):
+        part_configs(Base(model=str(tmp_path)))

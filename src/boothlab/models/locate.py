@@ -162,7 +162,7 @@ def part_configs(base: Base) -> dict[str, dict[str, Any]] | None:
         return {
             part: json.loads((path / part / "config.json").read_text()) for part in ("unet", "vae", "text_encoder")
         }
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise NoWeights(f"Cannot read the configs of the base model {path}: {error}.") from error
 
 

@@ -152,7 +152,7 @@ def from_line(line: str) -> Event | None:
             return None
         known = {field.name for field in fields(kind)}
         return kind(**{name: value for name, value in tree.items() if name in known})
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return None
 
 
