@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from boothlab.errors import PlanError, RunDamaged, disk_errors
+from boothlab.errors import NoAccess, PlanError, RunDamaged, disk_errors
 
 TEMPORARY_MARK = ".partial-"
 """Part of the name of everything that is not finished; such leftovers of a killed process may be deleted."""
@@ -104,12 +104,16 @@ def new_folder(path: Path) -> Iterator[Path]:
     existing ``path`` it changes names in one step, and the old one is then deleted. (Systems other than Linux move
     the old one aside first: a kill between the two renames leaves neither under the name, and both beside it.) On
     any error the temporary folder is deleted and ``path`` stays as it was.
+
+    A link to a folder stays, and what it leads to is replaced. Raises NoSpace, and NoAccess also where something
+    other than a folder is there (a file, a device, a broken link), or where the old folder could not be deleted.
     """
+    given, path = path, path.resolve() if path.is_dir() else path.absolute()
     temporary = _temporary_name(path)
     with disk_errors(path, f"write {path.name}"):
         try:
-            if path.is_file():
-                raise FileExistsError(errno.EEXIST, "a file is there", str(path))
+            if is_no_folder(given):
+                raise FileExistsError(errno.EEXIST, "something else is there", str(given))
             temporary.mkdir(parents=True)
             yield temporary
             for file in sorted(temporary.rglob("*")):
@@ -138,7 +142,36 @@ def new_folder(path: Path) -> Iterator[Path]:
             raise
         sync_folder(path.parent)
         if old is not None:
-            shutil.rmtree(old, ignore_errors=True)
+            _delete(old, path)
+
+
+def _delete(old: Path, path: Path) -> None:
+    """What stood at ``path`` may be photos of somebody: that they are still on the disk is not kept quiet."""
+    shutil.rmtree(old, ignore_errors=True)
+    if old.exists():
+        raise NoAccess(
+            f"{path} is written, but what was there before could not be deleted; it lies in {old} now.",
+            "Delete that folder yourself.",
+        )
+
+
+def is_no_folder(path: Path) -> bool:
+    """Whether something is at ``path`` that is neither a folder nor a link to one (also a link to nothing)."""
+    return os.path.lexists(path) and not path.is_dir()
+
+
+def first_foreign(folder: Path, own: re.Pattern[str]) -> str | None:
+    """The first thing below ``folder``, in name order, whose relative POSIX name ``own`` does not match."""
+    names = (path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")))
+    return next((name for name in names if not own.fullmatch(name)), None)
+
+
+def is_around(path: Path) -> bool:
+    """Whether ``path`` is the current folder or holds it: replaced, it would leave us in a deleted one."""
+    try:
+        return Path.cwd().is_relative_to(path.resolve())
+    except FileNotFoundError:  # the current folder was deleted already
+        return False
 
 
 def exchange(one: Path, other: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,36 @@ def test_nothing_of_the_users_is_overwritten_but_an_export_is(run: Run, tmp_path
     api.export(run.path, tmp_path / "out", snapshot="3")
     assert json.loads((tmp_path / "out" / "export.json").read_text())["snapshot"] == "step-000003"
     assert [path.name for path in tmp_path.iterdir() if ".partial-" in path.name] == []
+    api.export(run.path, tmp_path / "out", format_="diffusers")
+    api.export(run.path, tmp_path / "out", format_="diffusers")
+    (tmp_path / "out" / "unet" / "thesis.doc").write_text("years of work")
+    with pytest.raises(PlanError, match=r"but unet/thesis\.doc in it"):
+        api.export(run.path, tmp_path / "out")
+    assert (tmp_path / "out" / "unet" / "thesis.doc").read_text() == "years of work"
+    (tmp_path / "mine" / "export.json").write_text('{"theme": "dark"}')
+    with pytest.raises(PlanError, match="holds something that is no export"):
+        api.export(run.path, tmp_path / "mine")
+
+
+@pytest.mark.parametrize("run", ["lora"], indirect=True)
+def test_an_export_is_a_folder_or_goes_through_a_link_to_one(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "nowhere").symlink_to(tmp_path / "gone")
+    for name in ("pipe", "nowhere"):
+        with pytest.raises(PlanError, match="is no export"):
+            api.export(run.path, tmp_path / name)
+    assert (tmp_path / "pipe").is_fifo()
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "disk")
+    assert api.export(run.path, tmp_path / "link").size > 0
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "disk" / "export.json").is_file()
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(PlanError, match="is the current folder"):
+        api.export(run.path, Path())
 
 
 def test_a_changed_base_model_is_refused(tiny_sd: Path, place: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from boothlab import files
-from boothlab.errors import RunDamaged
+from boothlab.errors import NoAccess, RunDamaged
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,6 +103,49 @@ def test_a_killed_replacement_leaves_the_old_folder_or_the_new_one(tmp_path: Pat
     assert found.count("old") >= 2
     assert found.count("new") >= 2
     assert [p.name for p in path.parent.iterdir()] == ["set"]
+
+
+def test_only_a_folder_is_replaced_and_a_link_to_one_is_followed(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "nowhere").symlink_to(tmp_path / "gone")
+    for name in ("pipe", "nowhere"):
+        with pytest.raises(NoAccess, match=name), files.new_folder(tmp_path / name):
+            pass
+    assert (tmp_path / "pipe").is_fifo()
+    assert (tmp_path / "nowhere").is_symlink()
+    (tmp_path / "disk" / "set").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "disk" / "set")
+    with files.new_folder(tmp_path / "link") as temporary:
+        assert temporary.parent == tmp_path / "disk", "on the disk that the link leads to"
+        (temporary / "one").touch()
+    assert (tmp_path / "link").is_symlink()
+    assert [p.name for p in (tmp_path / "disk" / "set").iterdir()] == ["one"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["disk", "link", "nowhere", "pipe"]
+
+
+def test_an_old_folder_that_cannot_be_deleted_is_not_kept_quiet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "photo").touch()
+    monkeypatch.setattr(shutil, "rmtree", lambda path, ignore_errors: None)
+    with (
+        pytest.raises(NoAccess, match=r"could not be deleted; it lies in .*set\.partial-"),
+        files.new_folder(tmp_path / "set") as temporary,
+    ):
+        (temporary / "new").touch()
+    assert [p.name for p in (tmp_path / "set").iterdir()] == ["new"]
+
+
+def test_the_current_folder_has_a_name_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert files.is_around(Path())
+    assert files.is_around(tmp_path)
+    assert not files.is_around(Path("set"))
+    with files.new_folder(Path()) as temporary:
+        (temporary / "one").touch()
+    assert [p.name for p in (tmp_path / "here").iterdir()] == ["one"]
 
 
 def test_names_change_in_one_step_or_not_at_all(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from boothlab.photos.captions import read_words, template
 from boothlab.photos.config import Photos, Screen
 from boothlab.photos.measures import to_text
 from boothlab.photos.photo import Photo
-from boothlab.photos.photoset import read_set
+from boothlab.photos.photoset import is_photo_set, read_set
 from boothlab.photos.screening import choose_subjects, strangers
 from boothlab.photos.steps import Head, Resize, Smart, Spotlight
 from boothlab.photos.variety import effective_number, variety
@@ -280,6 +281,52 @@ def test_nothing_but_an_older_set_is_ever_replaced(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_text() == "a file"
     assert len(prepare(photos, tmp_path / "empty", settings, SIZE).photos) == 3
     assert len(prepare(photos, tmp_path / "empty", settings, SIZE).photos) == 3, "an older set is"
+
+
+def test_a_manifest_of_another_program_makes_no_photo_set(tmp_path: Path) -> None:
+    photos = folder_of(tmp_path / "photos", 2)
+    settings = Photos(domain="drawings", screen=Screen(enabled=False))
+    app = tmp_path / "app"
+    (app / "src").mkdir(parents=True)
+    (app / "manifest.json").write_text('{"name": "app", "start_url": "."}')
+    assert not is_photo_set(app)
+    with pytest.raises(PhotoError, match="no photo set"):
+        prepare(photos, app, settings, SIZE)
+    (app / "manifest.json").write_text("{")
+    with pytest.raises(PhotoError, match="but src in it"):
+        prepare(photos, app, settings, SIZE)
+    made = prepare(photos, tmp_path / "set", settings, SIZE).path
+    (made / "thesis.txt").write_text("years of work")
+    with pytest.raises(PhotoError, match=r"but thesis\.txt in it"):
+        prepare(photos, made, settings, SIZE)
+    assert (made / "thesis.txt").read_text() == "years of work"
+    (made / "thesis.txt").rename(made / ".DS_Store")
+    (made / "manifest.json").write_text("{")
+    assert is_photo_set(made), "a damaged one"
+    assert len(prepare(photos, made, settings, SIZE).photos) == 2
+
+
+def test_a_set_is_written_to_a_folder_or_through_a_link_to_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = folder_of(tmp_path / "photos", 2)
+    settings = Photos(domain="drawings", screen=Screen(enabled=False))
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "nowhere").symlink_to(tmp_path / "gone")
+    for name in ("pipe", "nowhere"):
+        with pytest.raises(PhotoError, match="nor a folder"):
+            prepare(photos, tmp_path / name, settings, SIZE)
+    assert (tmp_path / "pipe").is_fifo()
+    assert (tmp_path / "nowhere").is_symlink()
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "disk")
+    assert len(read_set(prepare(photos, tmp_path / "link", settings, SIZE).path).photos) == 2
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "disk" / "manifest.json").is_file()
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(PhotoError, match="is the current folder"):
+        prepare(photos, Path(), settings, SIZE)
 
 
 def test_who_was_set_aside_beside_another_photo_comes_back_when_that_one_goes(tmp_path: Path) -> None:

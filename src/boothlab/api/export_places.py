@@ -31,6 +31,15 @@ def exports_of(run: Run) -> list[Path]:
     return [Path(place) for place in read_json(path)["places"]] if path.is_file() else []
 
 
+def is_export(path: Path) -> bool:
+    """Whether ``path`` was made by `export`; other programs call their files ``export.json`` too."""
+    try:
+        tree = read_json(path / MARK)
+    except BoothlabError:
+        return False
+    return isinstance(tree, dict) and tree.keys() >= {"format", "run", "snapshot", "kind"}
+
+
 def is_export_of(path: Path, run: Run) -> bool:
     """Whether ``path`` holds an export of ``run`` and not something else by now."""
     return _names(path / MARK, run)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from boothlab.api.export_places import MARK, remember
+from boothlab.api.export_places import MARK, is_export, remember
 from boothlab.api.pictures import BASE, choose_snapshot, plan_of, snapshot_model
 from boothlab.assets import asset
 from boothlab.errors import PlanError, RunDamaged
-from boothlab.files import new_folder, read_json, write_json, write_text
+from boothlab.files import first_foreign, is_around, is_no_folder, new_folder, read_json, write_json, write_text
 from boothlab.models.adapters import FILE as ADAPTER_FILE
 from boothlab.models.adapters import merge_adapters
 from boothlab.models.config import scheduler_settings
@@ -26,6 +27,13 @@ from boothlab.subjects import fill
 Format = Literal["diffusers", "adapter"]
 
 NOTE = "README.txt"
+
+OWN = re.compile(
+    rf"{re.escape(NOTE)}|{re.escape(MARK)}|{re.escape(ADAPTER_FILE)}|model_index\.json"
+    r"|(unet|vae|scheduler|(text_encoder|tokenizer)(_\d)?)(/[^/]+\.(json|safetensors|txt|jinja|model))?"
+    r"|(.*/)?(\.DS_Store|Thumbs\.db|desktop\.ini)"
+)
+"""What lies in an export: our files, and what file browsers leave wherever somebody looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +98,21 @@ def _write_whole(run: Run, plan: RunPlan, name: str, folder: Path, precision: Pr
 
 
 def _require_replaceable(to: Path, run: Run) -> None:
-    if not to.exists():
-        return
-    if not to.is_dir() or (any(to.iterdir()) and not (to / MARK).is_file()):
+    if is_no_folder(to) or (to.is_dir() and any(to.iterdir()) and not is_export(to)):
         raise PlanError(f"{to} holds something that is no export; it is left alone.", "Name a new folder with --to.")
-    if to.resolve() == run.path.resolve() or run.path.resolve().is_relative_to(to.resolve()):
+    foreign = first_foreign(to, OWN) if to.is_dir() else None
+    if foreign is not None:
+        raise PlanError(
+            f"{to} is an export, but {foreign} in it is no part of one, and would be lost with the old export.",
+            "Move it away, or name a new folder with --to.",
+        )
+    if run.path.resolve().is_relative_to(to.resolve()):
         raise PlanError(f"{to} holds the run itself.", "Name a new folder with --to.")
+    if is_around(to):
+        raise PlanError(
+            f"{to} is the current folder, or holds it; the export would replace it as a whole.",
+            "Name a folder inside it (--to weights).",
+        )
 
 
 def _require_same_base(run: Run, plan: RunPlan) -> None:

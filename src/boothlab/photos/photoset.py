@@ -11,12 +11,15 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
-from boothlab.errors import PhotoError
+from boothlab.errors import PhotoError, RunDamaged
 from boothlab.files import new_folder, read_json, safe_name, sha256_bytes, sha256_json, write_bytes, write_json
 from boothlab.photos.photo import Photo, Rejected, Trace
 
 MANIFEST = "manifest.json"
 FORMAT = 1
+
+KEYS = frozenset(("format", "content_hash", "photos", "rejected"))
+"""What every manifest of a photo set has."""
 
 Part = Literal["train", "held_out"]
 
@@ -99,8 +102,17 @@ def write_set(
 
 
 def is_photo_set(path: Path) -> bool:
-    """Whether ``path`` was made by :func:`write_set`."""
-    return (path / MANIFEST).is_file()
+    """Whether ``path`` was made by :func:`write_set`; other programs call their files ``manifest.json`` too.
+
+    One whose manifest is no JSON any more is a photo set still: it was damaged, and is no folder of originals.
+    """
+    if not (path / MANIFEST).is_file():
+        return False
+    try:
+        tree = read_json(path / MANIFEST)
+    except RunDamaged:
+        return True
+    return isinstance(tree, dict) and tree.keys() >= KEYS
 
 
 def read_set(path: Path) -> PhotoSet:

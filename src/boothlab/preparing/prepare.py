@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -12,18 +13,24 @@ from typing import Any
 
 from boothlab.errors import PhotoError
 from boothlab.features.faces import Domain, FaceReader, reader_for
-from boothlab.files import sha256_file
+from boothlab.files import first_foreign, is_around, is_no_folder, sha256_file
 from boothlab.photos.captions import Words, read_words
 from boothlab.photos.config import FEWEST_HELD_OUT, HELD_OUT_FROM, Photos
 from boothlab.photos.folder import Listing, list_folder, printable
 from boothlab.photos.photo import REFERENCES, Photo, Rejected
-from boothlab.photos.photoset import PhotoSet, is_photo_set, write_set
+from boothlab.photos.photoset import MANIFEST, PhotoSet, is_photo_set, write_set
 from boothlab.photos.screening import choose_subjects, duplicates, limits, no_face, strangers
 from boothlab.photos.variety import Variety, variety
 from boothlab.preparing.develop import Choice, Developer
-from boothlab.preparing.earlier import Done, Earlier, thumbnail_name
+from boothlab.preparing.earlier import BEFORE, Done, Earlier, thumbnail_name
 from boothlab.preparing.sheet import sheet_files
 from boothlab.seeds import derive
+
+OWN = re.compile(
+    rf"{re.escape(MANIFEST)}|\d{{3,}}-[^/]+\.png|contact-sheet\.(html|png)|{BEFORE}(/[0-9a-f]+\.jpg)?"
+    r"|(.*/)?(\.DS_Store|Thumbs\.db|desktop\.ini)"
+)
+"""What lies in a photo set: our files, and what file browsers leave wherever somebody looks."""
 
 Progress = Callable[[int, int], None]
 """Called with (done, of) after each photo."""
@@ -99,17 +106,34 @@ def _sources(folder: Path, out: Path, settings: Photos) -> tuple[Listing, list[S
 def _require_free(out: Path, originals: Sequence[Path]) -> None:
     """What stands at ``out`` is replaced as a whole: so it may be nothing but an older photo set.
 
-    Raises PhotoError for a file, for a folder that holds other things, and for one that holds the originals.
+    Raises PhotoError for a file, for a folder that holds other things too, for one that holds the originals, and for
+    one that cannot be replaced because somebody is in it.
     """
+    if is_no_folder(out):
+        raise PhotoError(
+            f"{out} is there already and is no photo set, nor a folder at all.",
+            "Write the photo set to a new folder.",
+        )
     for place in originals:
         if place.resolve().is_relative_to(out.resolve()):
             raise PhotoError(
                 f"{out} holds the originals ({place}), and would be replaced by the photo set.",
                 "Write the photo set to another folder.",
             )
-    if out.is_file() or (out.is_dir() and any(out.iterdir()) and not is_photo_set(out)):
+    if is_around(out):
+        raise PhotoError(
+            f"{out} is the current folder, or holds it; the photo set would replace it as a whole.",
+            "Write the photo set to a folder inside it (--out photo-set).",
+        )
+    if out.is_dir() and any(out.iterdir()) and not is_photo_set(out):
         raise PhotoError(
             f"{out} is there already and is no photo set.", "Write the photo set to a new or an empty folder."
+        )
+    foreign = first_foreign(out, OWN) if out.is_dir() else None
+    if foreign is not None:
+        raise PhotoError(
+            f"{out} is a photo set, but {foreign} in it is no part of one, and would be lost with the old set.",
+            "Move it away, or write the photo set to a new folder.",
         )
 
 
