@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 from scipy import stats
 
+from boothlab import files
+from boothlab.api import relatives
 from boothlab.api.scoring import parted_by_chance
 from boothlab.evaluation.config import Evaluation
 from boothlab.evaluation.derived import Table
@@ -19,9 +23,12 @@ from boothlab.evaluation.scores import Score
 from boothlab.evaluation.summaries import Pairs
 from boothlab.evaluation.verdict import judge
 from boothlab.evaluation.verdict_data import Count
+from boothlab.generation import generate
+from boothlab.generation.config import Generation
+from boothlab.generation.picture import Order
 from boothlab.photos.photo import Photo
 from boothlab.photos.photoset import PhotoSet
-from boothlab.reports.page import number
+from boothlab.reports.page import file_uri, number
 from photos_made import made_photo
 
 
@@ -165,3 +172,28 @@ def test_what_is_not_nothing_is_not_printed_as_nothing() -> None:
         "0.001",
         "0.5",
     ]
+
+
+@pytest.mark.parametrize("left", [0, 9, 60, 500])
+def test_a_picture_that_cannot_be_read_is_said_on_the_page(left: int, tmp_path: Path) -> None:
+    """It ended the report of hundreds of others."""
+    path = tmp_path / "<a>.png"
+    made_photo(1).save(path)
+    assert file_uri(path).startswith("data:image/webp")
+    path.write_bytes(path.read_bytes()[:left])
+    kind, _, code = file_uri(path).partition(";base64,")
+    assert kind == "data:image/svg+xml"
+    assert {"cannot be read", f"{tmp_path.name}/<a>.png"} <= set(ElementTree.fromstring(b64decode(code)).itertext())
+    path.unlink()
+    assert file_uri(path).startswith("data:image/svg+xml")
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", "{", "3"])
+def test_a_picture_whose_sidecar_is_damaged_was_not_drawn(text: str, tmp_path: Path) -> None:
+    order, settings = Order("one", "a photo", 1), Generation()
+    (tmp_path / "one.png").touch()
+    files.write_json(tmp_path / "one.json", generate._sidecar(order, "weights", settings))
+    assert generate._is_there(tmp_path, order, "weights", settings)
+    (tmp_path / "one.json").write_text(text)
+    assert not generate._is_there(tmp_path, order, "weights", settings)
+    assert not relatives._drawn_with(tmp_path, "weights")

@@ -69,8 +69,8 @@ def _drawn_with(folder: Path, weights: str) -> bool:
     if first is None:
         return False
     try:
-        return bool(read_json(first).get("weights") == weights)
-    except RunDamaged:
+        return bool(read_json(first)["weights"] == weights)
+    except (RunDamaged, KeyError, TypeError):
         return False
 
 

@@ -63,6 +63,6 @@ def _is_there(folder: Path, order: Order, weights: str, settings: Generation) ->
     if not (sidecar.is_file() and picture.is_file()):
         return False
     try:
-        return bool(read_json(sidecar).get("digest") == _sidecar(order, weights, settings)["digest"])
-    except RunDamaged:
+        return bool(read_json(sidecar)["digest"] == _sidecar(order, weights, settings)["digest"])
+    except (RunDamaged, KeyError, TypeError):
         return False

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -32,9 +32,26 @@ def data_uri(pixels: NDArray[np.uint8]) -> str:
 
 
 def file_uri(path: Path) -> str:
-    """The picture file as a data URI."""
-    with Image.open(path) as image:
-        return data_uri(np.array(image.convert("RGB")))
+    """The picture file as a data URI; of one that cannot be read, a picture that says so."""
+    try:
+        with Image.open(path) as image:
+            return data_uri(np.array(image.convert("RGB")))
+    except (OSError, ValueError, SyntaxError):  # what Pillow raises on cut and altered files
+        # The numbers beside it come from the scores: one bad file of hundreds must not cost the page.
+        return _damaged(path)
+
+
+def _damaged(path: Path) -> str:
+    """A grey square with the name of the file, as an SVG data URI."""
+    name = escape(f"{path.parent.name}/{path.name}".encode("utf-8", "backslashreplace").decode())
+    half = WIDEST // 2
+    svg = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDEST} {WIDEST}" width="{WIDEST}" height="{WIDEST}">'
+        f'<rect width="{WIDEST}" height="{WIDEST}" fill="#ddd"/><g text-anchor="middle" font-family="sans-serif">'
+        f'<text x="{half}" y="{half}" font-size="24">cannot be read</text>'
+        f'<text x="{half}" y="{half + 32}" font-size="14">{name}</text></g></svg>'
+    )
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
 
 
 def number(value: float) -> str:
