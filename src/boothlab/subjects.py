@@ -110,7 +110,8 @@ def fill(template: str, identifier: str | None, class_noun: str) -> str:
         words = ALONE.sub(lambda found: _with_article(class_noun, "A" if found.start() == 0 else "a"), words)
         words = ARTICLE_BEFORE_IT.sub(lambda found: _with_article(class_noun, found[1]), words)
     it = f"{identifier} {class_noun}" if identifier else class_noun
-    return re.sub(rf"\b{CLASS}\b", class_noun, words.replace(IT, it))
+    # A function, because a backslash in a text that replaces would mean a group.
+    return re.sub(rf"\b{CLASS}\b", lambda _: class_noun, words.replace(IT, it))
 
 
 def _with_article(noun: str, like: str) -> str:

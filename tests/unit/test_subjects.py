@@ -51,6 +51,11 @@ def test_with_an_identifier_only_the_words_are_put_in() -> None:
     assert fill("{it} and a CLASS", "rinn", "owl") == "rinn owl and an owl"
 
 
+@pytest.mark.parametrize("noun", ["\\d", "\\1", "\\g<0>", "a\\"])
+def test_a_backslash_in_a_noun_is_a_backslash(noun: str) -> None:
+    assert fill("{it} and the CLASS", "rinn", noun) == f"rinn {noun} and the {noun}"
+
+
 def test_words_that_contain_the_template_words_are_left_alone() -> None:
     assert fill("a CLASSIC photo of CLASS", None, "person") == "a CLASSIC photo of person"
 
