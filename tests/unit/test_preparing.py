@@ -178,6 +178,15 @@ def test_captions_from_a_table(tmp_path: Path) -> None:
     assert template("  a\n b ") == "a photo of {it}, a b"
 
 
+def test_a_caption_is_never_cut_at_a_comma(tmp_path: Path) -> None:
+    table = tmp_path / "captions.csv"
+    table.write_text('file,caption\na.jpg,"at sea, smiling",,\nb.jpg,on a beach, smiling, in a red hat\n')
+    with pytest.raises(PhotoError, match=r"line 3, on 'b\.jpg'.*\n.*in quotes"):
+        read_words([table], [tmp_path / "a.jpg", tmp_path / "b.jpg"])
+    table.write_text('file,caption\na.jpg,"at sea, smiling",,\n')
+    assert read_words([table], [tmp_path / "a.jpg"]).captions == {"a.jpg": "a photo of {it}, at sea, smiling"}
+
+
 @pytest.mark.parametrize("name", ["captions.csv", "rene\u0301.txt"])
 def test_a_name_is_the_same_in_both_of_its_spellings(name: str, tmp_path: Path) -> None:
     text = "file,caption\nrene\u0301.jpg,at sea\n" if name.endswith(".csv") else "at sea"

@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from boothlab.errors import PhotoError
 
@@ -104,7 +105,7 @@ def _table(path: Path) -> dict[str, str]:
     else:
         table = csv.DictReader(io.StringIO(text), delimiter="\t" if kind == ".tsv" else ",", strict=True)
         try:
-            rows = [dict(row) for row in table]
+            rows = [_whole(path, table.line_num, row) for row in table]
         except csv.Error as error:
             raise PhotoError(
                 f"{path} is no table that can be read, near line {table.line_num}: {error}.",
@@ -119,6 +120,20 @@ def _table(path: Path) -> dict[str, str]:
             "Call them file and caption.",
         )
     return {str(row.get(name) or "").strip(): str(row.get(words) or "") for row in rows} if rows else {}
+
+
+def _whole(path: Path, line: int, row: Mapping[str | None, Any]) -> dict[str, str | None]:
+    """The row, with nothing cut off: what the csv module sets aside as too many fields is mostly half a caption.
+
+    Empty ones are what spreadsheets leave at the end of a row. Raises PhotoError for all others.
+    """
+    fields = {name: value for name, value in row.items() if name is not None}
+    if any(value.strip() for value in row.get(None, ())):
+        raise PhotoError(
+            f"{path} has more fields in line {line}, on {next(iter(fields.values()))!r}, than in its header.",
+            "Put the caption in quotes: it has a comma or a tab in it.",
+        )
+    return fields
 
 
 def _text(path: Path) -> str:
