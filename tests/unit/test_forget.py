@@ -17,11 +17,19 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from boothlab import api
+from boothlab.api import study_exports
 from boothlab.api.export_places import remember
+from boothlab.api.study_across import ACROSS, ACROSS_DIFFERENCES
+from boothlab.api.study_carrying import CARRY
+from boothlab.api.study_reporting import plan_text
 from boothlab.api.study_resolving import resolve_study
+from boothlab.api.study_rivals import RIVALS
+from boothlab.api.study_search_view import SEARCH
+from boothlab.api.study_searching import TRIALS
 from boothlab.api.study_sharing import Drawn as Sharing
-from boothlab.api.study_traces import mark
-from boothlab.api.studying import held, train_and_score
+from boothlab.api.study_traces import FILES, TABLES, is_copy, mark
+from boothlab.api.studying import OUTCOMES, held, train_and_score
+from boothlab.api.traces import look
 from boothlab.config.show import to_toml
 from boothlab.errors import Cancelled, PlanError, RunBusy
 from boothlab.files import sha256_file
@@ -283,16 +291,22 @@ def test_the_command_asks(answer: str, code: int, gone: bool, run: Run, tmp_path
         assert "(your own photos)" in done.stdout
 
 
+COPY = to_toml({"folder": "/home/me", "name": "rates", "plan": {"subjects": [{"name": CANARY}]}})
+"""The file of a study as it is written beside the study's page."""
+
+
 def test_a_studys_pages_go_and_the_runs_of_others_stay(run: Run, tmp_path: Path) -> None:
     study = tmp_path / "studies" / "rates"
     shutil.copytree(run.path, study / "runs" / run.path.name)
-    for name in ("study.toml", "report.html", "table.csv", "effects.csv", "choices.json", "outcomes.json"):
+    for name in ("report.html", "table.csv", "effects.csv", "choices.json", "outcomes.json"):
         (study / name).write_text(f"about {CANARY}")
-    (study / "held-out").mkdir()
-    shutil.copy2(next((tmp_path / "photos" / f"of-{CANARY}").iterdir()), study / "held-out" / "0.png")
+    (study / "study.toml").write_text(COPY)
+    (study / "held-out" / CANARY).mkdir(parents=True)
+    shutil.copy2(next((tmp_path / "photos" / f"of-{CANARY}").iterdir()), study / "held-out" / CANARY / "0.png")
     other = study / "runs" / "bob-00000000"
     other.mkdir()
-    (other / "plan.json").write_text('{"plan": {"subjects": [{"name": "Bob", "photos": "x"}]}}')
+    tree = {"digest": "0" * 64, "plan": {"subjects": [{"name": "Bob", "photos": "x"}]}}
+    (other / "plan.json").write_text(json.dumps(tree))
 
     done = api.forget(CANARY, tmp_path / "studies")
 
@@ -307,7 +321,7 @@ def test_a_studys_pages_go_and_the_runs_of_others_stay(run: Run, tmp_path: Path)
 def test_a_study_of_nobody_else_goes_whole(run: Run, tmp_path: Path) -> None:
     study = tmp_path / "studies" / "rates"
     shutil.copytree(run.path, study / "runs" / run.path.name)
-    (study / "study.toml").write_text(f"about {CANARY}")
+    (study / "study.toml").write_text(COPY)
     mark(study, [CANARY])
     assert api.forget(CANARY, tmp_path / "studies").remaining == ()
     assert not study.exists()
@@ -421,9 +435,62 @@ def test_what_the_user_keeps_in_a_studys_folder_stays(tiny_sd: Path, tmp_path: P
     (place / "originals").mkdir()
     (place / "originals" / "raw.dng").write_text("raw")
     (place / "portrait.png").write_bytes((own / "photo-40.png").read_bytes())
-    photos = everything(place)
-    resolve_study(study_of(place / "study.toml", tiny_sd, own, **NUMBERS), tmp_path / "studies")
+    for name in (f"{CANARY}.toml", "notes.txt", "paper.pdf", "my-table.csv"):
+        (place / name).write_text("mine")
+    (place / "held-out").mkdir()
+    (place / "held-out" / "list.txt").write_text("mine")
+    file = study_of(place / "study.toml", tiny_sd, own, **NUMBERS)
+    before = everything(place)
+    study = resolve_study(file, tmp_path / "studies")
     assert list(own.glob(f"{CANARY}-*"))
+    (place / "rivals.csv").write_text("a table")
     done = api.forget(CANARY, tmp_path / "runs", photos=own, studies=tmp_path / "studies")
-    assert everything(place) == photos
-    assert done.remaining == (f"{place / 'portrait.png'}: is a photo",)
+    assert everything(place) == before
+    mine = {place / "portrait.png": "is a photo", place / f"{CANARY}.toml": "its name", file: "says the name"}
+    assert set(done.remaining) == {f"{path}: {why}" for path, why in mine.items()}
+    file.write_text(plan_text(study))
+    assert is_copy(file), "what stands beside a page is no file of the user's"
+
+
+def test_photos_of_the_users_within_what_goes_stay(run: Run, tiny_sd: Path, tmp_path: Path) -> None:
+    """Whoever's they are: a plan names them."""
+    for name, place in ((CANARY, run.path / "originals"), ("Bob", tmp_path / "studies" / "rates" / "encoded" / "of")):
+        shutil.copytree(tmp_path / "photos" / f"of-{CANARY}", place / name)
+        plan = {"digest": "0" * 64, "plan": {"subjects": [{"name": name, "photos": str(place / name)}]}}
+        other = tmp_path / "runs" / f"{name}-00000000"
+        other.mkdir()
+        (other / "plan.json").write_text(json.dumps(plan))
+    mark(tmp_path / "studies" / "rates", [CANARY])
+    photos = everything(run.path / "originals", tmp_path / "studies" / "rates" / "encoded")
+    api.forget(CANARY, tmp_path / "runs", studies=tmp_path / "studies")
+    assert everything(run.path, tmp_path / "studies") == photos
+
+
+def test_a_foreign_manifest_makes_no_photo_set_of_the_users_photos(run: Run, tmp_path: Path) -> None:
+    own = tmp_path / "photos" / f"of-{CANARY}"
+    plan = json.loads((run.path / "plan.json").read_text())
+    plan["plan"]["subjects"][0]["photos"] = str(own)
+    (run.path / "plan.json").write_text(json.dumps(plan))
+    ours = (run.path / "photos" / CANARY / "manifest.json").read_text()
+    for text in ("{}", "[]", '{"photos": 1}', '{"name": "an app", "photos": []}', ours):
+        (own / "manifest.json").write_text(text)
+        assert look(CANARY, [tmp_path / "runs"]).own == (own,)
+    photos = everything(own)
+    api.forget(CANARY, tmp_path / "runs")
+    assert everything(own) == photos
+
+
+def test_a_folder_with_a_date_and_a_plan_is_no_run(run: Run, tmp_path: Path) -> None:
+    mine = tmp_path / "runs" / f"{CANARY}-20261127"
+    mine.mkdir()
+    shutil.copy2(run.path / "plan.toml", mine / "plan.toml")
+    (mine / "raw.dng").write_text("raw")
+    before = everything(mine)
+    api.forget(CANARY, tmp_path / "runs")
+    assert not run.path.exists()
+    assert everything(mine) == before
+
+
+def test_every_table_of_a_study_is_known_to_be_its_own() -> None:
+    assert {*study_exports.TABLES, ACROSS, ACROSS_DIFFERENCES, CARRY, RIVALS, SEARCH} == set(TABLES)
+    assert {*study_exports.TEXTS, OUTCOMES, TRIALS} - FILES == {"study.toml"}

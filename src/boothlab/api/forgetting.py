@@ -6,22 +6,22 @@ drew them, they show nobody; those under the subject's captions go. The user's o
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from boothlab.api.export_places import RATING
-from boothlab.api.study_traces import ENCODED, HELD_OUT, MARK, SELECTIONS, copies, marked, study_folders
+from boothlab.api.study_traces import MARK, copies, marked, study_folders, written
 from boothlab.api.traces import Found, look, run_folders, subjects_of
 from boothlab.errors import Cancelled, PlanError, RunBusy, disk_errors
-from boothlab.files import is_temporary, sha256_file
+from boothlab.files import sha256_file
 from boothlab.home import home
 from boothlab.photos.photoset import MANIFEST
-from boothlab.photos.read import find_photos
 
 WEIGHTS = frozenset({".safetensors"})
 """Files of numbers, where any short word turns up by chance; they are searched by their place only."""
@@ -68,12 +68,10 @@ def forget_subject(
         if not confirm(found):
             raise Cancelled("Nothing was removed.")
         # Only runs and sets know the captions, so what was made under these goes before them.
-        removed = tuple(remove(path) for path in (*found.class_images, *found.runs, *found.sets, *found.exports))
-        removed += tuple(remove(path, beside_rating(path)) for path in found.ratings)
-        for path in found.studies:
-            kept = others_below(path)
-            within = [f for own in copies(path).values() for f in own if f.parent.name in kept]
-            removed += (*(remove(folder) for folder in within), remove(path, kept))
+        whole = (*found.class_images, *found.runs, *found.sets, *found.exports)
+        removed = tuple(remove(path, list(path.iterdir()), found.others) for path in whole)
+        removed += tuple(remove(path, rating_in(path), found.others) for path in found.ratings)
+        removed += tuple(remove(path, written(path), found.others) for path in found.studies)
     finally:
         for lock in locks:
             lock.release()
@@ -93,22 +91,9 @@ def everybody(roots: Sequence[Path]) -> list[str]:
     return sorted(found.union(*(marked(p) | copies(p).keys() for root in roots for p in study_folders(root))))
 
 
-def others_below(study: Path) -> frozenset[str]:
-    """What of a study's folder stays: its runs, where some are left, and what no study makes.
-
-    Its file may lie there too, and with it photos and other things of the user's.
-    """
-    made = {HELD_OUT, SELECTIONS, ENCODED, "runs"} - ({"runs"} if run_folders(study) else set())
-    selections = [folder for own in copies(study).values() for folder in own]
-    if any(path not in selections for path in (study / SELECTIONS).glob("*")):
-        made.remove(SELECTIONS)
-    folders = [path for path in study.iterdir() if path.is_dir() and not is_temporary(path)]
-    return frozenset([path.name for path in (*folders, *find_photos(study)[0]) if path.name not in made])
-
-
-def beside_rating(folder: Path) -> frozenset[str]:
-    """What of a folder with a rating page stays: all else."""
-    return frozenset(path.name for path in folder.iterdir()) - set(RATING)
+def rating_in(folder: Path) -> list[Path]:
+    """What of a folder with a rating page goes; all else stays."""
+    return [path for path in folder.iterdir() if path.name in RATING]
 
 
 def lock_all(folders: tuple[Path, ...]) -> list[FileLock]:
@@ -129,12 +114,17 @@ def lock_all(folders: tuple[Path, ...]) -> list[FileLock]:
     return held
 
 
-def remove(path: Path, keep: frozenset[str] = frozenset()) -> Removed:
-    """Delete a folder, but for what is called as in ``keep``.
+LAST = (
+    *("provenance.json", "plan.toml", MANIFEST, "export.json", "exports.json", "status.json", "plan.json"),
+    *("study.toml", MARK),
+)
+"""What tells whose a folder is goes last, in this order, so that an interrupted removal is found again."""
 
-    What tells whose it is goes last, so that an interrupted removal is found again.
-    """
-    entries = [entry for entry in path.iterdir() if entry.name not in keep]
+
+def remove(path: Path, going: Sequence[Path], keep: Sequence[Path] = ()) -> Removed:
+    """Delete what is ``going`` of a folder, but for the folders to ``keep``, and then what is empty by that."""
+    there = {folder.resolve() for folder in keep}
+    entries = [part for entry in going for part in without(entry, there)]
     everything = [file for entry in entries for file in (entry, *entry.rglob("*"))]
     files = [file for file in everything if file.is_file() and file.name != ".lock"]
     contents: dict[str, int] = {}
@@ -143,16 +133,28 @@ def remove(path: Path, keep: frozenset[str] = frozenset()) -> Removed:
         kind = parts[0] if len(parts) > 1 else file.stem
         contents[kind] = contents.get(kind, 0) + 1
     size = sum(file.stat().st_size for file in files)
-    last = ("plan.json", "plan.toml", MANIFEST, "export.json", "exports.json", "study.toml", MARK)
     with disk_errors(path, f"remove {path}"):
-        for entry in sorted(entries, key=lambda entry: last.index(entry.name) if entry.name in last else -1):
+        for entry in sorted(entries, key=lambda entry: LAST.index(entry.name) if entry.name in LAST else -1):
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry)
             else:
                 entry.unlink(missing_ok=True)
-        if not keep:
-            shutil.rmtree(path)
+    # The runs of a study stand in a folder of it.
+    emptied = {path / "runs", *(entry.parent for entry in entries)} - {path}
+    for folder in (*sorted(emptied, reverse=True), path):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
     return Removed(path, contents, size)
+
+
+def without(path: Path, keep: Collection[Path]) -> Iterator[Path]:
+    """``path``, or where a folder to ``keep`` lies within it, the parts of it without that."""
+    real = path.resolve()
+    if path.is_symlink() or not any(folder.is_relative_to(real) for folder in keep):
+        yield path
+    elif real not in keep:
+        for entry in path.iterdir():
+            yield from without(entry, keep)
 
 
 def search(found: Found, places: tuple[Path, ...]) -> tuple[int, tuple[str, ...]]:

@@ -7,9 +7,11 @@ it has a page. (Torch-free.)
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from boothlab.config.show import to_toml
 from boothlab.errors import BoothlabError
 from boothlab.files import TEMPORARY_MARK, read_json, sha256_file, write_json
 from boothlab.photos.read import find_photos
@@ -25,6 +27,15 @@ SELECTIONS = "photos"
 
 ENCODED = "encoded"
 """Folder of the study with latents of photos and embeddings of prompts, which all its trainings share."""
+
+TABLES = ("table", "pictures", "effects", "subjects", "subject_differences", "carried", "rivals", "trials")
+"""Every table that some study has."""
+
+FILES = frozenset(
+    [MARK, ".lock", "report.html", "choices.json", "outcomes.json", "trials.json", "table.tex"]
+    + [f"{name}.{kind}" for name in TABLES for kind in ("csv", "parquet", "md")]
+)
+"""The files that a study writes into its folder, but for its copy of the study's file."""
 
 SELECTION = re.compile(r"(.+)-[0-9a-f]{8}")
 """The name of a selection: its subject's, and a part of the hash of what is in it."""
@@ -80,6 +91,24 @@ def copies(place: Path) -> Copies:
         if name and path.is_dir():
             found.setdefault(name, []).append(path)
     return found
+
+
+def written(place: Path) -> list[Path]:
+    """What boothlab wrote into a study's folder, but for its runs; the user may keep other things there."""
+    files = [path for path in place.iterdir() if path.is_file() and path.name.partition(TEMPORARY_MARK)[0] in FILES]
+    own = [path for path in (place / "study.toml",) if is_copy(path)]
+    folders = [path for found in copies(place).values() for path in found]
+    return [*files, *own, *folders, *(path for path in (place / ENCODED,) if path.is_dir())]
+
+
+def is_copy(file: Path) -> bool:
+    """Whether a study's file is the copy beside its page: it says where its paths start, and nothing by hand."""
+    try:
+        text = file.read_text(encoding="utf-8")
+        tree = tomllib.loads(text)
+        return {"folder", "plan"} <= tree.keys() and to_toml(tree) == text
+    except (OSError, ValueError, RecursionError):
+        return False
 
 
 def hashes_in(folders: Collection[Path]) -> set[str]:

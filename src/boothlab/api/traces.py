@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from boothlab.api.export_places import exports_of, is_export_of, is_rating_of
-from boothlab.api.study_traces import copies, hashes_in, marked, study_folders
+from boothlab.api.study_traces import SELECTIONS, copies, hashes_in, marked, study_folders
 from boothlab.errors import BoothlabError
 from boothlab.files import is_abandoned, read_json
 from boothlab.home import cache
-from boothlab.photos.photoset import MANIFEST
+from boothlab.photos.photoset import MANIFEST, is_written_set
 from boothlab.runs.run import Run
 from boothlab.subjects import fill
 
@@ -27,7 +27,8 @@ HASH = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What there is of a subject. ``also`` = run folder → who else is in it; ``own`` = folders left alone.
+    """What there is of a subject. ``also`` = run folder → who else is in it; ``own`` = folders left alone;
+    ``others`` = those of everybody, which stay where they lie within something that goes.
 
     ``sets`` = photo sets in the cache, and prepared ones that plans name as their photos; ``ratings`` = folders with
     a page of `rate`, of which nothing else goes. ``studies`` = folders of studies with such a run, with copies of the
@@ -44,6 +45,7 @@ class Found:
     class_images: tuple[Path, ...]
     also: dict[str, tuple[str, ...]]
     own: tuple[Path, ...]
+    others: tuple[Path, ...]
     hashes: frozenset[str] = field(repr=False)
 
     @property
@@ -63,12 +65,14 @@ def look(subject: str, roots: Collection[Path], photos: Path | None = None) -> F
         hashes |= hashes_of(path / "photos" / subject / MANIFEST)
         own |= {Path(node["photos"]).absolute() for node in nodes_of(path) if node.get("name") == subject}
     # What `prepare` made is a copy, wherever a plan took it from.
-    prepared = {path for path in own if (photos is None or path != photos.absolute()) and (path / MANIFEST).is_file()}
+    prepared = {path for path in own if (photos is None or path != photos.absolute()) and is_written_set(path)}
     own -= prepared
     for path in prepared:
         hashes |= hashes_of(path / MANIFEST)
     # So is what a study chose among somebody's photos.
-    own -= {path.absolute() for found in studies.values() for folders in found.values() for path in folders}
+    chosen = {path.absolute() for found in studies.values() for folders in found.values() for path in folders}
+    chosen = {path for path in chosen if path.parent.name == SELECTIONS}
+    own -= chosen
     hashes |= hashes_in(own).union(*(hashes_in(found.get(subject, ())) for found in studies.values()))
     # A photo that was set aside may be somebody else's.
     kept = [sources_of(path / "photos" / subject / MANIFEST, kept_only=True) for path in named]
@@ -106,14 +110,32 @@ def look(subject: str, roots: Collection[Path], photos: Path | None = None) -> F
         class_images_under(set().union(*(class_prompts(path, {subject, *same[path]}) for path in runs))),
         {path: names for path, names in also.items() if names},
         tuple(sorted(own)),
+        tuple(sorted((photo_folders(everyone) | own) - chosen - prepared - {path.absolute() for path in sets})),
         frozenset(hashes),
     )
+
+
+def photo_folders(runs: Collection[Path]) -> set[Path]:
+    """The folders of photos that the plans of these runs name."""
+    return {Path(node["photos"]).absolute() for run in runs for node in nodes_of(run)}
 
 
 def run_folders(root: Path) -> list[Path]:
     """Every folder below ``root`` that is a run, or was about to become one when its maker was killed."""
     plans = [path for name in ("plan.json", "plan.toml") for path in root.rglob(name)]
-    return sorted({path.parent for path in plans if RUN_NAME.fullmatch(path.parent.name)})
+    return sorted(path for path in {plan.parent for plan in plans} if is_run_folder(path))
+
+
+def is_run_folder(path: Path) -> bool:
+    """Whether boothlab made the folder. A date is eight digits too, and a plan may be the user's."""
+    if not RUN_NAME.fullmatch(path.name):
+        return False
+    if any((path / name).is_file() for name in ("status.json", "provenance.json")):
+        return True
+    try:
+        return bool(HASH.fullmatch(str(read_json(path / "plan.json")["digest"])))
+    except (BoothlabError, KeyError, TypeError):
+        return False
 
 
 def nodes_of(run: Path) -> list[dict[str, Any]]:

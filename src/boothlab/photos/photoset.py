@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
-from boothlab.errors import PhotoError, RunDamaged
+from boothlab.errors import BoothlabError, PhotoError, RunDamaged
 from boothlab.files import new_folder, read_json, safe_name, sha256_bytes, sha256_json, write_bytes, write_json
 from boothlab.photos.photo import Photo, Rejected, Trace
 
@@ -113,6 +113,17 @@ def is_photo_set(path: Path) -> bool:
     except RunDamaged:
         return True
     return isinstance(tree, dict) and tree.keys() >= KEYS
+
+
+def is_written_set(path: Path) -> bool:
+    """Whether the manifest in ``path`` is one that :func:`write_set` wrote; others call theirs so too."""
+    try:
+        tree = read_json(path / MANIFEST)
+        hashes = [tree["content_hash"], *(entry["source_sha256"] for entry in tree["photos"])]
+        there = any((path / entry["file"]).is_file() for entry in tree["photos"])
+        return there and all(len(value) == 64 for value in hashes)
+    except (BoothlabError, KeyError, TypeError):
+        return False
 
 
 def read_set(path: Path) -> PhotoSet:
