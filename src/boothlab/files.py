@@ -16,10 +16,15 @@ import shutil
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields
+from functools import cache
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from boothlab.errors import NoAccess, PlanError, RunDamaged, disk_errors
+
+T = TypeVar("T")
 
 TEMPORARY_MARK = ".partial-"
 """Part of the name of everything that is not finished; such leftovers of a killed process may be deleted."""
@@ -94,6 +99,53 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise RunDamaged(f"Cannot read {path}: {error}.", "Restore the file or delete its folder.") from error
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    """The JSON table in ``path``. Raises RunDamaged with the path when there is none."""
+    tree = read_json(path)
+    if not isinstance(tree, dict):
+        raise damaged(path, f"a table is expected, not {type(tree).__name__}")
+    return tree
+
+
+def damaged(path: Path, reason: str, hint: str = "Restore the file or delete its folder.") -> RunDamaged:
+    """The error for a file that can be read and does not hold what it should."""
+    return RunDamaged(f"{path} is damaged or of a newer boothlab: {reason}.", hint)
+
+
+def record(kind: type[T], tree: Any) -> T:
+    """A dataclass from a JSON table. Raises ValueError where names or types are not those of its fields."""
+    if not isinstance(tree, dict):
+        raise ValueError(f"a table is expected, not {type(tree).__name__}")
+    known: Any = kind
+    hints: dict[str, tuple[Any, ...]] = _hints(known)
+    odd = [name for name, value in tree.items() if name not in hints or not _is_a(value, hints[name])]
+    if odd:
+        raise ValueError(f"{kind.__name__} does not hold {odd[0]!r} = {str(tree[odd[0]])[:40]}")
+    try:
+        return kind(**tree)
+    except TypeError as error:
+        raise ValueError(str(error).partition(" ")[2]) from error
+
+
+@cache
+def _hints(kind: Any) -> dict[str, tuple[Any, ...]]:
+    """Field → the types and the words that may stand there."""
+    hints = get_type_hints(kind)
+    return {field.name: _members(hints[field.name]) for field in fields(kind)}
+
+
+def _members(hint: Any) -> tuple[Any, ...]:
+    if get_origin(hint) in (Union, UnionType):
+        return tuple(member for part in get_args(hint) for member in _members(part))
+    return get_args(hint) if get_origin(hint) is Literal else (hint,)
+
+
+def _is_a(value: Any, members: tuple[Any, ...]) -> bool:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return (int in members or float in members) and abs(value) < 2**63
+    return type(value) in members or (isinstance(value, str) and value in members)
 
 
 @contextmanager
@@ -239,16 +291,6 @@ def safe_name(text: str, longest: int = 48) -> str:
     cleaned = re.sub(r"[^\w.-]+", "-", text, flags=re.UNICODE)
     cleaned = re.sub(r"-*\.?-+", "-", cleaned).strip("-. ")[:longest].rstrip("-. ")
     return cleaned or "unnamed"
-
-
-def whole_number(text: str) -> int | None:
-    """The number that up to 18 digits write, else None: other scripts have digits that ``int`` does not read, and
-    thousands of digits are too many for it.
-
-    >>> whole_number("000250"), whole_number("²"), whole_number("9" * 5000)
-    (250, None, None)
-    """
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else None
 
 
 def expanded(path: Path) -> Path:

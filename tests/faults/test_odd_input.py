@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import sys
 from pathlib import Path
 
 import pytest
 
+from boothlab.api.export_places import exports_of
+from boothlab.api.exporting import _require_same_base
+from boothlab.api.scoring import SCORING, summaries_of, summary_of
 from boothlab.cli.main import main
 from boothlab.config.load import apply_override, parse_override, read_toml
 from boothlab.errors import NoWeights, PlanError, RunDamaged
-from boothlab.files import read_json
+from boothlab.files import read_json, write_json
 from boothlab.models.config import Base
 from boothlab.models.locate import part_configs
-from boothlab.runs.events import from_line
+from boothlab.plan import RunPlan
+from boothlab.runs.events import Stepped, Warned, from_line, to_line
+from boothlab.runs.run import Run, create_run
+from boothlab.training import checkpoint
 
 
 def said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *words: str | Path) -> tuple[int, str]:
@@ -106,3 +113,94 @@ def test_json_nested_beyond_all_measure(tmp_path: Path) -> None:
         (tmp_path / part / "config.json").write_text(NESTED)
     with pytest.raises(NoWeights, match="configs of the base model"):
         part_configs(Base(model=str(tmp_path)))
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return create_run(tmp_path, "ada", "0" * 64, None, {"name": "ada"}, "", {"format": 1})
+
+
+@pytest.mark.parametrize("text", ["[]", '{"plan": 3}', "3"])
+def test_a_plan_that_is_no_table(text: str, run: Run) -> None:
+    (run.path / "plan.json").write_text(text)
+    with pytest.raises(RunDamaged, match="damaged or of a newer boothlab"):
+        run.plan()
+
+
+def test_a_folder_whose_plan_is_no_table_is_not_taken(run: Run) -> None:
+    (run.path / "plan.json").write_text("[]")
+    with pytest.raises(RunDamaged, match="damaged or of a newer boothlab"):
+        create_run(run.path.parent, "ada", "0" * 64, None, {}, "", {})
+
+
+def test_a_status_at_no_step(run: Run) -> None:
+    (run.path / "status.json").write_text('{"state": "created", "step": Infinity, "reason": ""}')
+    with pytest.raises(RunDamaged, match="is damaged"):
+        run.status()
+
+
+@pytest.mark.parametrize("text", ["[]", '{"inputs": []}', '{"inputs": {"base": 3}}'])
+def test_a_provenance_that_is_none(text: str, run: Run) -> None:
+    (run.path / "provenance.json").write_text(text)
+    subject = {"name": "ada", "photos": "p", "class_noun": "person"}
+    with pytest.raises(RunDamaged, match="damaged or of a newer boothlab"):
+        _require_same_base(run, RunPlan.model_validate({"subjects": [subject]}))
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", '{"places": [3]}'])
+def test_exports_that_are_none(text: str, run: Run) -> None:
+    (run.path / "exports.json").write_text(text)
+    with pytest.raises(RunDamaged, match="damaged or of a newer boothlab"):
+        exports_of(run)
+
+
+def test_a_checkpoint_of_no_step_is_passed_over(tmp_path: Path) -> None:
+    checkpoint.save(tmp_path, 3, {}, keep=2)
+    tree = read_json(tmp_path / "step-000003" / "checkpoint.json")
+    write_json(tmp_path / "step-000003" / "checkpoint.json", {**tree, "step": "x"})
+    skipped: list[Path] = []
+    assert checkpoint.newest(tmp_path, skipped.append) is None
+    assert [path.name for path in skipped] == ["step-000003"]
+
+
+def test_events_of_odd_types_are_passed_over() -> None:
+    good = json.loads(to_line(Stepped(3, 0.5, 0.5, None, 1, 1e-4, 0.1)))
+    assert from_line(json.dumps(good)) == Stepped(3, 0.5, 0.5, None, 1, 1e-4, 0.1)
+    assert from_line(json.dumps(good | {"more": 1})) is not None
+    for odd in ({"step": "3"}, {"step": 3.5}, {"step": True}, {"loss": None}, {"loss": []}, {"seconds": 10**400}):
+        assert from_line(json.dumps(good | odd)) is None
+    assert from_line(json.dumps({"kind": "warned", "step": 1, "code": "a", "message": {}})) is None
+    assert from_line(to_line(Warned(1, "a", "b"))) == Warned(1, "a", "b")
+
+
+EMPTY: dict[str, object] = {
+    "scoring": SCORING, "summaries": [], "unavailable": [], "rulings": [], "nulls": [], "crossings": [],
+    "remarks": [],
+}  # fmt: skip
+
+ODD_SUMMARIES: dict[str, object] = {
+    "no table": [],
+    "newer": {**EMPTY, "scoring": SCORING + 1},
+    "newer, with less": {"scoring": SCORING + 1},
+    "scoring": {**EMPTY, "scoring": "x"},
+    "rulings": {**EMPTY, "rulings": 3},
+    "verdict": {**EMPTY, "rulings": [{"subject": "ada", "verdict": 3}]},
+    "thresholds": {**EMPTY, "rulings": [{"subject": "ada", "verdict": {"thresholds": 10**6, "judgements": []}}]},
+    "nulls": {**EMPTY, "nulls": [{}]},
+    "remarks": {**EMPTY, "remarks": [3]},
+    "line": {**EMPTY, "summaries": [{"snapshot": "base"}]},
+    "field": {**EMPTY, "summaries": [{"colour": "red"}]},
+}
+
+
+@pytest.mark.parametrize("case", ODD_SUMMARIES)
+def test_scores_that_are_damaged_or_newer_are_not_called_older(case: str, run: Run) -> None:
+    write_json(run.path / "summary.json", ODD_SUMMARIES[case])
+    with pytest.raises(RunDamaged, match="damaged or of a newer boothlab"):
+        summaries_of(summary_of(run))
+
+
+def test_older_scores_are_called_older(run: Run) -> None:
+    write_json(run.path / "summary.json", {**EMPTY, "scoring": SCORING - 1})
+    with pytest.raises(PlanError, match="scored by an older boothlab"):
+        summary_of(run)

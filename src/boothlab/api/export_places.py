@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from boothlab.errors import BoothlabError
-from boothlab.files import read_json, write_json
+from boothlab.files import damaged, read_json, read_table, write_json
 from boothlab.runs.run import Run
 
 MARK = "export.json"
@@ -28,7 +28,12 @@ def remember(run: Run, to: Path) -> None:
 def exports_of(run: Run) -> list[Path]:
     """Where exports and rating pages of this run went, whether they are still there or not."""
     path = run.path / PLACES
-    return [Path(place) for place in read_json(path)["places"]] if path.is_file() else []
+    if not path.is_file():
+        return []
+    places = read_table(path).get("places")
+    if not isinstance(places, list) or not all(isinstance(place, str) for place in places):
+        raise damaged(path, "places is no list of folders")
+    return [Path(place) for place in places]
 
 
 def is_export(path: Path) -> bool:

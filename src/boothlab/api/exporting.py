@@ -12,7 +12,16 @@ from boothlab.api.export_places import MARK, is_export, remember
 from boothlab.api.pictures import BASE, choose_snapshot, plan_of, snapshot_model
 from boothlab.assets import asset
 from boothlab.errors import PlanError, RunDamaged
-from boothlab.files import first_foreign, is_around, is_no_folder, new_folder, read_json, write_json, write_text
+from boothlab.files import (
+    damaged,
+    first_foreign,
+    is_around,
+    is_no_folder,
+    new_folder,
+    read_table,
+    write_json,
+    write_text,
+)
 from boothlab.models.adapters import FILE as ADAPTER_FILE
 from boothlab.models.adapters import merge_adapters
 from boothlab.models.config import scheduler_settings
@@ -116,7 +125,10 @@ def _require_replaceable(to: Path, run: Run) -> None:
 
 
 def _require_same_base(run: Run, plan: RunPlan) -> None:
-    trained_on = read_json(run.path / "provenance.json").get("inputs", {}).get("base")
+    inputs = read_table(run.path / "provenance.json").get("inputs", {})
+    trained_on = inputs.get("base") if isinstance(inputs, dict) else inputs
+    if trained_on is not None and not isinstance(trained_on, str):
+        raise damaged(run.path / "provenance.json", "inputs.base is no hash")
     found = fingerprint(plan.base)
     if trained_on is not None and trained_on != found:
         raise RunDamaged(

@@ -14,7 +14,7 @@ from pathlib import Path
 from boothlab.api.pictures import FRESH_IMAGES, snapshots_of, weights_hash
 from boothlab.errors import RunDamaged
 from boothlab.evaluation.lots import BASE, DESCRIBED
-from boothlab.files import new_folder, read_json, sweep_temporaries
+from boothlab.files import new_folder, read_json, read_table, sweep_temporaries
 from boothlab.plan import RunPlan
 from boothlab.runs.run import Run, runs_with_trunk
 
@@ -37,7 +37,7 @@ def take_drawn(run: Run, plan: RunPlan) -> None:
     changes nothing. The caller holds the run; a relative that another process is changing is passed over.
     """
     names = snapshots_of(run)
-    trunk = read_json(run.path / "plan.json").get("trunk")
+    trunk = read_table(run.path / "plan.json").get("trunk")
     if trunk is None or all(has_drawn(run, name) for name in names):
         return
     others = [other for other in runs_with_trunk(run.path.parent, trunk) if other.path != run.path]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from boothlab.api.judging import Ruling, rule
@@ -23,7 +24,7 @@ from boothlab.evaluation.summaries import Pairs, Summary, summarise
 from boothlab.evaluation.thresholds import THRESHOLDS_VERSION
 from boothlab.evaluation.vectors import known_by
 from boothlab.features.faces import Domain
-from boothlab.files import read_json, sha256_json, write_json
+from boothlab.files import damaged, read_json, read_table, record, sha256_json, write_json
 from boothlab.metrics import METRICS
 from boothlab.metrics.metric import AnyMetric, feature_of
 from boothlab.photos.photoset import PhotoSet
@@ -148,13 +149,48 @@ def computed_with(metrics: Sequence[AnyMetric], domain: Domain) -> dict[str, lis
 
 
 def summary_of(run: Run) -> dict[str, Any]:
-    """What ``summary.json`` of a scored run holds. Raises PlanError for one that an older boothlab scored."""
-    tree: Any = read_json(run.path / "summary.json")
-    if not isinstance(tree, dict) or not tree.keys() >= NEEDED or not _is_of_today(tree):
+    """What ``summary.json`` of a scored run holds.
+
+    Raises PlanError for one that an older boothlab scored, RunDamaged for what is damaged or of a newer one.
+    """
+    path = run.path / "summary.json"
+    tree = read_table(path)
+    scoring = tree.get("scoring", 0)
+    if not isinstance(scoring, int):
+        raise _unfit(path, f"scoring is {str(scoring)[:40]!r}, no number")
+    if scoring > SCORING:
+        raise _unfit(path, f"scoring is {scoring}, and this boothlab knows {SCORING}")
+    older = scoring < SCORING or not tree.keys() >= NEEDED
+    if not older:
+        _require_shape(path, tree)
+        newest = max((ruling["verdict"]["thresholds"] for ruling in tree["rulings"]), default=THRESHOLDS_VERSION)
+        if newest > THRESHOLDS_VERSION:
+            raise _unfit(path, f"thresholds are {newest}, and this boothlab knows {THRESHOLDS_VERSION}")
+    if older or not _is_of_today(tree):
         raise PlanError(
             f"{run.path} was scored by an older boothlab.", f"Run `boothlab evaluate {run.path}` again; it is quick."
         )
     return tree
+
+
+def _unfit(path: Path, reason: str) -> RunDamaged:
+    return damaged(path, reason, "Update boothlab, or score the run again with `boothlab evaluate`.")
+
+
+def _require_shape(path: Path, tree: Mapping[str, Any]) -> None:
+    """Raises RunDamaged where what pages are made of is no list, or a verdict does not say what it judged."""
+    for name in sorted(NEEDED):
+        kind = str if name == "remarks" else dict
+        if not isinstance(tree[name], list) or not all(isinstance(line, kind) for line in tree[name]):
+            raise _unfit(path, f"{name} does not hold what it should")
+    for ruling in tree["rulings"]:
+        verdict = ruling.get("verdict")
+        judgements = verdict.get("judgements") if isinstance(verdict, dict) else None
+        named = isinstance(judgements, list) and all(isinstance(one, dict) and "name" in one for one in judgements)
+        if not (named and isinstance(verdict.get("thresholds"), int) and isinstance(ruling.get("subject"), str)):
+            raise _unfit(path, "a verdict does not hold what it should")
+    if not all({"metric", "pictures", "reference", "snapshot"} <= line.keys() for line in tree["nulls"]):
+        raise _unfit(path, "nulls does not hold what it should")
 
 
 def _is_of_today(tree: Mapping[str, Any]) -> bool:
@@ -164,8 +200,11 @@ def _is_of_today(tree: Mapping[str, Any]) -> bool:
 
 
 def summaries_of(tree: Mapping[str, Any]) -> list[Summary]:
-    """The lines of :func:`summary_of`."""
-    return [Summary(**line) for line in tree["summaries"]]
+    """The lines of :func:`summary_of`. Raises RunDamaged where one has other fields than this boothlab's."""
+    try:
+        return [record(Summary, line) for line in tree["summaries"]]
+    except ValueError as error:
+        raise _unfit(Path(str(tree.get("run", ""))) / "summary.json", str(error)) from error
 
 
 def _stored(run: Run, key: str) -> Evaluated | None:

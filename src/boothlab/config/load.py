@@ -13,7 +13,6 @@ from pydantic import BaseModel, ValidationError
 
 from boothlab.config.base import Config
 from boothlab.errors import PlanError
-from boothlab.files import whole_number
 
 C = TypeVar("C", bound=Config)
 
@@ -106,6 +105,16 @@ def apply_override(tree: dict[str, Any], path: Sequence[str], value: Any) -> Non
                 node = node.setdefault(part, {})
         else:
             raise PlanError(f"--set {where}: {'.'.join(path[:depth])} is a value, not a table.")
+
+
+def whole_number(text: str) -> int | None:
+    """The number that up to 18 digits write, else None: other scripts have digits that ``int`` does not read, and
+    thousands of digits are too many for it.
+
+    >>> whole_number("000250"), whole_number("²"), whole_number("9" * 5000)
+    (250, None, None)
+    """
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else None
 
 
 def validate(kind: type[C], tree: dict[str, Any], source: str) -> C:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from boothlab.errors import disk_errors
+from boothlab.files import record
 
 TAIL_BYTES = 8192
 """So much of a log's end holds at least one whole line."""
@@ -144,14 +145,14 @@ def to_line(event: Event) -> str:
 
 
 def from_line(line: str) -> Event | None:
-    """The event in ``line``; None for kinds and fields that this version does not know or that are torn."""
+    """The event in ``line``; None for kinds and fields that this version does not know, and for odd or torn lines."""
     try:
         tree: dict[str, Any] = json.loads(line)
         kind = _BY_KIND.get(tree.pop("kind", ""))
         if kind is None:
             return None
         known = {field.name for field in fields(kind)}
-        return kind(**{name: value for name, value in tree.items() if name in known})
+        return record(kind, {name: value for name, value in tree.items() if name in known})
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None
 

@@ -24,7 +24,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from boothlab.errors import PlanError, RunBusy, RunDamaged, disk_errors
-from boothlab.files import read_json, safe_name, sweep_temporaries, write_json, write_text
+from boothlab.files import damaged, read_json, read_table, safe_name, sweep_temporaries, write_json, write_text
 from boothlab.runs import events as event_log
 from boothlab.runs.events import Event
 from boothlab.runs.status import LEGAL_MOVES, State, Status, require_legal
@@ -70,10 +70,10 @@ class Run:
 
     def plan(self) -> dict[str, Any]:
         """The resolved plan as a JSON tree."""
-        tree = read_json(self.path / "plan.json")
-        if not isinstance(tree, dict) or "plan" not in tree:
-            raise RunDamaged(f"{self.path / 'plan.json'} is not a resolved plan.")
-        return dict(tree["plan"])
+        tree = read_table(self.path / "plan.json").get("plan")
+        if not isinstance(tree, dict):
+            raise damaged(self.path / "plan.json", "it is not a resolved plan")
+        return tree
 
     def status(self) -> Status:
         """What ``status.json`` says."""
@@ -82,7 +82,7 @@ class Run:
             if tree["state"] not in LEGAL_MOVES:
                 raise ValueError(f"unknown state {tree['state']!r}")
             return Status(state=tree["state"], step=int(tree["step"]), reason=str(tree["reason"]))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise RunDamaged(f"{self.path / 'status.json'} is damaged: {error}.") from error
 
     def events(self) -> list[Event]:
@@ -183,7 +183,7 @@ def create_run(
     run = Run(root / folder_name(name, digest))
     plan_path = run.path / "plan.json"
     if plan_path.is_file():
-        found = read_json(plan_path).get("digest")
+        found = read_table(plan_path).get("digest")
         if found != digest:
             raise RunDamaged(
                 f"{run.path} belongs to another plan (digest {str(found)[:16]}, expected {digest[:16]}).",

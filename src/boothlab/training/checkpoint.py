@@ -49,10 +49,10 @@ def _step(path: Path) -> int:
 
 
 def is_whole(path: Path) -> bool:
-    """Whether the checkpoint's bytes are those that were written."""
+    """Whether the checkpoint's bytes are those that were written, at the step that its name says."""
     try:
         about = read_json(path / "checkpoint.json")
-        return bool(about["sha256"] == sha256_file(path / STATE))
+        return bool(about["step"] == _step(path) and about["sha256"] == sha256_file(path / STATE))
     except (RunDamaged, KeyError, TypeError, OSError):
         return False
 
@@ -79,7 +79,6 @@ def newest(folder: Path, skipped: Callable[[Path], None]) -> Checkpoint | None:
     """The newest checkpoint that is whole; ``skipped`` is told of damaged ones before it. None if there is none."""
     for path in reversed(_candidates(folder)):
         if is_whole(path):
-            about = read_json(path / "checkpoint.json")
-            return Checkpoint(int(about["step"]), load_tensors(path / STATE))
+            return Checkpoint(_step(path), load_tensors(path / STATE))
         skipped(path)
     return None
