@@ -66,6 +66,17 @@ def test_a_folder_whose_making_was_interrupted_is_made_again(run: Run, tmp_path:
     assert open_run(run.path) == run
 
 
+@pytest.mark.parametrize("typed", [".", "photos/..", "../latest"])
+def test_a_run_has_its_folders_name_however_it_was_named(
+    typed: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An export notes it, and `forget` finds the export by it."""
+    (run.path / "photos").mkdir(exist_ok=True)
+    (run.path.parent / "latest").symlink_to(run.path)
+    monkeypatch.chdir(run.path)
+    assert open_run(Path(typed)).name == run.name
+
+
 def test_a_wrong_name_gets_a_suggestion(run: Run) -> None:
     with pytest.raises(PlanError) as caught:
         open_run(run.path.parent / "ada")

@@ -132,14 +132,16 @@ class Run:
 
 
 def open_run(path: Path) -> Run:
-    """The run at ``path``. Raises PlanError when there is none."""
+    """The run at ``path``, under its folder's own name, by which `forget` finds what was made of it elsewhere:
+    "." has none, and a link may have another. Raises PlanError when there is none."""
     if not (path / "plan.json").is_file():
         # A pattern that matched nothing comes as it was typed: runs/ada-*
         begun, beside = path.name.split("*")[0], path.parent.iterdir() if path.parent.is_dir() else ()
         near = sorted(p.name for p in beside if p.name.startswith(begun) and (p / "plan.json").is_file())
         hint = f"Did you mean {', '.join(near)}?" if near else "Give the path of a run folder (runs/NAME-HHHHHHHH)."
         raise PlanError(f"{path} is not a run folder: it has no plan.json.", hint)
-    return Run(path)
+    real = path.resolve()
+    return Run(path if path.name == real.name else real)
 
 
 def runs_with_trunk(root: Path, trunk: str) -> list[Run]:
