@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from boothlab import api
-from boothlab.api import study_exports
+from boothlab.api import rating, study_exports
 from boothlab.api.export_places import remember
 from boothlab.api.study_across import ACROSS, ACROSS_DIFFERENCES
 from boothlab.api.study_carrying import CARRY
@@ -31,7 +32,7 @@ from boothlab.api.study_traces import FILES, TABLES, is_copy, mark
 from boothlab.api.studying import OUTCOMES, held, train_and_score
 from boothlab.api.traces import look
 from boothlab.config.show import to_toml
-from boothlab.errors import Cancelled, PlanError, RunBusy
+from boothlab.errors import Cancelled, NoAccess, PlanError, RunBusy
 from boothlab.files import sha256_file
 from boothlab.home import cache, home
 from boothlab.photos.config import Photos
@@ -170,6 +171,31 @@ def test_no_means_no_and_a_busy_run_is_refused_before_anything_goes(run: Run, tm
 def test_a_misspelt_name_is_no_success(run: Run, tmp_path: Path) -> None:
     with pytest.raises(PlanError, match=f"(?s)nothing of 'Xantippe'.*Subjects there: {CANARY}"):
         api.forget("Xantippe", tmp_path / "runs")
+
+
+def test_a_misspelt_name_is_no_success_beside_what_a_killed_preparation_left(run: Run, tmp_path: Path) -> None:
+    left = cache("photo-sets") / "0123456789abcdef.partial-99999999-00c0ffee"
+    left.mkdir()
+    with pytest.raises(PlanError, match="nothing of 'Xantippe'"):
+        api.forget("Xantippe", tmp_path / "runs")
+    assert left.exists()
+
+
+def test_a_rating_page_that_cannot_be_noted_is_not_written(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`forget` would not find it. (A folder that is only read is open to root, so the disk is made to refuse.)"""
+
+    def refused(*given: Any) -> None:
+        raise NoAccess("exports.json cannot be written.")
+
+    (subject,) = rating.plan_of(run).subjects
+    shown = {f"step-00000{k}": {"context": [SimpleNamespace(picture=Drawn(k))]} for k in (1, 2)}
+    monkeypatch.setattr(rating, "evaluation_pictures", lambda *given: {subject.name: shown})
+    monkeypatch.setattr("boothlab.api.export_places.write_json", refused)
+    with pytest.raises(NoAccess):
+        api.rate(run.path, tmp_path / "rating")
+    assert not (tmp_path / "rating").exists()
 
 
 def test_prepared_photos_that_no_run_knows_are_found_by_their_hashes(run: Run, tmp_path: Path) -> None:

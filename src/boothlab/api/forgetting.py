@@ -19,7 +19,7 @@ from boothlab.api.export_places import RATING
 from boothlab.api.study_traces import MARK, copies, marked, study_folders, written
 from boothlab.api.traces import Found, look, run_folders, subjects_of
 from boothlab.errors import Cancelled, PlanError, RunBusy, disk_errors
-from boothlab.files import sha256_file
+from boothlab.files import is_abandoned, sha256_file
 from boothlab.home import home
 from boothlab.photos.photoset import MANIFEST
 
@@ -57,7 +57,8 @@ def forget_subject(
     """
     roots = apart(roots)
     found = look(subject, roots, photos)
-    if not found.folders:
+    # What a killed preparation left goes too, but says nothing of whom it was.
+    if all(path in found.sets and is_abandoned(path) for path in found.folders):
         raise PlanError(
             f"There is nothing of {subject!r} below {' or '.join(map(str, roots))} or in the shared cache.",
             f"Subjects there: {', '.join(everybody(roots)) or 'none'}. "

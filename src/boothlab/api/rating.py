@@ -44,8 +44,9 @@ def rate_run(run: Run, out: Path, seed: int, progress: Progress = silent) -> Pat
             "Train with training.snapshots = [100, 200, …].",
         )
     photos = [photo.pixels for photo in photo_sets_of(run, plan)[subject.name].photos]
-    page, _ = write_rating(out, sets, photos, seed, subject.name, run=run.name)
+    # Noted first: a page that cannot be noted, as in a folder that is only read, would never be found.
     remember(run, out)
+    page, _ = write_rating(out, sets, photos, seed, subject.name, run=run.name)
     return page
 
 
