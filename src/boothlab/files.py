@@ -84,8 +84,16 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` as UTF-8, atomically."""
-    write_bytes(path, text.encode())
+    """Write ``text`` as UTF-8, atomically. Raises PlanError where a folder's name in it is not UTF-8."""
+    try:
+        data = text.encode()
+    except UnicodeEncodeError as error:
+        near = spelled(text[max(0, error.start - 20) : error.end + 20])
+        raise PlanError(
+            f"Cannot write {spelled(path.name)}: it would name what is not UTF-8, near {near!r}.",
+            "Rename that file or folder.",
+        ) from error
+    write_bytes(path, data)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -214,7 +222,7 @@ def is_no_folder(path: Path) -> bool:
 
 def first_foreign(folder: Path, own: re.Pattern[str]) -> str | None:
     """The first thing below ``folder``, in name order, whose relative POSIX name ``own`` does not match."""
-    names = (path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")))
+    names = (spelled(path.relative_to(folder).as_posix()) for path in sorted(folder.rglob("*")))
     return next((name for name in names if not own.fullmatch(name)), None)
 
 
@@ -273,13 +281,18 @@ def sha256_json(value: Any) -> str:
 
 
 def folder_listing(folder: Path, names: Iterable[str] | None = None) -> dict[str, str]:
-    """Relative POSIX name → SHA-256 for the files below ``folder`` (or only ``names``), sorted."""
+    """Relative POSIX name, :func:`spelled` → SHA-256 for the files below ``folder`` (or only ``names``), sorted."""
     files = (
         [folder / name for name in names]
         if names is not None
         else [path for path in folder.rglob("*") if path.is_file() and not is_temporary(path)]
     )
-    return {path.relative_to(folder).as_posix(): sha256_file(path) for path in sorted(files)}
+    return {spelled(path.relative_to(folder).as_posix()): sha256_file(path) for path in sorted(files)}
+
+
+def spelled(text: str) -> str:
+    """``text`` as it can be written anywhere: bytes of a file name that are no UTF-8 are spelled (``\\udcfc``)."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def safe_name(text: str, longest: int = 48) -> str:

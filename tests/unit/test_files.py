@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from boothlab import files
-from boothlab.errors import NoAccess, RunDamaged
+from boothlab.errors import NoAccess, PlanError, RunDamaged
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,6 +213,12 @@ def test_listing_is_of_content_and_leaves_litter_out(tmp_path: Path) -> None:
     (tmp_path / f"c{files.TEMPORARY_MARK}1").write_bytes(b"c")
     assert list(files.folder_listing(tmp_path)) == ["a", "sub/b"]
     assert files.folder_listing(tmp_path, ["a"]) == {"a": files.sha256_bytes(b"a")}
+
+
+def test_text_that_names_what_is_not_utf_8_is_refused_with_a_message(tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match=r"Cannot write a\.json: .*M\\+udcfcller"):
+        files.write_json(tmp_path / "a.json", {"photos": f"/home/{os.fsdecode(bytes((77, 252)))}ller"})
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

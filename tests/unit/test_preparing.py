@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from boothlab.api.resolving import _contents
+from boothlab.api.study_pools import fill_folder
 from boothlab.assets import asset
 from boothlab.errors import PhotoError
+from boothlab.files import sha256_json
 from boothlab.photos.captions import read_words, template
 from boothlab.photos.config import Photos, Screen
 from boothlab.photos.measures import to_text
@@ -194,6 +198,45 @@ def test_a_name_is_the_same_in_both_of_its_spellings(name: str, tmp_path: Path) 
     words = read_words([tmp_path / name], [tmp_path / "ren\u00e9.jpg"])
     assert words.captions == {"ren\u00e9.jpg": "a photo of {it}, at sea"}
     assert list(words.fates.values()) in (["captions of 1 photos"], ["caption of ren\u00e9.jpg"])
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems refuse such names")
+@pytest.mark.parametrize("words", ["beside", "table"])
+def test_names_that_are_not_utf_8_are_spelled_out(words: str, tmp_path: Path) -> None:
+    """From an old disk or a zip file of another country: the photo is a photo all the same."""
+    photos = folder_of(tmp_path / "photos", 2)
+    name = os.fsdecode(b"M\xfcller.png")
+    scene(7).save(tmp_path / "7.png")
+    (tmp_path / "7.png").rename(photos / name)
+    if words == "beside":
+        (photos / os.fsdecode(b"M\xfcller.txt")).write_text("at sea")
+    else:
+        (photos / "captions.csv").write_text("file,caption\nM\\udcfcller.png,at sea\n")
+    (photos / os.fsdecode(b"paper.d\xfct")).write_text("x")
+    (photos / os.fsdecode(b"broken.j\xfcg")).write_bytes(b"\xff\xd8\xff and no more")
+    settings = Photos(domain="drawings", screen=Screen(enabled=False))
+    made = read_set(prepare(photos, tmp_path / "set", settings, SIZE).path)
+    captions = {photo.name: photo.caption for photo in made.photos if photo.caption}
+    assert captions == {"M\\udcfcller.png": "a photo of {it}, at sea"}
+    assert {item.name for item in made.rejected} == {"paper.d\\udcfct", "broken.j\\udcfcg"}
+    assert all("\\udcfc" in item.reason for item in made.rejected)
+    assert len(sha256_json(_contents(photos))) == 64
+    kept = settings.model_copy(update={"include": ("M*",), "keep": ("M\\udcfcller.png",)})
+    assert [photo.name for photo in prepare(photos, tmp_path / "one", kept, SIZE).photos] == ["M\\udcfcller.png"]
+    (made.path / name).touch()
+    with pytest.raises(PhotoError, match=r"M\\udcfcller\.png in it"):
+        prepare(photos, made.path, settings, SIZE)
+    copies = tmp_path / "study" / "copies"
+    for _ in range(2):
+        fill_folder(copies, [photos / name], tmp_path / "study", "ada")
+    assert [path.name for path in copies.iterdir()] == [name]
+
+
+def test_half_a_character_is_no_caption(tmp_path: Path) -> None:
+    table = tmp_path / "captions.jsonl"
+    table.write_text('{"file": "a.jpg", "caption": "at sea \\ud83d"}\n')
+    with pytest.raises(PhotoError, match=r"the caption of a\.jpg has half a character"):
+        read_words([table], [tmp_path / "a.jpg"])
 
 
 def person(name: str, *identities: np.ndarray) -> Photo:

@@ -12,7 +12,7 @@ from typing import Any
 from boothlab.api.resolving import domain_of, own_settings, photo_set
 from boothlab.api.study_traces import HELD_OUT, mark
 from boothlab.errors import PlanError
-from boothlab.files import folder_listing, new_folder, sha256_file
+from boothlab.files import folder_listing, new_folder, sha256_file, spelled
 from boothlab.models.locate import base_size
 from boothlab.photos.folder import list_folder, printable
 from boothlab.photos.photoset import PhotoSet, is_photo_set
@@ -197,7 +197,7 @@ def fill_folder(folder: Path, files: Sequence[Path], place: Path, subject: str) 
     if not names:
         return
     mark(place, [subject])
-    wanted = {name: sha256_file(path) for name, path in sorted(names.items())}
+    wanted = {spelled(name): sha256_file(path) for name, path in sorted(names.items())}
     if folder.is_dir() and folder_listing(folder) == wanted:
         return
     with new_folder(folder) as temporary:

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from boothlab.errors import PhotoError
+from boothlab.files import spelled
+from boothlab.photos.folder import printable
 
 TABLES = ("captions.csv", "captions.tsv", "metadata.csv", "metadata.jsonl", "captions.jsonl")
 """Names of tables, in the order in which they are looked for; the first one there is used."""
@@ -27,7 +29,10 @@ IT = "{it}"
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """``captions``: photo name → template. ``fates``: name of a file with words → what became of it."""
+    """``captions``: photo name → template. ``fates``: name of a file with words → what became of it.
+
+    Names are :func:`printable`.
+    """
 
     captions: Mapping[str, str]
     fates: Mapping[str, str]
@@ -51,25 +56,25 @@ def read_words(files: Sequence[Path], photos: Iterable[Path]) -> Words:
     ``ada.txt`` belongs to ``ada.jpg``; with ``ada.jpg`` and ``ada.png`` in one folder it has to be called
     ``ada.jpg.txt``. Raises PhotoError when it is ambiguous, not UTF-8, or a table has no such columns.
     """
-    names = {composed(path.name): path.name for path in photos}
+    names = {composed(printable(path)): printable(path) for path in photos}
     captions: dict[str, str] = {}
     fates: dict[str, str] = {}
     tables = [path for wanted in TABLES for path in files if path.name.lower() == wanted]
     for path in files:
         if path in tables[:1]:
-            table = {composed(name): words for name, words in _table(path).items()}
+            table = {composed(spelled(name)): words for name, words in _table(path).items()}
             captions |= {
                 names[name]: template(words) for name, words in table.items() if name in names and words.strip()
             }
             unknown = sorted(table.keys() - names)
-            fates[path.name] = f"captions of {len(table.keys() & names)} photos"
+            fates[printable(path)] = f"captions of {len(table.keys() & names)} photos"
             if unknown:
-                fates[path.name] += f"; {', '.join(unknown[:3])} not among the photos"
+                fates[printable(path)] += f"; {', '.join(unknown[:3])} not among the photos"
     for path in files:
         if path.suffix.lower() == ".txt":
             _beside(path, names, captions, fates)
         elif path not in tables[:1]:
-            fates[path.name] = f"not used ({tables[0].name} is)" if path in tables else "not about photos"
+            fates[printable(path)] = f"not used ({tables[0].name} is)" if path in tables else "not about photos"
     return Words(captions, fates)
 
 
@@ -79,17 +84,18 @@ def composed(name: str) -> str:
 
 
 def _beside(path: Path, names: Mapping[str, str], captions: dict[str, str], fates: dict[str, str]) -> None:
-    stem = composed(path.stem)
+    stem = composed(spelled(path.stem))
     owners = [names[stem]] if stem in names else [own for name, own in names.items() if Path(name).stem == stem]
     if len(owners) > 1:
         raise PhotoError(
-            f"{path.name} could belong to {' and '.join(owners)}.", f"Call it {owners[0]}.txt or {owners[1]}.txt."
+            f"{printable(path)} could belong to {' and '.join(owners)}.",
+            f"Call it {owners[0]}.txt or {owners[1]}.txt.",
         )
     if not owners:
-        fates[path.name] = "belongs to no photo"
+        fates[printable(path)] = "belongs to no photo"
         return
     text = _text(path).strip()
-    fates[path.name] = f"caption of {owners[0]}" if text else "empty"
+    fates[printable(path)] = f"caption of {owners[0]}" if text else "empty"
     if text:
         captions[owners[0]] = template(text)
 
@@ -119,7 +125,14 @@ def _table(path: Path) -> dict[str, str]:
             f"{path} has the columns {', '.join(columns)}; it needs one for the photo and one for its caption.",
             "Call them file and caption.",
         )
-    return {str(row.get(name) or "").strip(): str(row.get(words) or "") for row in rows} if rows else {}
+    table_of = {str(row.get(name) or "").strip(): str(row.get(words) or "") for row in rows} if rows else {}
+    broken = next((photo for photo, caption in table_of.items() if caption != spelled(caption)), None)
+    if broken is not None:
+        raise PhotoError(
+            f"{path}: the caption of {spelled(broken)} has half a character (\\ud800 to \\udfff).",
+            "Write characters themselves instead of their codes.",
+        )
+    return table_of
 
 
 def _whole(path: Path, line: int, row: Mapping[str | None, Any]) -> dict[str, str | None]:

@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from boothlab.errors import PhotoError
+from boothlab.files import spelled
 from boothlab.photos.photo import Rejected
 
 SUFFIXES = frozenset(
@@ -50,7 +51,7 @@ class Listing:
 
 def printable(path: Path) -> str:
     """The name of ``path`` as text that can be written anywhere (undecodable bytes are spelled out)."""
-    return path.name.encode("utf-8", "backslashreplace").decode()
+    return spelled(path.name)
 
 
 def find_photos(folder: Path) -> tuple[list[Path], list[Rejected]]:
@@ -83,7 +84,8 @@ def list_folder(folder: Path, include: Iterable[str] = (), exclude: Iterable[str
         elif path.suffix.lower() in SUFFIXES or _signed(path):
             photos.append(path)
         else:
-            reason = f"has the ending {path.suffix or '(none)'} and does not begin like any picture format known here"
+            ending = spelled(path.suffix) or "(none)"
+            reason = f"has the ending {ending} and does not begin like any picture format known here"
             others.append(Rejected(name, "no-picture", reason, "Export it as JPEG or PNG, if it is a picture."))
     chosen = _chosen(folder, photos, tuple(include), tuple(exclude))
     ignored += [
@@ -114,16 +116,16 @@ def _signed(path: Path) -> bool:
 
 def _chosen(folder: Path, photos: list[Path], include: tuple[str, ...], exclude: tuple[str, ...]) -> list[Path]:
     for pattern in (*include, *exclude):
-        if photos and not any(_fits(path.name, pattern) for path in photos):
+        if photos and not any(_fits(printable(path), pattern) for path in photos):
             raise PhotoError(
                 f"No photo in {folder} is called {pattern!r}, which photos.include or photos.exclude asks for.",
-                f"The first photos there are {', '.join(path.name for path in photos[:5])}.",
+                f"The first photos there are {', '.join(printable(path) for path in photos[:5])}.",
             )
     return [
         path
         for path in photos
-        if (not include or any(_fits(path.name, pattern) for pattern in include))
-        and not any(_fits(path.name, pattern) for pattern in exclude)
+        if (not include or any(_fits(printable(path), pattern) for pattern in include))
+        and not any(_fits(printable(path), pattern) for pattern in exclude)
     ]
 
 

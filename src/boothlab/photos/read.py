@@ -20,7 +20,7 @@ from PIL import (  # noqa: F401 - Pillow loads these decoders late, and not at a
 )
 from pillow_heif import register_heif_opener
 
-from boothlab.files import sha256_bytes
+from boothlab.files import sha256_bytes, spelled
 from boothlab.photos.folder import find_photos, printable
 from boothlab.photos.photo import Photo, Rejected, Trace
 
@@ -69,7 +69,7 @@ def read_photo(path: Path, orientation: Orientation = "exif", alpha: Alpha = "ma
             warnings.simplefilter("ignore")  # Pillow's remarks on odd EXIF blocks say nothing a user can act on
             return _decode(name, data, digest, orientation, alpha)
     except UnidentifiedImageError:
-        reason = f"is not a picture, although it is called {path.suffix.lower() or name}"
+        reason = f"is not a picture, although it is called {spelled(path.suffix.lower()) or name}"
         return Rejected(name, "unreadable", reason, "Open it in a viewer; export it as JPEG.", digest)
     except Image.DecompressionBombError:
         return _too_many_pixels(name, digest)

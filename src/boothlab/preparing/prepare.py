@@ -81,7 +81,7 @@ def prepare(
 def _words(listing: Listing, settings: Photos) -> Words:
     """The captions, or of each file with words that it is not wanted."""
     if settings.captions == "ignore":
-        return Words({}, {path.name: 'not used (photos.captions = "ignore")' for path in listing.words})
+        return Words({}, {printable(path): 'not used (photos.captions = "ignore")' for path in listing.words})
     return read_words(listing.words, listing.photos)
 
 
@@ -245,7 +245,7 @@ def _about(
     other = [
         *({"name": name, "sha256": None, "fate": why} for name, why in listing.ignored),
         *(
-            {"name": printable(path), "sha256": sha256_file(path), "fate": words.fates[path.name]}
+            {"name": printable(path), "sha256": sha256_file(path), "fate": words.fates[printable(path)]}
             for path in listing.words
         ),
     ]

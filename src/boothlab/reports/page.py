@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from boothlab.evaluation.summaries import KINDS, Summary
+from boothlab.files import spelled
 from boothlab.reports.figures import line_plot
 from boothlab.reports.info import RunInfo
 from boothlab.reports.lacking import parted
@@ -43,7 +44,7 @@ def file_uri(path: Path) -> str:
 
 def _damaged(path: Path) -> str:
     """A grey square with the name of the file, as an SVG data URI."""
-    name = escape(f"{path.parent.name}/{path.name}".encode("utf-8", "backslashreplace").decode())
+    name = escape(spelled(f"{path.parent.name}/{path.name}"))
     half = WIDEST // 2
     svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDEST} {WIDEST}" width="{WIDEST}" height="{WIDEST}">'
