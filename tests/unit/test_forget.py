@@ -198,6 +198,31 @@ def test_a_rating_page_that_cannot_be_noted_is_not_written(
     assert not (tmp_path / "rating").exists()
 
 
+@pytest.mark.parametrize(
+    "plan",
+    [
+        '{"plan": {"subjects": ["x"]}}',
+        '{"plan": {"subjects": [{"name": "Bob"}]}}',
+        '{"plan": {"subjects": [{"name": "Bob", "photos": 1}]}}',
+        '{"plan": {"subjects": [{"name": "Bob", "photos": "of-bob"}, {"name": "Eve"}]}}',
+        '{"plan": {"subjects": 1}}',
+        '["plan"]',
+        "[" * 100_000,
+    ],
+)
+def test_a_damaged_plan_stops_nobody_elses_and_is_told(plan: str, run: Run, tmp_path: Path) -> None:
+    damaged = tmp_path / "runs" / "bob-00000000"
+    damaged.mkdir()
+    (damaged / "plan.json").write_text(plan)
+    (damaged / "plan.toml").write_text("a = " + plan)
+    (damaged / "status.json").write_text("{}")
+    with pytest.raises(PlanError, match="nothing of 'Xantippe'") as caught:
+        api.forget("Xantippe", tmp_path / "runs")
+    assert f"{damaged} could not be looked through" in caught.value.hint
+    assert api.forget(CANARY, tmp_path / "runs").found.damaged == (damaged,)
+    assert (damaged.exists(), run.path.exists()) == (True, False)
+
+
 def test_prepared_photos_that_no_run_knows_are_found_by_their_hashes(run: Run, tmp_path: Path) -> None:
     shutil.rmtree(run.path)
     own = tmp_path / "photos" / f"of-{CANARY}"

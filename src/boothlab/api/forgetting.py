@@ -62,7 +62,8 @@ def forget_subject(
         raise PlanError(
             f"There is nothing of {subject!r} below {' or '.join(map(str, roots))} or in the shared cache.",
             f"Subjects there: {', '.join(everybody(roots)) or 'none'}. "
-            "For photos that were prepared but never trained on, add --photos FOLDER.",
+            "For photos that were prepared but never trained on, add --photos FOLDER."
+            + "".join(f" {path} could not be looked through: its plan is damaged." for path in found.damaged),
         )
     locks = lock_all((*found.runs, *found.studies))
     try:

@@ -6,7 +6,8 @@ It exists apart from the removal (:mod:`boothlab.api.forgetting`) so that what i
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ HASH = re.compile(r"[0-9a-f]{64}")
 class Found:
     """What there is of a subject. ``also`` = run folder → who else is in it; ``own`` = folders left alone;
     ``others`` = those of everybody, which stay where they lie within something that goes.
+    ``damaged`` = runs that do not go and whose plan is damaged: they could not be looked through.
 
     ``sets`` = photo sets in the cache, and prepared ones that plans name as their photos; ``ratings`` = folders with
     a page of `rate`, of which nothing else goes. ``studies`` = folders of studies with such a run, with copies of the
@@ -46,6 +48,7 @@ class Found:
     also: dict[str, tuple[str, ...]]
     own: tuple[Path, ...]
     others: tuple[Path, ...]
+    damaged: tuple[Path, ...]
     hashes: frozenset[str] = field(repr=False)
 
     @property
@@ -111,6 +114,7 @@ def look(subject: str, roots: Collection[Path], photos: Path | None = None) -> F
         {path: names for path, names in also.items() if names},
         tuple(sorted(own)),
         tuple(sorted((photo_folders(everyone) | own) - chosen - prepared - {path.absolute() for path in sets})),
+        tuple(path for path in damaged_below(roots) if path not in runs),
         frozenset(hashes),
     )
 
@@ -139,17 +143,40 @@ def is_run_folder(path: Path) -> bool:
 
 
 def nodes_of(run: Path) -> list[dict[str, Any]]:
-    """The subjects of a run's plan as JSON trees, also of a run whose making was interrupted."""
+    """The subjects of a run's plan as JSON trees, also of a run whose making was interrupted.
+
+    Of a damaged plan those that say who they are and where the photos are.
+    """
+    plans = plans_of(run)
+    whole = [nodes for nodes in plans if is_whole(nodes)]
+    return (whole or [[node for nodes in plans for node in nodes if is_subject(node)]])[0]
+
+
+def is_whole(nodes: Sequence[Any]) -> bool:
+    """Whether the subjects of a plan can all be read, and are some."""
+    return bool(nodes) and all(map(is_subject, nodes))
+
+
+def is_subject(node: Any) -> bool:
+    """Whether a part of a plan says who somebody is and where the photos are."""
+    return isinstance(node, dict) and all(isinstance(node.get(key), str) for key in ("name", "photos"))
+
+
+def plans_of(run: Path) -> list[list[Any]]:
+    """The subjects as each of the two files of a run's plan lists them, where it can be read."""
     import tomllib
 
-    try:
-        return list(read_json(run / "plan.json")["plan"]["subjects"])
-    except (BoothlabError, KeyError, TypeError):
-        pass
-    try:
-        return list(tomllib.loads((run / "plan.toml").read_text(encoding="utf-8"))["subjects"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
+    found: list[list[Any]] = []
+    with suppress(BoothlabError, KeyError, TypeError):
+        found.append(list(read_json(run / "plan.json")["plan"]["subjects"]))
+    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+        found.append(list(tomllib.loads((run / "plan.toml").read_text(encoding="utf-8"))["subjects"]))
+    return found
+
+
+def damaged_below(roots: Collection[Path]) -> tuple[Path, ...]:
+    """The runs that have no whole plan: whose they are, nobody can say."""
+    return tuple(run for root in roots for run in run_folders(root) if not any(map(is_whole, plans_of(run))))
 
 
 def subjects_of(run: Path) -> tuple[str, ...]:

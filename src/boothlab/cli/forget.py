@@ -42,6 +42,8 @@ def forget(
             say(f"remove    {path}" + (f"  (with {', '.join(others)}, trained together)" if others else ""))
         for path in found.own:
             say(f"keep      {path}  (your own photos)")
+        for path in found.damaged:
+            say(f"unknown   {path}  (its plan is damaged: it could not be looked through)")
         return yes or typer.confirm("Remove all of this for good?")
 
     done = api.forget(subject, runs, photos, confirm, studies)
