@@ -12,6 +12,7 @@ import pytest
 
 from boothlab.api.export_places import exports_of
 from boothlab.api.exporting import _require_same_base
+from boothlab.api.pictures import choose_snapshot
 from boothlab.api.scoring import SCORING, summaries_of, summary_of
 from boothlab.cli.main import main
 from boothlab.config.load import apply_override, parse_override, read_toml
@@ -204,3 +205,17 @@ def test_older_scores_are_called_older(run: Run) -> None:
     write_json(run.path / "summary.json", {**EMPTY, "scoring": SCORING - 1})
     with pytest.raises(PlanError, match="scored by an older boothlab"):
         summary_of(run)
+
+
+def test_steps_that_are_no_numbers(run: Run) -> None:
+    checkpoint.save(run.checkpoints, 3, {}, keep=2)
+    for name in ("step-000003", "step-²", "step-" + "9" * 200, "step-3"):
+        (run.snapshots / name).mkdir(parents=True)
+        (run.checkpoints / name).mkdir(exist_ok=True)
+    assert run.snapshot_steps() == [3]
+    assert checkpoint.steps_in(run.checkpoints) == [3]
+    assert choose_snapshot(run, "3") == "step-000003"
+    for wanted in ("²", "9" * 5000, "4"):
+        with pytest.raises(PlanError, match="has no snapshot") as caught:
+            choose_snapshot(run, wanted)
+        assert len(str(caught.value)) < 300

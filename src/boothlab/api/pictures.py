@@ -7,6 +7,7 @@ from functools import cache as memo
 
 import torch
 
+from boothlab.config.load import whole_number
 from boothlab.errors import PlanError
 from boothlab.evaluation.lots import BASE as BASE
 from boothlab.evaluation.lots import DESCRIBED
@@ -69,9 +70,10 @@ def choose_snapshot(run: Run, wanted: str | None) -> str:
     names = snapshots_of(run)
     if wanted is None:
         return names[-1]
-    name = step_name(int(wanted)) if wanted.isdigit() else wanted
+    step = whole_number(wanted)
+    name = wanted if step is None else step_name(step)
     if name not in (*names, BASE):
-        raise PlanError(f"{run.path} has no snapshot {wanted}.", f"It has {', '.join([BASE, *names])}.")
+        raise PlanError(f"{run.path} has no snapshot {wanted[:40]}.", f"It has {', '.join([BASE, *names])}.")
     return name
 
 

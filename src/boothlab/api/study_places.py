@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from boothlab.config.load import validate
+from boothlab.config.load import validate, whole_number
 from boothlab.errors import PlanError
 from boothlab.files import expanded
 from boothlab.plan import RunPlan, relative_to
@@ -191,8 +191,9 @@ def _less(node: Any, inside: Sequence[Sequence[str]]) -> Any:
 def look_up(tree: Any, path: str) -> Any:
     """What stands at a dotted path of a JSON tree; ``_MISSING`` where nothing does."""
     for part in path.split("."):
-        if isinstance(tree, list) and part.isdigit() and int(part) < len(tree):
-            tree = tree[int(part)]
+        number = whole_number(part)
+        if isinstance(tree, list) and number is not None and number < len(tree):
+            tree = tree[number]
         elif isinstance(tree, Mapping) and part in tree:
             tree = tree[part]
         else:

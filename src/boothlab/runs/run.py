@@ -23,6 +23,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from boothlab.config.load import whole_number
 from boothlab.errors import PlanError, RunBusy, RunDamaged, disk_errors
 from boothlab.files import damaged, read_json, read_table, safe_name, sweep_temporaries, write_json, write_text
 from boothlab.runs import events as event_log
@@ -35,6 +36,12 @@ FORMAT = 1
 def step_name(step: int) -> str:
     """The folder name of a step: ``step-000250``."""
     return f"step-{step:06d}"
+
+
+def step_of(name: str) -> int | None:
+    """The step whose folder is called ``name``; None for a folder that is no step's."""
+    step = whole_number(name.removeprefix("step-"))
+    return step if step is not None and name == step_name(step) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,7 @@ class Run:
     def snapshot_steps(self) -> list[int]:
         """Steps of the snapshots that are there, ascending."""
         found = self.snapshots.glob("step-*") if self.snapshots.is_dir() else []
-        return sorted(int(path.name.removeprefix("step-")) for path in found if path.name[5:].isdigit())
+        return sorted(step for path in found if (step := step_of(path.name)) is not None)
 
     def plan(self) -> dict[str, Any]:
         """The resolved plan as a JSON tree."""

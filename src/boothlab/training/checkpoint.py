@@ -12,7 +12,7 @@ from torch import Tensor
 from boothlab.errors import RunDamaged
 from boothlab.files import new_folder, read_json, sha256_file, write_json
 from boothlab.models.weights import load_tensors, save_tensors
-from boothlab.runs.run import step_name
+from boothlab.runs.run import step_name, step_of
 
 FORMAT = 1
 STATE = "state.safetensors"
@@ -40,7 +40,7 @@ def save(folder: Path, step: int, tensors: Mapping[str, Tensor], keep: int) -> N
 
 def _candidates(folder: Path) -> list[Path]:
     """The checkpoints in ``folder``, whole or not, by step: beyond a million steps names do not sort like numbers."""
-    found = [path for path in folder.glob("step-*") if path.name[5:].isdigit()] if folder.is_dir() else []
+    found = [path for path in folder.glob("step-*") if step_of(path.name) is not None] if folder.is_dir() else []
     return sorted(found, key=_step)
 
 
