@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from boothlab.api.export_places import exports_of
 from boothlab.api.exporting import _require_same_base
@@ -23,6 +24,8 @@ from boothlab.models.locate import part_configs
 from boothlab.plan import RunPlan
 from boothlab.runs.events import Stepped, Warned, from_line, to_line
 from boothlab.runs.run import Run, create_run
+from boothlab.studies.plan import Ridge, StudyPlan, load_study
+from boothlab.studies.search import Range
 from boothlab.training import checkpoint
 
 
@@ -219,3 +222,26 @@ def test_steps_that_are_no_numbers(run: Run) -> None:
         with pytest.raises(PlanError, match="has no snapshot") as caught:
             choose_snapshot(run, wanted)
         assert len(str(caught.value)) < 300
+
+
+def test_a_study_of_subjects_that_are_a_number(tmp_path: Path) -> None:
+    (tmp_path / "study.toml").write_text("plan = {subjects = 3}")
+    assert load_study(tmp_path / "study.toml")[1] == {"subjects": 3}
+
+
+def test_an_axis_within_the_subjects_is_not_the_subjects() -> None:
+    runs = [{"name": "all", "each_subject": True}]
+    with pytest.raises(ValidationError, match="needs the subjects as an axis"):
+        StudyPlan.model_validate({"plan": {}, "axes": {"subjects": {"x": [1]}}, "runs": runs})
+
+
+@pytest.mark.parametrize(("exposure", "rate"), [(1e308, 1e-308), (1e3, 1e-6), (1.0, float("nan")), (1.0, 10**400)])
+def test_a_ridge_beyond_all_numbers(exposure: float, rate: float) -> None:
+    with pytest.raises(ValidationError):
+        Ridge(learning_rates=(rate,), exposures=(exposure,))
+
+
+@pytest.mark.parametrize("high", [10**400, float("inf"), float("nan")])
+def test_a_range_beyond_all_numbers(high: float) -> None:
+    with pytest.raises(ValidationError, match="64 bits|finite"):
+        Range(low=1, high=high)

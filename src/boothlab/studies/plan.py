@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +24,9 @@ STEPS = ("training.steps_per_photo", "training.steps")
 
 ONLY_IN_STUDIES = ("plan", "axes", "runs", "ridge", "seeds", "held_out", "claims", "search", "notes", "published")
 """Tables and settings that no run plan has; any of them makes a file a study."""
+
+MOST_STEPS = 100_000_000
+"""No training takes more steps."""
 
 PLACES = ("photos", "references", "class_folder", "model", "held_out")
 """Last parts of the paths of settings that are, or hold, places on this disk."""
@@ -93,12 +97,16 @@ class Ridge(Config):
     @field_validator("learning_rates", "exposures")
     @classmethod
     def _positive(cls, values: tuple[float, ...]) -> tuple[float, ...]:
-        if any(value <= 0 for value in values):
-            raise ValueError("every value must be greater than 0")
+        if not all(0 < value < math.inf for value in values):
+            raise ValueError("every value must be a number greater than 0")
         return values
 
     @model_validator(mode="after")
-    def _one_step_at_least(self) -> Ridge:
+    def _steps_to_take(self) -> Ridge:
+        long = [(e, r) for e in self.exposures for r in self.learning_rates if e / r > MOST_STEPS]
+        if long:
+            exposure, rate = long[0]
+            raise ValueError(f"exposure {exposure:g} at learning rate {rate:g} is more than {MOST_STEPS:,} steps")
         short = [(e, r) for e in self.exposures for r in self.learning_rates if round(e / r) < 1]
         if short:
             exposure, rate = short[0]
@@ -158,7 +166,8 @@ class StudyPlan(Config):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"runs must have different names: {', '.join(twice)}")
-        alone = next((run.name for run in self.runs if run.each_subject and "subjects" not in self.axes), None)
+        whole = "subjects" in axis_values(self.axes)
+        alone = next((run.name for run in self.runs if run.each_subject and not whole), None)
         if alone is not None:
             raise ValueError(f"run {alone!r}: each_subject = true needs the subjects as an axis: axes.subjects")
         if len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
@@ -220,7 +229,8 @@ def load_study(path: Path, overrides: tuple[str, ...] | list[str] = ()) -> tuple
 def anchored(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
     """A copy of a plan's tree with relative paths taken from ``folder``; what is malformed is left for validation."""
     found: dict[str, Any] = deep(tree)
-    nodes = [(node, "photos") for node in found.get("subjects", []) if isinstance(node, dict)]
+    subjects = found.get("subjects")
+    nodes = [(node, "photos") for node in subjects if isinstance(node, dict)] if isinstance(subjects, list) else []
     for table, key in (("objective", "class_folder"), ("photos", "references")):
         if isinstance(found.get(table), dict):
             nodes.append((found[table], key))

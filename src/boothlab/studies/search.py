@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from boothlab.config.base import Config
+from boothlab.config.load import WIDEST
 
 NODE = {"low", "high", "choices"}
 """What tells a range from a table of ranges."""
@@ -38,7 +39,9 @@ class Range(Config):
             if any(value in self.choices[:index] for index, value in enumerate(self.choices)):
                 raise ValueError(f"choices list a value twice: {list(self.choices)}")
             return self
-        low, high = float(self.low or 0), float(self.high or 0)
+        low, high = self.low or 0, self.high or 0
+        if not all(-WIDEST <= number <= WIDEST for number in (low, high, self.step or 0)):
+            raise ValueError("low, high and step must be numbers of less than 64 bits")
         if low >= high:
             raise ValueError(f"low ({self.low}) must be smaller than high ({self.high})")
         if self.log and low <= 0:
