@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -16,7 +17,7 @@ from boothlab.api.exporting import _require_same_base
 from boothlab.api.pictures import choose_snapshot
 from boothlab.api.scoring import SCORING, summaries_of, summary_of
 from boothlab.cli.main import main
-from boothlab.config.load import apply_override, parse_override, read_toml
+from boothlab.config.load import apply_override, parse_override, read_toml, validate
 from boothlab.errors import NoWeights, PlanError, RunDamaged
 from boothlab.files import read_json, write_json
 from boothlab.models.config import Base
@@ -27,6 +28,7 @@ from boothlab.runs.run import Run, create_run
 from boothlab.studies.plan import Ridge, StudyPlan, load_study
 from boothlab.studies.search import Range
 from boothlab.training import checkpoint
+from boothlab.training.config import Training
 
 
 def said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *words: str | Path) -> tuple[int, str]:
@@ -245,3 +247,14 @@ def test_a_ridge_beyond_all_numbers(exposure: float, rate: float) -> None:
 def test_a_range_beyond_all_numbers(high: float) -> None:
     with pytest.raises(ValidationError, match="64 bits|finite"):
         Range(low=1, high=high)
+
+
+@pytest.mark.parametrize(
+    "path", ["steps", "steps_per_photo", "checkpoint_every", "keep_checkpoints", "threads", "validation.every"]
+)
+def test_more_than_any_training_takes(path: str) -> None:
+    for most in (10**400, 2**40):
+        tree: dict[str, Any] = {}
+        apply_override(tree, path.split("."), most)
+        with pytest.raises(PlanError, match=f"{path}: input should be less than or equal to"):
+            validate(Training, tree, "the plan")

@@ -13,6 +13,7 @@ from boothlab.config.load import apply_override, parse_override, read_toml, vali
 from boothlab.errors import PlanError
 from boothlab.files import expanded
 from boothlab.studies.search import Search
+from boothlab.training.config import MOST_STEPS
 
 NUMBER = "photos.number"
 """A setting that only studies know: how many of the usable training photos of each subject are trained on."""
@@ -24,9 +25,6 @@ STEPS = ("training.steps_per_photo", "training.steps")
 
 ONLY_IN_STUDIES = ("plan", "axes", "runs", "ridge", "seeds", "held_out", "claims", "search", "notes", "published")
 """Tables and settings that no run plan has; any of them makes a file a study."""
-
-MOST_STEPS = 100_000_000
-"""No training takes more steps."""
 
 PLACES = ("photos", "references", "class_folder", "model", "held_out")
 """Last parts of the paths of settings that are, or hold, places on this disk."""

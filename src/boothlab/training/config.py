@@ -9,6 +9,9 @@ from pydantic import Field, model_validator
 
 from boothlab.config.base import Config
 
+MOST_STEPS = 100_000_000
+"""No training takes more steps: years of them; what is computed from them stays far from where numbers end."""
+
 
 class Optimizer(Config):
     """How gradients become steps."""
@@ -34,11 +37,11 @@ class Rate(Config):
 
     kind: Literal["constant", "linear", "cosine", "polynomial", "stable_decay"] = "constant"
     """Constant; falling to the last step in a line, half a cosine or a power; constant, then falling in a line."""
-    warmup: int = Field(0, ge=0)
+    warmup: int = Field(0, ge=0, le=MOST_STEPS)
     """Steps over which the rate first rises; the first step already moves (1/warmup), unlike elsewhere."""
     power: float = Field(1.0, gt=0)
     """Exponent of polynomial."""
-    decay: int | None = Field(None, ge=1)
+    decay: int | None = Field(None, ge=1, le=MOST_STEPS)
     """Steps over which stable_decay falls at the end; left out, a fifth of all."""
     floor: float = Field(0.0, ge=0, lt=1)
     """Where the fall ends, as a share of the full rate."""
@@ -61,7 +64,7 @@ class Compute(Config):
 class Preview(Config):
     """Pictures drawn while the training goes on, to look at; they change nothing of it."""
 
-    every: int | None = Field(None, ge=1)
+    every: int | None = Field(None, ge=1, le=MOST_STEPS)
     """Steps between two sets of pictures (and one at the start and the end); left out, none is drawn."""
     prompts: tuple[str, ...] = Field(("a photo of {it}",), min_length=1)
     """What is drawn of each subject; {it} stands for "identifier class"."""
@@ -76,11 +79,11 @@ class Preview(Config):
 class Validation(Config):
     """Looking at a training: the loss at fixed noise and timesteps, on photos trained on and held out; previews."""
 
-    every: int | None = Field(None, ge=1)
+    every: int | None = Field(None, ge=1, le=MOST_STEPS)
     """Steps between two looks (and one at the start, the end and every snapshot); left out, none."""
     timesteps: int = Field(4, ge=1, le=100)
     """At so many timesteps, equally spaced, each photo is looked at."""
-    patience: int | None = Field(None, ge=1)
+    patience: int | None = Field(None, ge=1, le=MOST_STEPS)
     """Stop after so many regular looks without a lower loss on held-out photos; left out, never."""
     preview: Preview = Preview()
     """Pictures drawn while the training goes on."""
@@ -95,9 +98,9 @@ class Validation(Config):
 class Training(Config):
     """How long and how the weights are moved."""
 
-    steps: int | None = Field(None, ge=1)
+    steps: int | None = Field(None, ge=1, le=MOST_STEPS)
     """Optimizer steps; give either this or steps_per_photo."""
-    steps_per_photo: int | None = Field(None, ge=1)
+    steps_per_photo: int | None = Field(None, ge=1, le=MOST_STEPS)
     """Optimizer steps per training photo, summed over subjects; 100 when neither is given."""
     batch_size: int = Field(1, ge=1, le=256)
     """Photos per step and pass; as many class images come on top with prior preservation."""
@@ -105,7 +108,7 @@ class Training(Config):
     """Passes per optimizer step; equal to a batch so many times larger."""
     seed: int = Field(0, ge=0)
     """Everything random in the training depends on it."""
-    threads: int | None = Field(None, ge=1)
+    threads: int | None = Field(None, ge=1, le=1024)
     """CPU threads; part of a run's identity, because sums depend on it in the last bits. Left out, all cores."""
     compute: Compute = Compute()
     """How the arithmetic is done."""
@@ -115,9 +118,9 @@ class Training(Config):
     """The optimizer."""
     rate: Rate = Rate()
     """The learning-rate schedule."""
-    checkpoint_every: int = Field(100, ge=1)
+    checkpoint_every: int = Field(100, ge=1, le=MOST_STEPS)
     """Steps between checkpoints that a killed run goes on from."""
-    keep_checkpoints: int = Field(2, ge=1)
+    keep_checkpoints: int = Field(2, ge=1, le=10_000)
     """How many checkpoints are kept; an old one goes only when the new one is safe."""
     snapshots: tuple[int, ...] = ()
     """Steps whose weights are kept for generation and scores; the last step always is."""
