@@ -258,3 +258,10 @@ def test_more_than_any_training_takes(path: str) -> None:
         apply_override(tree, path.split("."), most)
         with pytest.raises(PlanError, match=f"{path}: input should be less than or equal to"):
             validate(Training, tree, "the plan")
+
+
+def test_a_run_plan_is_no_study(tmp_path: Path) -> None:
+    (tmp_path / "ada.toml").write_text('name = "ada"\n[[subjects]]\nname = "ada"\nphotos = "photos"\n')
+    with pytest.raises(PlanError, match="is a run plan, not a study") as caught:
+        load_study(tmp_path / "ada.toml")
+    assert "boothlab train" in str(caught.value)

@@ -207,7 +207,10 @@ def load_study(path: Path, overrides: tuple[str, ...] | list[str] = ()) -> tuple
 
     Overrides change the base plan. Raises PlanError.
     """
-    study = validate(StudyPlan, read_toml(path), str(path))
+    found = read_toml(path)
+    if "subjects" in found and not any(name in ONLY_IN_STUDIES for name in found):
+        raise PlanError(f"{path} is a run plan, not a study.", f"Train it: boothlab train {path}")
+    study = validate(StudyPlan, found, str(path))
     folder = start_of_paths(study, path)
     if isinstance(study.plan, str):
         file = folder / study.plan
