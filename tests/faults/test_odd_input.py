@@ -20,8 +20,10 @@ from boothlab.cli.main import main
 from boothlab.config.load import apply_override, parse_override, read_toml, validate
 from boothlab.errors import NoWeights, PlanError, RunDamaged
 from boothlab.files import read_json, write_json
+from boothlab.home import cache
 from boothlab.models.config import Base
 from boothlab.models.locate import part_configs
+from boothlab.models.speed import known, machine_key
 from boothlab.plan import RunPlan
 from boothlab.runs.events import Stepped, Warned, from_line, to_line
 from boothlab.runs.run import Run, create_run
@@ -265,3 +267,17 @@ def test_a_run_plan_is_no_study(tmp_path: Path) -> None:
     with pytest.raises(PlanError, match="is a run plan, not a study") as caught:
         load_study(tmp_path / "ada.toml")
     assert "boothlab train" in str(caught.value)
+
+
+def test_remembered_rates_of_another_shape_are_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOOTHLAB_HOME", str(tmp_path))
+    good = {name: {"8": 1e9} for name in ("conv", "linear", "attention")} | dict.fromkeys(
+        ("pointwise", "layer", "copied"), 1.0
+    )
+    path = cache("speed") / f"{machine_key('cpu', 1)}.json"
+    write_json(path, {"speed": good})
+    assert known("cpu", 1) is not None
+    odd: list[Any] = [{}, {"8": 0}, {"0": 1.0}, [], 3, {"x": 1}, {"8": 10**400}]
+    for tree in ([], {"speed": []}, *({"speed": {**good, "conv": conv}} for conv in odd)):
+        write_json(path, tree)
+        assert known("cpu", 1) is None

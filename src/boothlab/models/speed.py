@@ -101,7 +101,7 @@ def known(device: str, threads: int) -> Speed | None:
     try:
         tree = read_json(cache("speed") / f"{machine_key(device, threads)}.json")["speed"]
         return _speed(tree)
-    except (BoothlabError, KeyError, TypeError, ValueError):
+    except (BoothlabError, KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return None
 
 
@@ -109,8 +109,13 @@ def _speed(tree: dict[str, Any]) -> Speed:
     def table(name: str) -> dict[int, float]:
         return {int(width): float(rate) for width, rate in tree[name].items()}
 
-    plain = (float(tree[name]) for name in ("pointwise", "layer", "copied"))
-    return Speed(table("conv"), table("linear"), table("attention"), *plain)
+    plain = [float(tree[name]) for name in ("pointwise", "layer", "copied")]
+    tables = [table(name) for name in ("conv", "linear", "attention")]
+    numbers = [*plain, *(number for one in tables for pair in one.items() for number in pair)]
+    if not all(tables) or not all(0 < number < math.inf for number in numbers):
+        raise ValueError("rates must be there, and greater than 0")
+    conv, linear, attention = tables
+    return Speed(conv, linear, attention, *plain)
 
 
 def speed(device: str, threads: int) -> Speed:
