@@ -40,7 +40,7 @@ class Size:
 
 FULL = Size(repeats=2, bare=20, of_class=10, photos=10, held_out=10, autoencoder=True)
 """As the preset ``study`` has it, through toon's autoencoder with noise on the latents."""
-SMALL = Size(repeats=1, bare=10, of_class=5, photos=6, held_out=6, autoencoder=False)
+SMALL = Size(repeats=1, bare=10, of_class=10, photos=6, held_out=6, autoencoder=False)
 """For a quick test: fewer pictures, blurred and compressed."""
 
 
