@@ -24,13 +24,13 @@ from boothlab.api.study_resolving import Study, resolve_study
 from boothlab.cli.study import lines_of_study
 from boothlab.errors import Cancelled, NoSpace, NoWeights, PlanError
 from boothlab.evaluation.vectors import Embedder
-from boothlab.files import folder_listing, read_json
+from boothlab.files import folder_listing, read_json, write_json
 from boothlab.generation import generate
 from boothlab.reports.page import number
 from boothlab.reports.study_tables import has_parquet
 from boothlab.runs.events import Extended, Stepped
 from boothlab.runs.run import step_name
-from boothlab.studies.points import COLUMNS
+from boothlab.studies.points import COLUMNS, Column, Point
 from photos_made import photo_folder
 from study_made import base_plan, write_study
 
@@ -247,6 +247,32 @@ def test_what_is_looked_at_again_is_looked_at_with_the_trainings_threads(
     finally:
         torch.set_num_threads(before)
     assert set(seen) == {1}
+
+
+def test_a_page_made_again_looks_at_no_pictures_for_its_scores_of_sets(
+    journey: Journey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a study of 200 runs their vectors take minutes. Other pictures, and what is missing, are looked at."""
+    before = (journey.place / "effects.csv").read_bytes()
+    looked: list[str] = []
+    look = study_looking.Looking.__call__
+
+    def watched(self: study_looking.Looking, point: Point, column: Column) -> Any:
+        looked.append(column.key)
+        return look(self, point, column)
+
+    monkeypatch.setattr(study_looking.Looking, "__call__", watched)
+    api.report_study(journey.file, journey.place.parent)
+    assert looked == []
+    kept = read_json(journey.place / "compared.json")
+    assert set(kept["tested"]) == SETS
+    gone = min(SETS)
+    del kept["tested"][gone]
+    write_json(journey.place / "compared.json", kept)
+    api.report_study(journey.file, journey.place.parent)
+    assert set(looked) == {gone}
+    assert len(looked) == len({(point.folder, point.snapshot) for point in journey.reported.points})
+    assert (journey.place / "effects.csv").read_bytes() == before
 
 
 def test_again_nothing_is_done_and_the_tables_are_the_same(journey: Journey) -> None:

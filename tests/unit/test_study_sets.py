@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from boothlab.api.scoring import SCORING
+from boothlab.api.study_compared import Compared
+from boothlab.files import write_json
 from boothlab.metrics.frechet import frechet_distance
+from boothlab.seeds import derive
 from boothlab.statistics.comparisons import POWER
 from boothlab.statistics.intervals import Interval
-from boothlab.studies.compare_sets import RELATED, Looked, set_columns, set_effects
-from boothlab.studies.points import SETS, Column, Point
+from boothlab.statistics.permutations import Scored, paired_swap
+from boothlab.studies import compare_sets
+from boothlab.studies.compare import neighbours
+from boothlab.studies.compare_sets import RELATED, Looked, Swapped, set_columns, set_effects
+from boothlab.studies.points import COLUMNS, SETS, Column, Point
 from study_made import made_point
 
 STEPS = "training.steps"
@@ -150,3 +161,132 @@ def test_a_score_under_several_other_settings_is_one_comparison() -> None:
     assert (found[STEPS].n, found[STEPS].trainings) == (40, 2)
     assert found[STEPS].shown
     assert not found["rate"].shown
+
+
+def made_grid(rows: int, columns: int, key: str) -> tuple[list[Point], dict[str, np.ndarray]]:
+    """Points of one training seed on two axes of numbers, and their pictures."""
+    places = [(row, column) for row in range(rows) for column in range(columns)]
+    names = {place: f"{place[0]} {place[1]}" for place in places}
+    points = [replace(point(name, 1.0, key), values={STEPS: row, "rate": k}) for (row, k), name in names.items()]
+    return points, {name: cloud(20 * row + k, 1 - 0.03 * row, 0.02 * k) for (row, k), name in names.items()}
+
+
+def test_each_points_vectors_are_asked_for_once_whatever_it_is_compared_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They may have to be made again, LPIPS vectors above all: 740 times in a grid of 200 points, as it was."""
+    points, rows = made_grid(10, 20, "variety")
+    asked: Counter[str] = Counter()
+    look = looking(rows)
+
+    def counted(found: Point, column: Column) -> Looked | None:
+        asked[found.run] += 1
+        return look(found, column)  # type: ignore[operator,no-any-return]
+
+    found = set_effects(points, counted, 19)
+    assert len(found) == 28
+    assert set(asked.values()) == {1}
+    asked.clear()
+    monkeypatch.setattr(compare_sets, "HELD", 6 * 20 * DIMENSIONS * 8)
+    assert set_effects(points, counted, 19) == found, "whatever is held at once"
+    assert sum(asked.values()) <= 1.15 * 200
+
+
+@pytest.mark.parametrize("key", ["frechet_alexnet", "mmd_alexnet", "different", "debiased", "recall", "cmmd"])
+def test_scores_from_relations_of_each_set_are_those_of_the_whole_pool(key: str) -> None:
+    """Also where a picture shows nothing on one side."""
+    points, rows = made_grid(2, 3, key)
+    rows["0 1"][4] = np.nan
+    column = next(column for column in (*COLUMNS, *SETS) if column.key == key)
+    value = RELATED[column.metric][1]
+    beside = next(one for one in neighbours(points) if one.axis == STEPS)
+    sets = []
+    for a, b in beside.pairs:
+        kept = ~(np.isnan(rows[a.run]).any(axis=1) | np.isnan(rows[b.run]).any(axis=1))
+        pool = np.concatenate([rows[a.run][kept], rows[b.run][kept]])
+        photos = PHOTOS if column.reference != "none" else PHOTOS[:0]
+        sets.append(Scored(value.of_pool(pool, photos), int(kept.sum())))
+    random = np.random.default_rng(derive(0, "statistics", "swaps", "ada", STEPS, key))
+    expected = paired_swap(sets, random, 99)
+    found = next(one for one in set_effects(points, looking(rows), 99) if one.axis == STEPS)  # type: ignore[arg-type]
+    assert (found.n, found.trainings) == (20 + 20 + 19, 3)
+    assert found.difference == pytest.approx(expected.difference, rel=1e-12, abs=1e-12)
+    assert found.p == expected.p
+
+
+class Remembering:
+    """A memory that counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, dict[str, Swapped]] = {}
+        self.version: dict[str, int] = {}
+
+    def name(self, found: Point) -> str:
+        return f"{found.run} {self.version.get(found.run, 0)}"
+
+    def recall(self, column: Column) -> dict[str, Swapped]:
+        return self.kept.get(column.key, {})
+
+    def keep(self, column: Column, tested: Mapping[str, Swapped]) -> None:
+        self.kept[column.key] = dict(tested)
+
+
+def test_what_was_compared_before_is_recalled_and_only_what_changed_is_looked_at() -> None:
+    points, rows = made_grid(3, 4, "variety")
+    asked: list[str] = []
+
+    def counted(found: Point, column: Column) -> Looked | None:
+        asked.append(found.run)
+        return look(found, column)  # type: ignore[operator,no-any-return]
+
+    memory, look = Remembering(), looking(rows)
+    first = set_effects(points, counted, 19, memory)
+    assert (len(first), len(memory.kept["variety"])) == (5, 5)
+    asked.clear()
+    assert set_effects(points, counted, 19, memory) == first == set_effects(points, look, 19)  # type: ignore[arg-type]
+    assert asked == []
+    memory.version["0 0"] = 1
+    rows["0 0"] = cloud(999, 0.2)
+    again = set_effects(points, counted, 19, memory)
+    assert sum(one != other for one, other in zip(first, again, strict=True)) == 2
+    assert sorted(set(asked)) == ["0 0", "0 1", "0 2", "0 3", "1 0", "1 1", "1 2", "1 3", "2 0", "2 1"]
+    assert again == set_effects(points, look, 19)  # type: ignore[arg-type]
+    assert len(memory.kept["variety"]) == 5, "what no page needs any more is not kept"
+
+
+def test_a_comparison_without_all_its_pictures_is_made_again_next_time() -> None:
+    points, rows = made_grid(2, 2, "variety")
+    gone = rows.pop("1 1")
+    memory = Remembering()
+    partly = set_effects(points, looking(rows), 19, memory)  # type: ignore[arg-type]
+    assert [one.trainings for one in partly] == [1, 1]
+    assert memory.kept["variety"] == {}
+    rows["1 1"] = gone
+    assert [one.trainings for one in set_effects(points, looking(rows), 19, memory)] == [2, 2]  # type: ignore[arg-type]
+    assert len(memory.kept["variety"]) == 2
+
+
+def test_kept_comparisons_are_a_file_of_the_study_and_damaged_ones_are_none(tmp_path: Path) -> None:
+    study = SimpleNamespace(place=tmp_path, root=tmp_path / "runs")
+    column = next(column for column in SETS if column.key == "different")
+    memory = Compared(study)  # type: ignore[arg-type]
+    tested = {
+        "a": Swapped(paired_swap([Scored(lambda rows: rows.sum(axis=-1) / 3.0, 4)], np.random.default_rng(0)), 4, 1)
+    }
+    assert memory.recall(column) == {}
+    memory.keep(column, tested)
+    assert Compared(study).recall(column) == tested, "to the last bit"  # type: ignore[arg-type]
+    for text in (
+        "{",
+        "[]",
+        '{"tested": []}',
+        '{"tested": {"different": 1}}',
+        '{"tested": {"different": {"a": {"n": 1}}}}',
+    ):
+        (tmp_path / "compared.json").write_text(text)
+        assert Compared(study).recall(column) == {}, text  # type: ignore[arg-type]
+    for run, key in (("one", "x"), ("two", "y")):
+        tree = {"summaries": [], "unavailable": [], "rulings": [], "nulls": [], "crossings": [], "remarks": []}
+        write_json(tmp_path / "runs" / run / "summary.json", {**tree, "scoring": SCORING, "key": key})
+    names = {memory.name(replace(point("10", 1.0), folder=run)) for run in ("one", "two")}
+    assert len(names) == 2, "other pictures, photos or features are another comparison"

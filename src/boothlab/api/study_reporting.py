@@ -18,6 +18,7 @@ from boothlab.api.study_across import (
     difference_row,
 )
 from boothlab.api.study_carrying import CARRY, CARRY_HEAD, carry_row, carry_view
+from boothlab.api.study_compared import Compared
 from boothlab.api.study_costs import folder_of, is_finished
 from boothlab.api.study_exports import Lines, write_more, write_tables
 from boothlab.api.study_fresh import Again, score_again
@@ -112,7 +113,7 @@ def report_study(studied: Studied, progress: Progress = silent) -> tuple[Point, 
     chosen, again = _choices(study, results, progress)
     beside = beside_rivals(points, chosen, {name: fresh.point for name, fresh in again.items()})
     _write_copy(study)
-    of_sets = set_effects(points, Looking(study))
+    of_sets = set_effects(points, Looking(study), memory=Compared(study))
     write_tables(place, points, results.baselines, [*found, *of_sets])
     more, texts = _more(studied, across, apart, over, beside)
     files = write_more(place, more, texts)

@@ -28,11 +28,14 @@ SELECTIONS = "photos"
 ENCODED = "encoded"
 """Folder of the study with latents of photos and embeddings of prompts, which all its trainings share."""
 
+COMPARED = "compared.json"
+"""File of the study with comparisons that its next page need not make again; deleting it costs time alone."""
+
 TABLES = ("table", "pictures", "effects", "subjects", "subject_differences", "carried", "rivals", "trials")
 """Every table that some study has."""
 
 FILES = frozenset(
-    [MARK, ".lock", "report.html", "choices.json", "outcomes.json", "trials.json", "table.tex"]
+    [MARK, COMPARED, ".lock", "report.html", "choices.json", "outcomes.json", "trials.json", "table.tex"]
     + [f"{name}.{kind}" for name in TABLES for kind in ("csv", "parquet", "md")]
 )
 """The files that a study writes into its folder, but for its copy of the study's file."""

@@ -81,6 +81,12 @@ class Embedder:
             self._widen()
         return np.stack([self._rows[h] for h in hashes]) if hashes else np.zeros((0, self.width()))
 
+    def known(self, hashes: Sequence[str]) -> Vectors | None:
+        """(N, D) of pictures that were all looked at before; None where one is new."""
+        if not hashes or any(name not in self._rows for name in hashes):
+            return None
+        return np.stack([self._rows[name] for name in hashes])
+
     def _widen(self) -> None:
         """Rows of pictures that hold nothing are as wide as the others, whichever batch they came in."""
         width = max(len(row) for row in self._rows.values())

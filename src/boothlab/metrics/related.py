@@ -42,10 +42,15 @@ class Related:
     def of_pool(self, pool: Vectors, references: Vectors) -> Callable[[NDArray[np.intp]], Values]:
         """Row numbers of ``pool``, (…, n) → scores (…) of the sets that they pick. No row of ``pool`` may be NaN."""
         photos = present(references)
-        if self.centred:
-            middle = photos.astype(np.float64).mean(axis=0)
-            pool, photos = pool - middle, photos - middle
-        own, cross, among = self.between(pool, pool), self.between(pool, photos), self.between(photos, photos)
+        pool, photos = self.shifted(pool, photos), self.shifted(photos, photos)
+        return self.of_relations(self.between(pool, pool), self.between(pool, photos), self.between(photos, photos))
+
+    def shifted(self, rows: Vectors, photos: Vectors) -> Vectors:
+        """``rows`` as they are to be related, where they are compared with ``photos``, of which no row may be NaN."""
+        return rows - photos.astype(np.float64).mean(axis=0) if self.centred else rows
+
+    def of_relations(self, own: Values, cross: Values, among: Values) -> Callable[[NDArray[np.intp]], Values]:
+        """As :func:`of_pool`, from the relations in the pool, of the pool to photos, and among photos."""
 
         def scores(picked: NDArray[np.intp]) -> Values:
             sets = picked.reshape(-1, picked.shape[-1])
