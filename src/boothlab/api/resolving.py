@@ -14,7 +14,7 @@ from boothlab.errors import PhotoError, PlanError, RunDamaged, disk_errors
 from boothlab.files import folder_listing, new_folder, sha256_json
 from boothlab.home import cache
 from boothlab.models.config import Base
-from boothlab.models.locate import base_size, device_kind, fingerprint, locate
+from boothlab.models.locate import base_size, device_kind, fingerprint, part_configs
 from boothlab.models.tokens import (
     MOST_TOKENS,
     cut_off,
@@ -70,7 +70,7 @@ def look_up_inputs(plan: RunPlan, progress: Progress = silent) -> Resolved:
 
     What else a plan asks for, :func:`require_own_vectors` and :func:`require_something_to_wait_for` look at quickly.
     """
-    locate(plan.base)
+    part_configs(plan.base)
     device = device_kind(plan.base.device)
     size = base_size(plan.base) if plan.photos.size is None else plan.photos.size
     photos = plan.photos.model_copy(update={"size": size, "domain": domain_of(plan.photos, plan.base)})

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from boothlab.errors import NoMemory, NoWeights
+from boothlab.files import read_table
 from boothlab.models.allocator import keep_freed_memory
 from boothlab.models.config import Base
 from boothlab.models.families.sd import StableDiffusion, schedule_from
-from boothlab.models.locate import device_kind, locate
+from boothlab.models.locate import device_kind, locate, part_configs
 from boothlab.models.model import Model, freeze
 
 
@@ -26,6 +26,7 @@ def load(base: Base, size: int | None = None) -> Model:
 
     Raises PlanError, NoWeights, NoMemory.
     """
+    part_configs(base)
     path = locate(base)
     device = choose_device(base.device)
     _hush()
@@ -38,7 +39,7 @@ def load(base: Base, size: int | None = None) -> Model:
             module.to(device)
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise NoMemory(f"The base model {base.model} does not fit into memory.") from error
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise NoWeights(f"Cannot load the base model from {path}: {error}") from error
     freeze(model)
     return model
@@ -59,7 +60,7 @@ def _load_folder(path: Path, base: Base) -> StableDiffusion:
     from transformers import CLIPTextModel, CLIPTokenizer
 
     options: dict[str, Any] = {"use_safetensors": True, "local_files_only": True}
-    scheduler = json.loads((path / "scheduler" / "scheduler_config.json").read_text())
+    scheduler = read_table(path / "scheduler" / "scheduler_config.json")
     unet = UNet2DConditionModel.from_pretrained(path, subfolder="unet", torch_dtype=torch.float32, **options)
     vae = AutoencoderKL.from_pretrained(path, subfolder="vae", torch_dtype=torch.float32, **options)
     text_encoder = CLIPTextModel.from_pretrained(path, subfolder="text_encoder", dtype=torch.float32, **options)

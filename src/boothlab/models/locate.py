@@ -6,18 +6,19 @@ transformers, which take seconds to import.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from boothlab.assets import asset
-from boothlab.errors import BoothlabError, NoWeights, PlanError
-from boothlab.files import expanded, folder_listing, read_json, sha256_file, sha256_json, write_json
+from boothlab.errors import BoothlabError, NoWeights, PlanError, RunDamaged
+from boothlab.files import expanded, folder_listing, read_json, read_table, sha256_file, sha256_json, write_json
 from boothlab.home import cache as shared
 from boothlab.models.config import Base
+from boothlab.models.families import sd_config
 
 PICKLES = frozenset({".ckpt", ".bin", ".pt", ".pth", ".pkl", ".pickle"})
 
@@ -154,20 +155,46 @@ def _fingerprint(path: Path, stamp: Stamp) -> str:
 
 
 def part_configs(base: Base) -> dict[str, dict[str, Any]] | None:
-    """The configs of ``unet``, ``vae`` and ``text_encoder``; None for a single file, which carries none."""
+    """The configs of ``unet``, ``vae``, ``text_encoder`` and ``scheduler``; None for a single file, which has none.
+
+    Raises PlanError where they are not those of Stable Diffusion 1.x or 2.x, NoWeights where they cannot be read.
+    """
     path = locate(base)
     if path.is_file():
+        _require(base, _single_file(path))
         return None
+    configs: dict[str, dict[str, Any]] = {}
+    for part in sd_config.PARTS:
+        file = path / part / ("scheduler_config.json" if part == "scheduler" else "config.json")
+        try:
+            configs[part] = read_table(file)
+        except RunDamaged as error:
+            raise NoWeights(
+                f"The base model {base.model} is incomplete or damaged. {error.message}", "Get the whole model again."
+            ) from error
+    _require(base, list(sd_config.objections(configs, [place.name for place in path.iterdir() if place.is_dir()])))
+    return configs
+
+
+def _single_file(path: Path) -> list[str]:
+    from safetensors import SafetensorError
+
     try:
-        return {
-            part: json.loads((path / part / "config.json").read_text()) for part in ("unet", "vae", "text_encoder")
-        }
-    except (OSError, ValueError, RecursionError) as error:
-        raise NoWeights(f"Cannot read the configs of the base model {path}: {error}.") from error
+        return list(sd_config.single_file_objections(path))
+    except (OSError, SafetensorError) as error:
+        raise NoWeights(f"Cannot read the base model {path}: {error}.", "Get the file again.") from error
+
+
+def _require(base: Base, objections: Sequence[str]) -> None:
+    if objections:
+        raise PlanError(
+            f"base.model is {base.model}, which cannot be trained here: {'; '.join(objections)}.",
+            "Give Stable Diffusion 1.x or 2.x for text-to-image, or a model tuned from one of these.",
+        )
 
 
 def base_size(base: Base) -> int:
-    """Side of the model's pictures in pixels, read from its configs without loading weights."""
+    """Side of the model's pictures in pixels, read from its configs without loading weights; as for them."""
     configs = part_configs(base)
     if configs is None:
         return SINGLE_FILE_SIZE

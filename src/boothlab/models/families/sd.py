@@ -18,6 +18,7 @@ from boothlab.diffusion.schedule import (
     zero_terminal_snr,
 )
 from boothlab.errors import NoWeights
+from boothlab.models.families.sd_config import schedule_objections
 from boothlab.models.model import Conditioning, Posterior
 
 
@@ -118,15 +119,13 @@ class StableDiffusion:
 
 def schedule_from(config: dict[str, Any]) -> Schedule:
     """The noise schedule that a diffusers scheduler config describes. Raises NoWeights for unknown kinds."""
+    unknown = list(schedule_objections(config))
+    if unknown:
+        raise NoWeights(f"The base model cannot be used: {'; '.join(unknown)}.")
     steps = int(config.get("num_train_timesteps", 1000))
-    start, end = float(config["beta_start"]), float(config["beta_end"])
+    start, end = float(config.get("beta_start", 0.0001)), float(config.get("beta_end", 0.02))
     kind = config.get("beta_schedule", "linear")
-    if kind not in ("scaled_linear", "linear"):
-        raise NoWeights(f"The base model has the noise schedule {kind!r}; scaled_linear and linear are known here.")
     betas = (scaled_linear_betas if kind == "scaled_linear" else linear_betas)(start, end, steps)
     if config.get("rescale_betas_zero_snr"):
         betas = zero_terminal_snr(betas)
-    prediction = config.get("prediction_type", "epsilon")
-    if prediction not in ("epsilon", "v_prediction", "sample"):
-        raise NoWeights(f"The base model predicts {prediction!r}; epsilon, v_prediction and sample are known here.")
-    return variance_preserving(betas, cast(Prediction, prediction))
+    return variance_preserving(betas, cast(Prediction, config.get("prediction_type", "epsilon")))
