@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from boothlab.api import estimating
 from boothlab.api.estimating import (
+    BUSY,
     Counts,
     disk_of,
     estimate,
@@ -146,9 +148,10 @@ def test_rates_between_measured_widths() -> None:
 def test_the_machine_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
     measured = []
     monkeypatch.setattr(rates_room, "measure", lambda device, threads: measured.append(device) or RATES)
-    monkeypatch.setattr(os, "getloadavg", lambda: (2.0 * (os.cpu_count() or 1), 0.0, 0.0))
-    first, again = rates_room.speed("cpu", 1), rates_room.speed("cpu", 1)
-    assert first == again == RATES
+    others(monkeypatch, cores=0.1 * (os.cpu_count() or 1))
+    first = rates_room.speed("cpu", 1)
+    rates_room._NOW.clear()
+    assert first == rates_room.speed("cpu", 1) == RATES
     assert measured == ["cpu"]
     (kept,) = cache("speed").iterdir()
     kept.write_text("{")
@@ -156,13 +159,47 @@ def test_the_machine_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert measured == ["cpu", "cpu"]
 
 
-def test_what_an_overloaded_machine_gives_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+def others(monkeypatch: pytest.MonkeyPatch, cores: float) -> None:
+    """Other programs take so many of this machine's cores; nothing was measured before."""
+    monkeypatch.setattr(rates_room, "_NOW", {})
+    monkeypatch.setattr(psutil, "cpu_percent", lambda interval: 100 * cores / (os.cpu_count() or 1))
+
+
+def test_what_a_busy_machine_gives_is_said_and_held_for_the_process_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Remembered, it would tell 20 hours of what takes minutes, for good."""
     measured = []
-    monkeypatch.setattr(rates_room, "measure", lambda device, threads: measured.append(device) or RATES)
-    monkeypatch.setattr(os, "getloadavg", lambda: (2.0 * (os.cpu_count() or 1) + 0.1, 0.0, 0.0))
-    assert rates_room.speed("cpu", 1) == rates_room.speed("cpu", 1) == RATES
-    assert len(measured) == 2
+    monkeypatch.setattr(rates_room, "measure", lambda device, threads: measured.append(threads) or RATES)
+    all_cores = os.cpu_count() or 1
+    others(monkeypatch, cores=1 + 0.1 * all_cores)
+    found = rates_room.speed("cpu", all_cores)
+    assert found == rates_room.speed("cpu", all_cores) == replace(RATES, busy=True)
+    assert measured == [all_cores], "a study asks for every training"
     assert not cache("speed").exists()
+    assert BUSY in estimate(plan(), COUNTS, found, tmp_path).assumed
+    assert BUSY not in estimate(plan(), COUNTS, RATES, tmp_path).assumed
+
+
+@pytest.mark.parametrize(
+    ("cores", "threads", "taken", "busy"),
+    [
+        (2, 2, 0.1, False),
+        (2, 2, 0.5, True),
+        (2, 1, 0.9, False),
+        (2, 1, 1.9, True),
+        (16, 16, 1.5, False),
+        (16, 16, 4.0, True),
+        (16, 8, 4.0, False),
+        (2, 64, 0.1, False),
+    ],
+)
+def test_others_may_have_what_is_not_wanted(
+    monkeypatch: pytest.MonkeyPatch, cores: int, threads: int, taken: float, busy: bool
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    others(monkeypatch, taken)
+    assert rates_room.is_busy(threads) is busy
 
 
 def test_a_real_measurement_gives_rates() -> None:

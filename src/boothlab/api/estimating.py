@@ -97,6 +97,10 @@ class Counts:
     drawn: int = 0
 
 
+BUSY = "other programs take this machine's cores: the time is what it would be beside them, and may be far too long"
+"""Said of a time that was told from a measurement on a busy machine."""
+
+
 @dataclass(frozen=True, slots=True)
 class Remedy:
     """A setting that saves ``saves`` bytes, and whether the plan then ``fits``."""
@@ -145,6 +149,9 @@ def estimate(plan: RunPlan, counts: Counts, rates: Speed, root: Path) -> Estimat
     remedies = [
         (what, remedy) for what, taken, free in short for remedy in remedies_for(what, plan, counts, costs, free)
     ]
+    assumed = [] if configs else ["a single file carries no config: taken for Stable Diffusion v1.5"]
+    if rates.busy:
+        assumed.append(BUSY)
     return Estimate(
         parameters=costs.parameters,
         trained=trained_numbers(plan, costs),
@@ -156,7 +163,7 @@ def estimate(plan: RunPlan, counts: Counts, rates: Speed, root: Path) -> Estimat
         free_memory=free_memory,
         free_disk=free_disk,
         remedies=tuple(remedies),
-        assumed=() if configs else ("a single file carries no config: taken for Stable Diffusion v1.5",),
+        assumed=tuple(assumed),
     )
 
 

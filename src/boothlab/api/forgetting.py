@@ -55,6 +55,8 @@ def forget_subject(
     subject is here (a misspelt name must not look like success), RunBusy before anything is removed, Cancelled when
     ``confirm`` says no.
     """
+    if photos is not None and not photos.is_dir():
+        raise PlanError(f"--photos is {photos}: there is no such folder.", "Give the folder of the subject's photos.")
     roots = apart(roots)
     found = look(subject, roots, photos)
     # What a killed preparation left goes too, but says nothing of whom it was.

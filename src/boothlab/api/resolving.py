@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from boothlab.config.show import to_toml
 from boothlab.errors import PhotoError, PlanError, RunDamaged, disk_errors
-from boothlab.files import folder_listing, new_folder, sha256_json
+from boothlab.files import folder_listing, new_folder, sha256_file, sha256_json, spelled
 from boothlab.home import cache
 from boothlab.models.config import Base
+from boothlab.models.costs import costs_of, no_layer
 from boothlab.models.locate import base_size, device_kind, fingerprint, part_configs
 from boothlab.models.tokens import (
     MOST_TOKENS,
@@ -25,18 +26,24 @@ from boothlab.models.tokens import (
     suggest,
 )
 from boothlab.photos.config import HELD_OUT_FROM, Photos
-from boothlab.photos.folder import list_folder
+from boothlab.photos.folder import list_folder, pictures_in
 from boothlab.photos.photoset import PhotoSet, is_photo_set, read_set
-from boothlab.photos.read import find_photos
 from boothlab.plan import RunPlan, digest, trunk_digest
 from boothlab.preparing.prepare import prepare
 from boothlab.progress import Progress, silent, within
 from boothlab.runs.provenance import provenance
 from boothlab.runs.run import Run, create_run
 from boothlab.subjects import Subject, fill
+from boothlab.training.libraries import require_optimizer_library
 
 DECIDED = ("orientation", "alpha", "framing", "steps", "captions", "include", "exclude", "keep")
 """Settings of photos that `prepare` has followed by the time there is a set."""
+
+UNREADABLE = "may not be read"
+"""Stands for the hash of such a photo."""
+
+MOST_NAMED = 5
+"""So many photos that are set aside are named."""
 
 PREPARATION = 4
 """Version of the preparation code: part of the address of prepared sets, so that new code never finds old ones."""
@@ -59,16 +66,27 @@ class Resolved:
 
 def resolve(plan: RunPlan, progress: Progress = silent) -> Resolved:
     """Fill in identifiers, size, threads and device; prepare photos. Raises PlanError, PhotoError, NoWeights."""
-    require_own_vectors(plan)  # before the photos, which take the longest
+    require_parts(plan)  # before the photos, which take the longest
     found = look_up_inputs(plan, progress)
     require_something_to_wait_for(plan, found.sets)
-    return found
+    return replace(found, warnings=(*found.warnings, *snapshots_beyond(found)))
+
+
+def snapshots_beyond(found: Resolved) -> list[str]:
+    """A sentence where snapshots lie beyond the last step, which depends on how many photos are usable."""
+    training = found.plan.training
+    total = training.total_steps(found.training_photos)
+    beyond = [step for step in training.snapshots if step > total]
+    if not beyond:
+        return []
+    listed = ", ".join(map(str, beyond))
+    return [f"The training ends at step {total}, so there will be no snapshot at {listed} (training.snapshots)."]
 
 
 def look_up_inputs(plan: RunPlan, progress: Progress = silent) -> Resolved:
     """The part of :func:`resolve` that photos, base model and prompts decide, which many runs of a study share.
 
-    What else a plan asks for, :func:`require_own_vectors` and :func:`require_something_to_wait_for` look at quickly.
+    What else a plan asks for, :func:`require_parts` and :func:`require_something_to_wait_for` look at quickly.
     """
     part_configs(plan.base)
     device = device_kind(plan.base.device)
@@ -90,12 +108,39 @@ def look_up_inputs(plan: RunPlan, progress: Progress = silent) -> Resolved:
     inputs["base"] = fingerprint(plan.base)
     own = plan.objective.class_folder
     if own is not None:
-        inputs["class_folder"] = sha256_json(folder_listing(own, [path.name for path in find_photos(own)[0]]))
-    return Resolved(filled, sets, inputs, (*warnings, *long_prompts(filled, sets), *remarks_on(sets)))
+        names = [path.name for path in pictures_in(own, "objective.class_folder")]
+        with disk_errors(own, "read the class images"):
+            inputs["class_folder"] = sha256_json(folder_listing(own, names))
+    return Resolved(
+        filled, sets, inputs, (*warnings, *set_aside(sets), *long_prompts(filled, sets), *remarks_on(sets))
+    )
 
 
-def require_own_vectors(plan: RunPlan) -> None:
-    """Raises PlanError where the strategy learns an identifier's own vector, and a given one has none."""
+def require_parts(plan: RunPlan) -> None:
+    """Raises PlanError where a plan asks for what is not installed, or for parts that the base model has not."""
+    require_optimizer_library(plan.training.optimizer.kind)
+    _require_layers(plan)
+    _require_own_vectors(plan)
+
+
+def _require_layers(plan: RunPlan) -> None:
+    """A name of ``strategy.targets`` that ends like no layer is a slip, also beside others that fit.
+
+    Where in the model a layer lies ("mid_block…") is seen only when adapters are put in.
+    """
+    configs = part_configs(plan.base) if "targets" in plan.strategy.model_fields_set else None
+    if configs is None:
+        return
+    costs = costs_of(configs, plan.photos.size or base_size(plan.base))
+    for role, trained in plan.strategy.trains().items():
+        for target in trained.targets:
+            names = [layer.name for layer in costs.part(role) if layer.kind in ("conv", "linear")]
+            if not any(f".{target}".endswith(f".{name}") or f".{name}".endswith(f".{target}") for name in names):
+                raise no_layer(role, target)
+
+
+def _require_own_vectors(plan: RunPlan) -> None:
+    """An identifier whose own vector is learnt must have one."""
     if not plan.strategy.needs_one_token():
         return
     for subject in plan.subjects:
@@ -127,6 +172,17 @@ def _require_one_folder_each(plan: RunPlan) -> None:
             f"objective.class_folder = {own} cannot be of {' and of '.join(sorted(nouns))} at once.",
             "Leave it out, so that the base model draws the class images, or train the subjects apart.",
         )
+
+
+def set_aside(sets: Mapping[str, PhotoSet]) -> list[str]:
+    """A sentence per subject with photos that cannot be used: which, and why."""
+    return [
+        f"Set aside of {name}: "
+        + "; ".join(f"{one.name}: {one.reason}" for one in found.rejected[:MOST_NAMED])
+        + (f"; and {len(found.rejected) - MOST_NAMED} more." if len(found.rejected) > MOST_NAMED else ".")
+        for name, found in sets.items()
+        if found.rejected
+    ]
 
 
 def remarks_on(sets: Mapping[str, PhotoSet]) -> list[str]:
@@ -209,10 +265,18 @@ def photo_set(folder: Path, settings: Photos, size: int, progress: Any = None) -
 
 
 def _contents(folder: Path) -> dict[str, str]:
-    """The hashes of everything in ``folder`` that preparation reads."""
+    """The hashes of everything in ``folder`` that preparation reads. What may not be read is set aside there."""
     listing = list_folder(folder)
-    with disk_errors(folder, "read the photos"):
-        return folder_listing(folder, [path.name for path in (*listing.photos, *listing.words)])
+    found = {}
+    for path in (*listing.photos, *listing.words):
+        with disk_errors(path, "read the photos"):
+            try:
+                found[spelled(path.name)] = sha256_file(path)
+            except PermissionError:
+                if path not in listing.photos:
+                    raise
+                found[spelled(path.name)] = UNREADABLE
+    return found
 
 
 def domain_of(photos: Photos, base: Base) -> Literal["photographs", "drawings"]:

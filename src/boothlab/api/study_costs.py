@@ -47,7 +47,7 @@ class SearchCost:
 class StudyCost:
     """The whole study. ``seconds`` by stage of what is still to be done; bytes of memory at once and of disk in all.
 
-    ``costs`` are those of the trunks, in their order.
+    ``costs`` are those of the trunks, in their order; ``assumed`` says what had to be assumed.
     """
 
     costs: tuple[Cost, ...]
@@ -57,6 +57,7 @@ class StudyCost:
     free_memory: float
     free_disk: float
     search: SearchCost | None = None
+    assumed: tuple[str, ...] = ()
 
     @property
     def fits(self) -> bool:
@@ -73,12 +74,14 @@ def costs_of_study(study: Study) -> StudyCost:
     seconds: dict[str, float] = {}
     memory, disk, free_memory, free_disk = 0.0, 0.0, 0.0, 0.0
     drawn: set[str] = set()
+    assumed: dict[str, None] = {}
     on_disk = runs_by_trunk(study.root)
     for trunk in study.shared.trunks:
         resolved = study.of(trunk)
         finished = is_finished(folder_of(study.root, resolved))
         begun = [] if finished else on_disk.get(trunk_digest(resolved.plan, resolved.inputs) or "", [])
         found = _estimate(study, trunk, resolved, drawn, relatives(begun, resolved.plan))
+        assumed |= dict.fromkeys(found.assumed)
         share = trunk.own / trunk.steps
         start = beginning(begun, resolved.plan.training, trunk.steps)
         left = trunk.own if start is None else min(trunk.own, trunk.steps - start[0])
@@ -98,7 +101,7 @@ def costs_of_study(study: Study) -> StudyCost:
     if search is not None and not costs:
         found = _ahead(study, 0)
         free_memory, free_disk = found.free_memory, found.free_disk
-    return StudyCost(tuple(costs), seconds, memory, disk, free_memory, free_disk, search)
+    return StudyCost(tuple(costs), seconds, memory, disk, free_memory, free_disk, search, tuple(assumed))
 
 
 def fresh_seconds(study: Study) -> float:

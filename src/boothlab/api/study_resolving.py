@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from boothlab.api.resolving import Resolved, look_up_inputs, require_own_vectors, require_something_to_wait_for
+from boothlab.api.resolving import Resolved, look_up_inputs, require_parts, require_something_to_wait_for
 from boothlab.api.study_photos import settle_photos
 from boothlab.api.study_places import placed_claims
 from boothlab.api.study_pools import Pool, limit_of
@@ -131,7 +131,7 @@ def resolve_all(runs: Sequence[Planned], progress: Progress = silent) -> list[Re
 
     Raises one PlanError with everything that would end a run's training before it begins.
     """
-    _refuse((planned.name, partial(require_own_vectors, planned.plan)) for planned in runs)
+    _refuse((planned.name, partial(require_parts, planned.plan)) for planned in runs)
     known: dict[str, Resolved] = {}
     found = []
     for done, planned in enumerate(runs):

@@ -61,6 +61,7 @@ def lines_of(found: Estimate) -> list[str]:
         f"time      about {duration(sum(found.seconds.values()))}: {parts(found.seconds, duration)}",
         f"          {found.teraflops_per_step:.3g} TFLOP a step (counted), {found.seconds_per_step:.2g} s a step "
         "(at the rate measured on this machine)",
+        *(f"          {text}" for text in found.assumed),
         f"memory    about {gigabytes(sum(found.memory.values()))} of {gigabytes(found.free_memory)} free: "
         f"{parts(found.memory, gigabytes)}",
         f"disk      at most {gigabytes(sum(found.disk.values()))} of {gigabytes(found.free_disk)} free: "
@@ -69,7 +70,6 @@ def lines_of(found: Estimate) -> list[str]:
     for what, remedy in found.remedies:
         enough = "then it fits" if remedy.fits else "not enough alone"
         lines.append(f"          less {what}: --set {remedy.setting} saves {gigabytes(remedy.saves)}; {enough}")
-    lines += [f"          {text}" for text in found.assumed]
     if not found.fits:
         lines.append("warning   this plan does not fit on this machine as it is now")
     return lines

@@ -39,7 +39,8 @@ def forget(
     def confirm(found: Found) -> bool:
         for path in found.folders:
             others = found.also.get(str(path), ())
-            say(f"remove    {path}" + (f"  (with {', '.join(others)}, trained together)" if others else ""))
+            partly = "  (only what boothlab wrote there)" if path in (*found.studies, *found.ratings) else ""
+            say(f"remove    {path}{partly}" + (f"  (with {', '.join(others)}, trained together)" if others else ""))
         for path in found.own:
             say(f"keep      {path}  (your own photos)")
         for path in found.damaged:

@@ -92,6 +92,7 @@ def lines_of_study(study: Study, cost: StudyCost) -> list[str]:
     more = "; the search comes on top" if cost.search is not None else ""
     if cost.seconds:
         lines.append(f"time      about {duration(sum(cost.seconds.values()))}: {parts(cost.seconds, duration)}{more}")
+        lines += [f"          {text}" for text in cost.assumed]
     lines.append(f"memory    about {gigabytes(memory)} of {gigabytes(cost.free_memory)} free")
     if cost.seconds or cost.search is None:
         lines.append(f"disk      at most {gigabytes(cost.disk)} of {gigabytes(cost.free_disk)} free{more}")

@@ -13,6 +13,7 @@ from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 from torch import Tensor, nn
 
 from boothlab.errors import PlanError, RunDamaged, TrainingError, disk_errors
+from boothlab.models.costs import no_layer
 from boothlab.models.weights import load_tensors, sort_notes
 
 FILE = "pytorch_lora_weights.safetensors"
@@ -43,13 +44,14 @@ def add_adapters(module: nn.Module, shape: AdapterShape, seed: int) -> list[nn.P
     """Put adapters into ``module``; their initial weights depend on ``seed`` alone. Returns them in a fixed order."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
+        names = [name for name, _ in module.named_modules()]
+        for target in shape.targets:  # peft complains only where none of them fits
+            if not any(name == target or name.endswith(f".{target}") for name in names):
+                raise no_layer(type(module).__name__, target)
         try:
             inject_adapter_in_model(shape.to_peft(), module)
-        except ValueError as error:
-            raise PlanError(
-                f"No layer of the {type(module).__name__} is called {' or '.join(shape.targets)}: {error}",
-                'Name layers as peft does in strategy.targets, for example ["to_q", "to_v"], or leave it out.',
-            ) from error
+        except ValueError as error:  # a layer that cannot have an adapter
+            raise PlanError(f"strategy.targets = {list(shape.targets)}: {error}.", "Name linear layers.") from error
     return [parameter for name, parameter in sorted(module.named_parameters()) if "lora_" in name]
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from boothlab.errors import PlanError
 from boothlab.models.layers import (
     TEXT_LENGTH,
     TOKEN_TABLE,
@@ -99,6 +100,14 @@ class Trained:
 
 
 FROZEN = Trained()
+
+
+def no_layer(role: str, target: str) -> PlanError:
+    """The error for a name of ``strategy.targets`` that no layer of the part has."""
+    return PlanError(
+        f"strategy.targets: no layer of the base model's {role.replace('backbone', 'UNet')} is called {target!r}.",
+        'Name layers as peft does, for example ["to_q", "to_v"], or leave it out.',
+    )
 
 
 @dataclass(frozen=True, slots=True)

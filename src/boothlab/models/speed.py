@@ -11,10 +11,12 @@ import os
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from boothlab.errors import BoothlabError
 from boothlab.files import read_json, sha256_json, write_json
@@ -34,6 +36,12 @@ WEIGHT_FETCHES = 25
 """What bringing a layer's weights into its kernel's order costs per pass, in plain copies of them. Fitted to one
 case, SD v1.5's UNet at 256 px on one CPU thread (docs/benchmarks.md), where wide layers see few pixels."""
 
+LOOKED_FOR = 0.3
+"""Seconds for which the machine is watched before it is measured."""
+
+ROOM = 0.1
+"""Share of the cores that other programs may take of those wanted: a desktop is never quite idle."""
+
 SECONDS_EACH = 0.06
 """How long one kind of layer is timed at one width; all of it stays near a second."""
 
@@ -43,7 +51,8 @@ class Speed:
     """Rates of a training pass (forward and backward). ``conv``, ``linear``, ``attention``: FLOP/s by width.
 
     ``pointwise`` = numbers per second through a normalisation or activation; ``layer`` = seconds that any layer costs
-    besides its arithmetic; ``copied`` = bytes per second of plain sums over large tensors.
+    besides its arithmetic; ``copied`` = bytes per second of plain sums over large tensors. ``busy``: measured while
+    other programs took cores that the threads were to have; true now, and no other day.
     """
 
     conv: Mapping[int, float]
@@ -52,6 +61,7 @@ class Speed:
     pointwise: float
     layer: float
     copied: float
+    busy: bool = False
 
     def rate(self, kind: Kind, width: int) -> float:
         """FLOP/s of ``kind`` at ``width`` channels: straight lines between the measured points, in logarithms."""
@@ -85,7 +95,7 @@ def interpolate(points: Mapping[int, float], width: int) -> float:
 def machine_key(device: str, threads: int) -> str:
     """What the rates depend on: processor, cores, device, threads, torch's version."""
     described = [_processor(), os.cpu_count(), device, threads, version("torch")]
-    return sha256_json(["speed-2", *described])[:16]
+    return sha256_json(["speed-3", *described])[:16]
 
 
 def _processor() -> str:
@@ -109,37 +119,44 @@ def _speed(tree: dict[str, Any]) -> Speed:
     def table(name: str) -> dict[int, float]:
         return {int(width): float(rate) for width, rate in tree[name].items()}
 
-    plain = [float(tree[name]) for name in ("pointwise", "layer", "copied")]
+    pointwise, layer, copied = (float(tree[name]) for name in ("pointwise", "layer", "copied"))
     tables = [table(name) for name in ("conv", "linear", "attention")]
-    numbers = [*plain, *(number for one in tables for pair in one.items() for number in pair)]
+    numbers = [pointwise, layer, copied, *(number for one in tables for pair in one.items() for number in pair)]
     if not all(tables) or not all(0 < number < math.inf for number in numbers):
         raise ValueError("rates must be there, and greater than 0")
     conv, linear, attention = tables
-    return Speed(conv, linear, attention, *plain)
+    return Speed(conv, linear, attention, pointwise, layer, copied)
 
 
 def speed(device: str, threads: int) -> Speed:
     """The rates of this machine: remembered, or measured now, which takes a second besides the import of torch.
 
-    What an overloaded machine gives is true now, and is not remembered.
+    What a busy machine gives is kept for this process alone. Two threads beside one other program on two cores have
+    been seen to compute 300 times slower than alone, because each waits for the other.
     """
-    found = known(device, threads)
+    key = machine_key(device, threads)
+    found = _NOW.get(key) or known(device, threads)
     if found is None:
-        busy = overloaded()
-        found = measure(device, threads)
-        if busy:
-            return found
-        path = cache("speed") / f"{machine_key(device, threads)}.json"
-        write_json(path, {"format": 1, "device": device, "threads": threads, "speed": asdict(found)})
+        busy = is_busy(threads)
+        found = replace(measure(device, threads), busy=busy)
+        if not busy:
+            rates = {name: value for name, value in asdict(found).items() if name != "busy"}
+            write_json(
+                cache("speed") / f"{key}.json", {"format": 1, "device": device, "threads": threads, "speed": rates}
+            )
+        _NOW[key] = found
     return found
 
 
-def overloaded() -> bool:
-    """Whether every core had more than two things to do in the last minute; not known on Windows, then False."""
-    try:
-        return os.getloadavg()[0] > 2 * (os.cpu_count() or 1)
-    except (AttributeError, OSError):
-        return False
+_NOW: dict[str, Speed] = {}
+"""What this process has measured: a study asks once for every training."""
+
+
+def is_busy(threads: int) -> bool:
+    """Whether other programs leave fewer cores than ``threads``, but for :data:`ROOM`."""
+    cores = os.cpu_count() or 1
+    free = cores * (1 - psutil.cpu_percent(interval=LOOKED_FOR) / 100)
+    return bool(free < min(threads, cores) - ROOM * cores)
 
 
 def measure(device: str, threads: int) -> Speed:

@@ -213,7 +213,7 @@ def _rarest(tokenizer: Tokenizer, count: int, taken: frozenset[str]) -> tuple[st
     texts = [text.removesuffix(WORD_END) for text in vocabulary]
     wholes, everything = Counter(texts), "\n".join(texts)
     good: list[str] = []
-    for _, word in sorted(candidates, reverse=True):
+    for _, word in sorted(candidates, reverse=True) if count else ():
         if everything.count(word) > wholes[word] or _holds_a_word(word):
             continue
         if word in KNOWN_MEANINGS or best_known(word)[0] >= COMMON_FROM - 1:

@@ -132,3 +132,13 @@ def _chosen(folder: Path, photos: list[Path], include: tuple[str, ...], exclude:
 def _fits(name: str, pattern: str) -> bool:
     """A name in brackets, as copies often have, is meant as it stands where it is a name."""
     return name == pattern or fnmatchcase(name, pattern)
+
+
+def pictures_in(folder: Path, setting: str) -> list[Path]:
+    """The pictures of a folder that a plan names as ``setting``. Raises PhotoError when it holds none."""
+    found = find_photos(folder)[0]
+    if not found:
+        raise PhotoError(
+            f"{setting} is {folder}; it holds no pictures.", "Give a folder with pictures, or leave it out."
+        )
+    return found

@@ -15,13 +15,14 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from PIL import Image
 
-from boothlab.errors import PhotoError, TrainingError, disk_errors
+from boothlab.errors import TrainingError, disk_errors
 from boothlab.files import sweep_temporaries, write_bytes, write_json
 from boothlab.models.model import Model
 from boothlab.models.sampling import sample
+from boothlab.photos.folder import pictures_in
 from boothlab.photos.photo import Rejected
 from boothlab.photos.photoset import png_bytes
-from boothlab.photos.read import find_photos, read_photo
+from boothlab.photos.read import read_photo
 from boothlab.photos.steps import Center, Resize
 from boothlab.seeds import derive
 from boothlab.training.class_request import BLOCK, ClassRequest
@@ -111,7 +112,4 @@ def read_class_image(path: Path, size: int) -> NDArray[np.uint8] | None:
 
 def own_class_images(folder: Path, count: int, prompt: str) -> list[ClassImage]:
     """Up to ``count`` pictures of a user's own folder, all under one prompt. Raises PhotoError when it holds none."""
-    paths, _ = find_photos(folder)
-    if not paths:
-        raise PhotoError(f"objective.class_folder is {folder}; it holds no pictures.")
-    return [ClassImage(path, prompt) for path in paths[:count]]
+    return [ClassImage(path, prompt) for path in pictures_in(folder, "objective.class_folder")[:count]]

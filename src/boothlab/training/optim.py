@@ -10,9 +10,10 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from boothlab.errors import NotFinite, PlanError, RunDamaged
+from boothlab.errors import NotFinite, RunDamaged
 from boothlab.strategies.attached import ParamGroup
 from boothlab.training.config import Optimizer as Settings
+from boothlab.training.libraries import missing_library
 
 MOST_SKIPPED = 20
 """fp16 may overflow now and then while the loss scale is found; so many steps in a row is a failed training."""
@@ -21,16 +22,11 @@ _FIXED = frozenset({"params", "lr", "betas", "eps", "weight_decay"})
 """Entries of an optimizer's group that come from the plan, not from the training."""
 
 
-_LIBRARIES: dict[str, tuple[str, str, str, dict[str, bool]]] = {
-    "adamw8bit": ("bitsandbytes.optim", "AdamW8bit", "bitsandbytes", {}),
-    "prodigy": (
-        "prodigyopt",
-        "Prodigy",
-        "prodigyopt",
-        {"safeguard_warmup": True, "use_bias_correction": True},
-    ),
+_LIBRARIES: dict[str, tuple[str, str, dict[str, bool]]] = {
+    "adamw8bit": ("bitsandbytes.optim", "AdamW8bit", {}),
+    "prodigy": ("prodigyopt", "Prodigy", {"safeguard_warmup": True, "use_bias_correction": True}),
 }
-"""Kind → module, class, package to install, options that its authors recommend for diffusion models."""
+"""Kind → module, class, options that its authors recommend for diffusion models."""
 
 
 def make_torch_optimizer(groups: Sequence[ParamGroup], settings: Settings) -> torch.optim.Optimizer:
@@ -39,14 +35,11 @@ def make_torch_optimizer(groups: Sequence[ParamGroup], settings: Settings) -> to
     common: Any = {"betas": (settings.beta1, settings.beta2), "weight_decay": settings.weight_decay}
     if settings.kind == "adamw":
         return torch.optim.AdamW(params, eps=settings.epsilon, fused=True, **common)
-    module, name, package, options = _LIBRARIES[settings.kind]
+    module, name, options = _LIBRARIES[settings.kind]
     try:
         library = importlib.import_module(module)
     except ImportError as error:
-        raise PlanError(
-            f"training.optimizer.kind is {settings.kind!r}, and the package {package} is not installed.",
-            f"Install it with `pip install {package}`, or use adamw.",
-        ) from error
+        raise missing_library(settings.kind) from error
     return cast(torch.optim.Optimizer, getattr(library, name)(params, eps=settings.epsilon, **options, **common))
 
 
