@@ -113,7 +113,7 @@ def report_study(studied: Studied, progress: Progress = silent) -> tuple[Point, 
     chosen, again = _choices(study, results, progress)
     beside = beside_rivals(points, chosen, {name: fresh.point for name, fresh in again.items()})
     _write_copy(study)
-    of_sets = set_effects(points, Looking(study), memory=Compared(study))
+    of_sets = set_effects(points, Looking(study), memory=Compared(study), progress=progress)
     write_tables(place, points, results.baselines, [*found, *of_sets])
     more, texts = _more(studied, across, apart, over, beside)
     files = write_more(place, more, texts)

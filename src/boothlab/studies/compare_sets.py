@@ -21,6 +21,7 @@ from boothlab.metrics import METRICS
 from boothlab.metrics.distances import present
 from boothlab.metrics.metric import SetMetric, Values
 from boothlab.metrics.related import Related
+from boothlab.progress import Progress, silent
 from boothlab.seeds import derive
 from boothlab.statistics.comparisons import LEVEL, POWER, holm
 from boothlab.statistics.permutations import Scored, Swap, paired_swap
@@ -99,7 +100,11 @@ class Memory(Protocol):
 
 
 def set_effects(
-    points: Sequence[Point], look: Look, permutations: int = PERMUTATIONS, memory: Memory | None = None
+    points: Sequence[Point],
+    look: Look,
+    permutations: int = PERMUTATIONS,
+    memory: Memory | None = None,
+    progress: Progress = silent,
 ) -> list[Effect]:
     """Every score of a set for all :func:`neighbours`; Holm over all of them.
 
@@ -108,7 +113,10 @@ def set_effects(
     """
     found: list[Effect] = []
     every = neighbours(points)
-    for column in set_columns(points):  # one feature after the other, so that its vectors are looked at together
+    columns = set_columns(points)
+    for done, column in enumerate(
+        columns, 1
+    ):  # one feature after the other, so that its vectors are looked at together
         tests = [(beside, alike(measured(beside.pairs, column), column)) for beside in every]
         tests = [(beside, pairs) for beside, pairs in tests if pairs]
         over_seeds = [by_seeds(beside.subject, beside.axis, column, pairs) for beside, pairs in tests]
@@ -118,6 +126,7 @@ def set_effects(
             effect = known or _effect(column, beside, next(tested))
             if effect is not None:
                 found.append(replace(effect, a=shown(beside.a), b=shown(beside.b)))
+        progress("comparing pictures", done, len(columns))
     adjusted = holm([effect.p for effect in found]) if found else []
     return [_corrected(effect, p, len(found)) for effect, p in zip(found, adjusted, strict=True)]
 
