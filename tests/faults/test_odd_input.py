@@ -18,6 +18,7 @@ from boothlab.api.pictures import choose_snapshot
 from boothlab.api.scoring import SCORING, summaries_of, summary_of
 from boothlab.cli.main import main
 from boothlab.config.load import apply_override, parse_override, read_toml, validate
+from boothlab.config.show import to_toml
 from boothlab.errors import NoWeights, PlanError, RunDamaged
 from boothlab.files import read_json, write_json
 from boothlab.home import cache
@@ -58,6 +59,30 @@ def test_a_working_folder_that_was_deleted(
     assert code == 1
     assert "is not there any more" in text
     assert "Change to another folder" in text
+
+
+def test_a_grid_that_nobody_could_run(tmp_path: Path) -> None:
+    """Forty to the sixth points were planned one by one, without an end."""
+    numbers = list(range(1, 41))
+    axes = {name: numbers for name in ("a", "b", "c", "d", "e", "f")}
+    (tmp_path / "study.toml").write_text(to_toml({"axes": axes, "seeds": [0, 1], "plan": {}}))
+    with pytest.raises(PlanError) as caught:
+        load_study(tmp_path / "study.toml")
+    assert "40 × 40 × 40 × 40 × 40 × 40 × 2 are 8,192,000,000 runs, and 10,000 are planned at most" in str(
+        caught.value
+    )
+    (tmp_path / "study.toml").write_text(
+        to_toml({"axes": {"a": list(range(100)), "b": list(range(50))}, "seeds": [0, 1], "plan": {}})
+    )
+    assert len(load_study(tmp_path / "study.toml")[0].seeds) == 2
+
+
+def test_more_pictures_than_anybody_looks_at(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["boothlab", "generate", str(tmp_path), "--seeds", str(10**11)])
+    assert main() == 2
+    assert "10000" in capsys.readouterr().err
 
 
 def test_a_name_that_is_too_long_to_be_read_is_the_one_told(
@@ -186,6 +211,9 @@ EMPTY: dict[str, object] = {
     "remarks": [],
 }  # fmt: skip
 
+RULING = {"subject": "ada", "verdict": {"thresholds": 1, "judgements": []}}
+NEAR = {"source": "step-000003", "picture": 0, "photo": 1, "distance": 0.5, "flagged": False}
+
 ODD_SUMMARIES: dict[str, object] = {
     "no table": [],
     "newer": {**EMPTY, "scoring": SCORING + 1},
@@ -194,6 +222,8 @@ ODD_SUMMARIES: dict[str, object] = {
     "rulings": {**EMPTY, "rulings": 3},
     "verdict": {**EMPTY, "rulings": [{"subject": "ada", "verdict": 3}]},
     "thresholds": {**EMPTY, "rulings": [{"subject": "ada", "verdict": {"thresholds": 10**6, "judgements": []}}]},
+    "near": {**EMPTY, "rulings": [{**RULING, "near": 3}]},
+    "nearest": {**EMPTY, "rulings": [{**RULING, "near": [NEAR, {**NEAR, "distance": None}]}]},
     "nulls": {**EMPTY, "nulls": [{}]},
     "remarks": {**EMPTY, "remarks": [3]},
     "line": {**EMPTY, "summaries": [{"snapshot": "base"}]},

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from boothlab.api.rating import fetch_weights
 from boothlab.errors import NoWeights, PlanError
+from boothlab.features import dino
 from boothlab.home import home
 from command_line import boothlab
 from photos_made import photo_folder
@@ -68,15 +69,57 @@ def test_what_cannot_be_fetched_is_said(what: str, problem: str) -> None:
         fetch_weights(what, None)
 
 
-def test_a_model_folder_is_kept_without_its_pickles(tmp_path: Path) -> None:
-    source = tmp_path / "dino"
-    source.mkdir()
-    (source / "config.json").write_text("{}")
-    (source / "pytorch_model.bin").write_bytes(b"pickle")
-    with pytest.raises(NoWeights, match="model.safetensors"):
-        fetch_weights("dino", source)
+@pytest.fixture
+def small_dino(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder as a user has it, of another size, which is taken for the right one here."""
+    from transformers import ViTConfig, ViTModel
+
+    size = {"hidden_size": 24, "num_hidden_layers": 2, "patch_size": 16}
+    monkeypatch.setattr(dino, "VIT_S_16", size)
+    model = ViTModel(ViTConfig(**size, num_attention_heads=2, intermediate_size=32), add_pooling_layer=False)
+    model.save_pretrained(tmp_path / "dino")
+    return tmp_path / "dino"
+
+
+def test_a_model_folder_is_kept_without_its_pickles(small_dino: Path) -> None:
+    whole = small_dino / "model.safetensors"
+    (small_dino / "pytorch_model.bin").write_bytes(b"pickle")
+    weights = whole.read_bytes()
+    whole.unlink()
+    with pytest.raises(NoWeights, match="needs config.json and model.safetensors"):
+        fetch_weights("dino", small_dino)
     assert not (home() / "weights").exists()
-    save_file({"a": np.zeros(2, np.float32)}, source / "model.safetensors")
-    kept = fetch_weights("dino", source)
+    whole.write_bytes(weights)
+    kept = fetch_weights("dino", small_dino)
     assert sorted(path.name for path in kept.iterdir()) == ["config.json", "model.safetensors"]
     assert kept.parent == home() / "weights"
+    assert dino.extract([np.zeros((32, 32, 3), np.uint8)]).shape == (1, 24)
+
+
+@pytest.mark.parametrize("case", ["cut short", "no tensors", "one less", "another size", "no config"])
+def test_a_model_folder_that_cannot_be_used_is_not_kept(small_dino: Path, case: str) -> None:
+    """transformers fills what a file lacks with random numbers, and scores would look like scores."""
+    fetch_weights("dino", small_dino)
+    before = sorted((path.name, path.read_bytes()) for path in dino.folder().iterdir())
+    whole, config = small_dino / "model.safetensors", small_dino / "config.json"
+    said = "cannot be read"
+    if case == "cut short":
+        whole.write_bytes(whole.read_bytes()[:-100])
+    elif case == "no tensors":
+        save_file({"a": np.zeros(2, np.float32)}, whole)
+        said = "lacks 38 of its tensors"
+    elif case == "one less":
+        tensors = load_file(whole)
+        del tensors["layernorm.bias"]
+        save_file(tensors, whole)
+        said = r"lacks 1 of its tensors \(layernorm.bias"
+    elif case == "another size":
+        config.write_text(config.read_text().replace('"patch_size": 16', '"patch_size": 8'))
+        said = "is not DINO ViT-S/16"
+    else:
+        config.write_text("[" * 9999)
+        said = "is not DINO ViT-S/16"
+    with pytest.raises(NoWeights, match=said):
+        fetch_weights("dino", small_dino)
+    assert sorted((path.name, path.read_bytes()) for path in dino.folder().iterdir()) == before
+    assert [path.name for path in dino.folder().parent.iterdir()] == ["dino"]

@@ -19,7 +19,12 @@ from boothlab.reports.rating import Preference, write_rating
 from boothlab.reports.rating import read_ratings as read
 from boothlab.runs.run import Run
 
-FOLDERS: dict[str, Callable[[], Path]] = {"clip": clip.folder, "dino": dino.folder}
+FOLDERS: dict[str, tuple[Callable[[], Path], Callable[[Path], object]]] = {
+    "clip": (clip.folder, clip.load),
+    "dino": (dino.folder, dino.load),
+}
+"""What comes as a folder: where it goes, and what reads it or says why it cannot."""
+
 KEPT = (".json", ".safetensors", ".txt")
 """What is taken of a model folder: never a pickle."""
 
@@ -73,7 +78,7 @@ def fetch_weights(what: str, source: Path | None) -> Path:
 
 
 def _fetch_folder(what: str, source: Path) -> Path:
-    """A copy of a model folder in transformers' format; only what is no pickle."""
+    """A copy of a model folder in transformers' format; only what is no pickle, and only what can be used."""
     files = [path for path in sorted(source.iterdir()) if path.suffix in KEPT] if source.is_dir() else []
     names = {path.name for path in files}
     if not {"config.json", "model.safetensors"} <= names:
@@ -81,8 +86,10 @@ def _fetch_folder(what: str, source: Path) -> Path:
             f"{source} is not a model folder: it needs config.json and model.safetensors.",
             "Save the model with save_pretrained(…, safe_serialization=True).",
         )
-    target = FOLDERS[what]()
+    where, load = FOLDERS[what]
+    target = where()
     with disk_errors(target, f"keep the weights of {what}"), new_folder(target) as temporary:
         for path in files:
             shutil.copy2(path, temporary / path.name)
+        load(temporary)
     return target

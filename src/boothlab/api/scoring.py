@@ -189,8 +189,19 @@ def _require_shape(path: Path, tree: Mapping[str, Any]) -> None:
         named = isinstance(judgements, list) and all(isinstance(one, dict) and "name" in one for one in judgements)
         if not (named and isinstance(verdict.get("thresholds"), int) and isinstance(ruling.get("subject"), str)):
             raise _unfit(path, "a verdict does not hold what it should")
+        if not _tells_nearest(ruling.get("near")):
+            raise _unfit(path, "near does not hold what it should")
     if not all({"metric", "pictures", "reference", "snapshot"} <= line.keys() for line in tree["nulls"]):
         raise _unfit(path, "nulls does not hold what it should")
+
+
+def _tells_nearest(near: Any) -> bool:
+    """Whether these are pictures, each with the photo that it is nearest to and how near."""
+    kinds = {"source": str, "picture": int, "photo": int, "distance": int | float, "flagged": bool}
+    return isinstance(near, list) and all(
+        isinstance(item, dict) and all(isinstance(item.get(name), kind) for name, kind in kinds.items())
+        for item in near
+    )
 
 
 def _is_of_today(tree: Mapping[str, Any]) -> bool:

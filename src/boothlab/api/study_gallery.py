@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from boothlab.api.scoring import summary_of
 from boothlab.api.study_reading import drawn_at, photo_file, trunk_run
 from boothlab.api.study_resolving import Study
 from boothlab.evaluation.lots import BASE
 from boothlab.evaluation.orders import Source
-from boothlab.files import read_json
 from boothlab.reports.study import GridView
 from boothlab.studies.choose import Choice
 from boothlab.studies.points import LIKENESS, Point
@@ -53,7 +53,7 @@ class Gallery:
         """(the bare picture that is nearest to a training photo, that photo); None where nothing is known."""
         run, _ = self._runs[point.folder]
         if point.folder not in self._near:
-            self._near[point.folder] = read_json(run.path / "summary.json")["rulings"]
+            self._near[point.folder] = summary_of(run)["rulings"]
         near = [
             item
             for ruling in self._near[point.folder]

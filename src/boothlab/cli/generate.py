@@ -13,7 +13,7 @@ def generate(
     prompt: Annotated[
         list[str] | None, typer.Option(help="What to draw; {it} is the subject. May be repeated.")
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Pictures per prompt.")] = 4,
+    seeds: Annotated[int, typer.Option(min=1, max=10_000, help="Pictures per prompt.")] = 4,
     snapshot: Annotated[str | None, typer.Option(help='A step, or "base"; the last snapshot if left out.')] = None,
 ) -> None:
     """Make pictures with a trained run.

@@ -18,7 +18,7 @@ from boothlab.assets import asset
 from boothlab.errors import NoWeights
 from boothlab.features.feature import ByDomain, Feature, Pictures, Vectors
 from boothlab.features.lpips import ALEXNET_POOLED
-from boothlab.features.supplied import configuration, demand, unfit, weights_folder
+from boothlab.features.supplied import configuration, demand, pretrained, unfit, weights_folder
 from boothlab.features.transforms import cropped, standardised
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -40,16 +40,21 @@ def _photo_weights() -> Path:
     return folder() / "model.safetensors"
 
 
-@lru_cache(maxsize=1)
-def _photo_model(where: Path) -> tuple[Any, Any]:
+def load(where: Path) -> tuple[Any, Any]:
+    """CLIP ViT-L/14 and its tokenizer from their folder. Raises NoWeights for what is not that."""
     from transformers import CLIPModel, CLIPTokenizer
 
+    demand(missing_photo(where))
+    model = pretrained(CLIPModel, where, "CLIP")
     try:
-        model = CLIPModel.from_pretrained(where, local_files_only=True, use_safetensors=True)
-        tokenizer = CLIPTokenizer.from_pretrained(where, local_files_only=True)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise NoWeights(f"CLIP in {where} cannot be read: {error}.", "Copy the folder again.") from error
-    return model.float().eval(), tokenizer
+        return model, CLIPTokenizer.from_pretrained(where, local_files_only=True)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise NoWeights(
+            f"CLIP's tokenizer in {where} cannot be read: {error}.", "Get the whole folder again."
+        ) from error
+
+
+_photo_model = lru_cache(maxsize=1)(load)
 
 
 @lru_cache(maxsize=1)
@@ -93,16 +98,18 @@ def embed_texts(model: Any, tokenizer: Any, prompts: Sequence[str]) -> Vectors:
     return np.stack([known[prompt] for prompt in prompts])
 
 
-def missing_photo() -> str | None:
+def missing_photo(where: Path | None = None) -> str | None:
     """One sentence until the folder holds CLIP ViT-L/14."""
+    where = where or folder()
     wanted = ("config.json", "model.safetensors", "vocab.json", "merges.txt")
-    lacking = [name for name in wanted if not (folder() / name).is_file()]
+    lacking = [name for name in wanted if not (where / name).is_file()]
     if lacking:
         return (
             "CLIP ViT-L/14 is not here: `boothlab fetch clip FOLDER` copies its transformers folder "
             f"(openai/clip-vit-large-patch14) beside boothlab's cache; lacking: {', '.join(lacking)}."
         )
-    told = configuration(folder()).get("vision_config", {})
+    told = configuration(where).get("vision_config")
+    told = told if isinstance(told, dict) else {}
     # Sizes that a configuration leaves out have the values of ViT-B/32 in transformers.
     if any(told.get(name) != size for name, size in VIT_L_14.items() if name in told or name != "image_size"):
         return "The model given as CLIP is not ViT-L/14 at 224 px; scores of other CLIPs are not comparable."
@@ -119,12 +126,10 @@ def missing_toon() -> str | None:
 
 
 def _extract_photo(pictures: Pictures) -> Vectors:
-    demand(missing_photo())
     return embed_pictures(_photo_model(folder())[0], pictures)
 
 
 def _texts_photo(prompts: Sequence[str]) -> Vectors:
-    demand(missing_photo())
     return embed_texts(*_photo_model(folder()), prompts)
 
 

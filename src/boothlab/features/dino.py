@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from boothlab.errors import NoWeights
 from boothlab.features.feature import Feature, Pictures, Vectors
-from boothlab.features.supplied import configuration, demand, weights_folder
+from boothlab.features.supplied import configuration, demand, pretrained, weights_folder
 from boothlab.features.transforms import cropped, standardised
 
 MEAN = (0.485, 0.456, 0.406)
@@ -31,15 +30,15 @@ def folder() -> Path:
     return weights_folder() / "dino"
 
 
-@lru_cache(maxsize=1)
-def _model(where: Path) -> Any:
+def load(where: Path) -> Any:
+    """DINO ViT-S/16 from its folder. Raises NoWeights for what is not that."""
     from transformers import ViTModel
 
-    try:
-        model = ViTModel.from_pretrained(where, local_files_only=True, use_safetensors=True, add_pooling_layer=False)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise NoWeights(f"DINO in {where} cannot be read: {error}.", "Copy the folder again.") from error
-    return model.float().eval()
+    demand(missing(where))
+    return pretrained(ViTModel, where, "DINO", add_pooling_layer=False)
+
+
+_model = lru_cache(maxsize=1)(load)
 
 
 def extract(pictures: Pictures) -> Vectors:
@@ -56,15 +55,16 @@ def extract(pictures: Pictures) -> Vectors:
     return np.stack(rows)
 
 
-def missing() -> str | None:
+def missing(where: Path | None = None) -> str | None:
     """One sentence until the folder holds DINO ViT-S/16."""
-    lacking = [name for name in ("config.json", "model.safetensors") if not (folder() / name).is_file()]
+    where = where or folder()
+    lacking = [name for name in ("config.json", "model.safetensors") if not (where / name).is_file()]
     if lacking:
         return (
             "DINO ViT-S/16 is not here: `boothlab fetch dino FOLDER` copies its transformers folder "
             f"(facebook/dino-vits16), saved as safetensors, beside boothlab's cache; lacking: {', '.join(lacking)}."
         )
-    told = configuration(folder())
+    told = configuration(where)
     if any(told.get(name) != size for name, size in VIT_S_16.items()):
         return "The model that was given is not DINO ViT-S/16; scores of other sizes are not comparable."
     return None

@@ -29,6 +29,30 @@ def configuration(folder: Path) -> dict[str, Any]:
     return told if isinstance(told, dict) else {}
 
 
+def pretrained(kind: Any, where: Path, name: str, **options: Any) -> Any:
+    """The model of a folder in transformers' format, in float32, for looking only.
+
+    Raises NoWeights for one that cannot be read and for one that lacks tensors: transformers would fill these with
+    random numbers.
+    """
+    from safetensors import SafetensorError
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()  # it prints a table of what is lacking; here that is one sentence
+    try:
+        model, told = kind.from_pretrained(
+            where, local_files_only=True, use_safetensors=True, output_loading_info=True, **options
+        )
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+        raise NoWeights(f"{name} in {where} cannot be read: {error}.", "Get the whole folder again.") from error
+    lacking = sorted(told["missing_keys"])
+    if lacking:
+        raise NoWeights(
+            f"{name} in {where} lacks {len(lacking)} of its tensors ({lacking[0]} …).", "Get the whole folder again."
+        )
+    return model.float().eval()
+
+
 def demand(reason: str | None) -> None:
     """Raise :class:`NoWeights` with ``reason``, unless it is None."""
     if reason is not None:

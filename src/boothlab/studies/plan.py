@@ -23,6 +23,9 @@ SEED = "training.seed"
 STEPS = ("training.steps_per_photo", "training.steps")
 """The two ways to give a training's length; a plan has one of them."""
 
+MOST_RUNS = 10_000
+"""Ten seconds of planning. Whoever has more settings to try does not try them all."""
+
 ONLY_IN_STUDIES = ("plan", "axes", "runs", "ridge", "seeds", "held_out", "claims", "search", "notes", "published")
 """Tables and settings that no run plan has; any of them makes a file a study."""
 
@@ -170,6 +173,18 @@ class StudyPlan(Config):
             raise ValueError(f"run {alone!r}: each_subject = true needs the subjects as an axis: axes.subjects")
         if len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
             raise ValueError(f"seeds must be different and not negative: {list(self.seeds)}")
+        return self
+
+    @model_validator(mode="after")
+    def _runs_to_plan(self) -> StudyPlan:
+        lists = [len(values) for values in axis_values(self.axes).values()]
+        points = 1 if self.ridge is None else len(self.ridge.exposures) * len(self.ridge.learning_rates)
+        runs = (math.prod(lists) * points + len(self.runs)) * len(self.seeds)
+        if runs > MOST_RUNS:
+            factors = " × ".join(f"{n:,}" for n in (*lists, points, len(self.seeds)) if n > 1)
+            raise ValueError(
+                f"{factors} are {runs:,} runs, and {MOST_RUNS:,} are planned at most: draw them by a search"
+            )
         return self
 
 
