@@ -105,7 +105,7 @@ def test_photos_that_cannot_be_used_are_named(folder: Path, tiny_sd: Path) -> No
     for number in range(9):
         (folder / "ada" / f"zz{number}.jpg").write_bytes(b"nothing")
     (said,) = [text for text in resolve(plan(tiny_sd)).warnings if "Set aside" in text]
-    assert said.endswith("; and 6 more.")
+    assert said.endswith("; and 8 more.")
 
 
 def test_a_photo_that_may_not_be_read_is_set_aside_and_named(

@@ -173,8 +173,9 @@ def _toon() -> Finding:
         folder = toon_folder()
     except BoothlabError as error:
         return Finding("built-in model toon", False, error.message)
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return Finding("built-in model toon", True, f"{size / 1e6:.0f} MB")
+    # Beside the model lie what knows its faces and its CLIP.
+    size = sum(path.stat().st_size for path in folder.parent.rglob("*") if path.is_file())
+    return Finding("built-in model toon", True, f"{size / 1e6:.0f} MB, with what its pictures are measured by")
 
 
 def inspect_words(words: Sequence[str], base: Base, suggestions: int) -> tuple[list[TokenReport], list[str]]:

@@ -42,7 +42,7 @@ DECIDED = ("orientation", "alpha", "framing", "steps", "captions", "include", "e
 UNREADABLE = "may not be read"
 """Stands for the hash of such a photo."""
 
-MOST_NAMED = 5
+MOST_NAMED = 3
 """So many photos that are set aside are named."""
 
 PREPARATION = 4
