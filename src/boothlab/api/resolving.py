@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -131,12 +133,19 @@ def _require_layers(plan: RunPlan) -> None:
     configs = part_configs(plan.base) if "targets" in plan.strategy.model_fields_set else None
     if configs is None:
         return
-    costs = costs_of(configs, plan.photos.size or base_size(plan.base))
+    told = json.dumps(configs, sort_keys=True)
     for role, trained in plan.strategy.trains().items():
+        names = _adaptable(told, role)
         for target in trained.targets:
-            names = [layer.name for layer in costs.part(role) if layer.kind in ("conv", "linear")]
             if not any(f".{target}".endswith(f".{name}") or f".{name}".endswith(f".{target}") for name in names):
                 raise no_layer(role, target)
+
+
+@lru_cache(maxsize=16)
+def _adaptable(configs: str, role: str) -> frozenset[str]:
+    """Names of the layers that can have an adapter, of configs as JSON: a study asks for every run."""
+    layers = costs_of(json.loads(configs), side=512).part(role)  # no layer depends on the pictures' size
+    return frozenset(layer.name for layer in layers if layer.kind in ("conv", "linear"))
 
 
 def _require_own_vectors(plan: RunPlan) -> None:
