@@ -267,6 +267,44 @@ def test_derived_numbers_have_pairs_too() -> None:
     assert derived_pairs(faces("photos", "photos", [0.8]), pairs) == []
 
 
+def test_likeness_has_the_interval_of_identity_on_its_own_scale() -> None:
+    """Three photos leave few degrees of freedom, and an interval that goes beyond what a likeness can be is cut."""
+    scores = faces("base", "bare", [0.3]) + faces("photos", "photos", [0.8])
+    matrix = np.array([[0.95, 0.9, 0.6]] * 6) + np.linspace(0, 0.02, 6)[:, None]
+    scores += faces("step-000005", "context", matrix.mean(axis=1).tolist())
+    pairs = [Pairs("step-000005", "context", "identity", "held_out", matrix)]
+    found = {
+        line.metric: line
+        for line in summarise(
+            [*scores, *derived(scores)], (), [*pairs, *derived_pairs(scores, pairs)], {"identity": (0, 1)}
+        )
+        if line.snapshot == "step-000005"
+    }
+    raw, own = found["identity"], found["identity_normalised"]
+    assert raw.high == 1.0
+    assert raw.low is not None
+    assert (own.low, own.high) == (pytest.approx((raw.low - 0.3) / 0.5), pytest.approx(0.7 / 0.5))
+
+
+def test_a_reader_that_learns_its_width_from_the_first_face(seen: Judged) -> None:
+    """A plug-in gives one column where it saw no face, and a lot without any was compared at that width."""
+
+    def extract(pictures: Sequence[np.ndarray]) -> Vectors:
+        rows = [[float(p[0, 0, 0])] * 3 if p[0, 0, 0] >= 100 else [np.nan] for p in pictures]
+        width = max(map(len, rows))
+        return np.array([row * width if np.isnan(row[0]) else row for row in rows])
+
+    metric = each(
+        needs=replace(counting([]), extract=extract),
+        values=over_photos(lambda g, r: g[:, :1] - r[:, 0][None, :]),
+        pairs=lambda g, r: (g[:, None, :] - r[None, :, :]).sum(axis=2),
+    )
+    scores, missing, _ = evaluate("run", seen, [metric], "photographs")
+    assert missing == []
+    assert all(np.isnan(score.value) for score in scores if score.snapshot == "base")
+    assert [score.value for score in scores if score.snapshot == "photos"] == [-300.0, -270.0]
+
+
 def test_no_scale_without_its_ends() -> None:
     photos = faces("photos", "photos", [0.8])
     assert identity_scale(Table(photos)) is None

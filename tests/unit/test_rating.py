@@ -16,7 +16,7 @@ from scipy import stats
 
 from boothlab.errors import PlanError, RunDamaged
 from boothlab.generation.picture import Picture
-from boothlab.reports.rating import Preference, data_uri, read_ratings, write_rating
+from boothlab.reports.rating import Preference, _comparisons, data_uri, read_ratings, write_rating
 from boothlab.statistics.intervals import wilson
 
 SHADES = {"base": 40, "lora-8": 120, "full": 200}
@@ -160,12 +160,42 @@ def test_raters_are_told_apart_and_a_corrected_file_takes_the_place_of_the_first
     assert (clear.wins_b, clear.decided, clear.raters) == (60, 60, 10)
 
 
+@pytest.mark.parametrize(("sets", "rows"), [(2, 20), (3, 3), (5, 3), (8, 20), (9, 20), (12, 20), (4, 1)])
+def test_either_side_has_the_earlier_one_equally_often(sets: int, rows: int) -> None:
+    """With nine snapshots and more it was always on the left."""
+    for seed in range(5):
+        asked = _comparisons([f"step-{k:02d}" for k in range(sets)], rows, 60, np.random.default_rng(seed))
+        assert abs(2 * sum(left < right for left, right, _ in asked) - len(asked)) <= 1
+        for pair in {tuple(sorted(found[:2])) for found in asked}:
+            own = [left < right for left, right, _ in asked if {left, right} == set(pair)]
+            assert abs(2 * sum(own) - len(own)) <= 1
+
+
+def test_of_many_lines_chance_makes_none_a_preference(page: tuple[Path, Path], tmp_path: Path) -> None:
+    """Six lines: what one alone would show at p = 0.02 is not shown beside the others."""
+    random = np.random.default_rng(0)
+
+    def answer(left: int, right: int) -> str:
+        liked = "left" if left < right else "right"
+        return liked if {left, right} == {40, 120} else str(random.choice(["left", "right"]))
+
+    lines = read_ratings([result(page[0], tmp_path / "a.json", answer, ("likeness",))], page[1])
+    by_p = sorted(lines, key=lambda line: line.p)
+    assert by_p[0].adjusted == pytest.approx(min(1.0, by_p[0].p * len(lines)))
+    assert all(line.adjusted >= line.p for line in lines)
+    told = Preference("a", "b", "likeness", 9, 10, 0, 1, wilson(9, 10), 0.02, 0.12)
+    assert told.sentence.startswith("b against a, more like the person: no preference found")
+    assert "sign test p = 0.12 after Holm" in told.sentence
+    sure = Preference("a", "b", "likeness", 10, 10, 0, 1, wilson(10, 10), 0.002, 0.012)
+    assert sure.sentence.startswith("b was found more like the person")
+
+
 def test_sentences() -> None:
-    none = Preference("a", "b", "prompt", 5, 10, 0, 1, wilson(5, 10), 1.0)
+    none = Preference("a", "b", "prompt", 5, 10, 0, 1, wilson(5, 10), 1.0, 1.0)
     assert none.sentence.startswith(
         "b against a, closer to what was asked: no preference found (5 of 10, 95 % CI 24% to"
     )
-    assert Preference("a", "b", "prompt", 0, 0, 3, 1, None, 1.0).sentence.endswith("nobody could tell.")
+    assert Preference("a", "b", "prompt", 0, 0, 3, 1, None, 1.0, 1.0).sentence.endswith("nobody could tell.")
 
 
 def test_sets_that_do_not_fit_are_refused(tmp_path: Path) -> None:

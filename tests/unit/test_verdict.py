@@ -97,7 +97,12 @@ def test_findings_beside_the_word() -> None:
     assert alone(copies=Count(1, 20)).findings == ("single copies",)
     assert alone(copies=Count(1, 20)).may_be_chosen
     # A white wall that the base model draws as often was not learned.
-    assert alone(glued=Count(18, 20), glued_base=Count(16, 20)).findings == ()
+    white = alone(glued=Count(18, 20), glued_base=Count(16, 20), glued_photos=0.8)
+    assert white.findings == ()
+    said = next(gate.reason for gate in white.gates if gate.name == "background")
+    assert (
+        "18 of 20 bare pictures show the photos' most common background (80% of the training photos have it)" in said
+    )
     # Somebody else needs faces that are alike.
     assert alone(likeness=around(0.1), alike=around(0.1)).findings == ()
     assert alone(likeness=around(0.1), alike=None).findings == ()

@@ -111,6 +111,11 @@ class Scale:
     def __call__(self, value: float | NDArray[np.float64]) -> float | NDArray[np.float64]:
         return (value - self.floor) / (self.ceiling - self.floor)
 
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The least and the most that a value can be, for what is measured in [0, 1]."""
+        return self(0.0), self(1.0)
+
 
 def identity_scale(table: Table) -> Scale | None:
     """From the base model's class pictures and from the photos; None where one is missing or they do not differ.
@@ -141,7 +146,9 @@ def _normalised_pairs(table: Table) -> list[Pairs]:
     if scale is None:
         return []
     own = [found for found in table.pairs.values() if found.metric == IDENTITY]
-    return [replace(found, metric="identity_normalised", matrix=scale(found.matrix)) for found in own]
+    return [
+        replace(found, metric="identity_normalised", matrix=scale(found.matrix), limits=scale.limits) for found in own
+    ]
 
 
 STRICT = ("context", "bare")

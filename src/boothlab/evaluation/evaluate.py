@@ -88,8 +88,9 @@ def _score(
     for reference in metric.references:
         if not _makes_sense(lot, reference):
             continue
-        rows = looking.look(lot.pixels, lot.hashes)
+        # First the photos: a reader without a fixed width knows it from the first face, which a lot may lack.
         compared = _reference(seen, looking, lot, reference)
+        rows = looking.look(lot.pixels, lot.hashes)
         if isinstance(compared, str):
             missing.append(Unavailable(metric.name, lot.role, reference, compared))
             continue

@@ -15,9 +15,11 @@ from boothlab.evaluation.summaries import over_pairs, over_pictures
 from boothlab.evaluation.thresholds import COPY_FACTOR, COPY_LEAVE_OUT, COPY_SURE
 from boothlab.evaluation.vectors import Embedder
 from boothlab.evaluation.verdict_data import Count, Measured, PerPicture
+from boothlab.features.background import BACKGROUND
 from boothlab.features.faces import Domain
 from boothlab.features.identity import IDENTITY as FACES
 from boothlab.features.lpips import LPIPS_ALEX
+from boothlab.metrics.context_glue import most_common
 from boothlab.metrics.copies import copy_distances
 from boothlab.metrics.distances import present
 from boothlab.metrics.identity import similarities
@@ -121,6 +123,7 @@ class Measurer:
             diversity_photos=self._ratio(name, PHOTOS, "photos"),
             glued=self._glued(name),
             glued_base=self._glued(BASE),
+            glued_photos=self._glued_photos(),
             leak=None if scale is None else self._leak(scale, name),
             loss_gap=self.loss_gaps.get(step),
             pictures=PerPicture(
@@ -145,7 +148,7 @@ class Measurer:
         found = self.table.pairs.get((name, role, IDENTITY, part))
         if found is None or int((~np.isnan(found.matrix).all(axis=1)).sum()) < FEWEST:
             return None
-        return over_pairs(scale(found.matrix), self.table.cells[found.cell])
+        return within(over_pairs(scale(found.matrix), self.table.cells[found.cell]), scale.limits)
 
     def _alike(self, scale: Scale, name: str) -> Interval | None:
         """Mean over pairs of different bare pictures: are these faces one person's?"""
@@ -185,6 +188,14 @@ class Measurer:
         values = self.table.values(name, "bare", "context_glue", "train")
         values = values[~np.isnan(values)]
         return Count(int(values.sum()), len(values)) if len(values) else None
+
+    def _glued_photos(self) -> float | None:
+        """The share of the training photos that have their most common background."""
+        lot = self.seen.lot(PHOTOS, "photos")
+        if lot is None or not len(lot):
+            return None
+        rows = present(Embedder(BACKGROUND, self.features).look(lot.pixels, lot.hashes))
+        return most_common(rows)[1] if len(rows) else None
 
     def _leak(self, scale: Scale, name: str) -> Interval | None:
         """Mean gain of class faces on the photos over the base model's face at the same seed, normalised."""

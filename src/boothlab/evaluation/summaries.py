@@ -44,13 +44,17 @@ what another training would have."""
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """What a metric says of every pair of a picture and a photo, (n, m); rows of NaN for pictures without a value."""
+    """What a metric says of every pair of a picture and a photo, (n, m); rows of NaN for pictures without a value.
+
+    ``limits`` are the least and the most that a value can be, where that is not the metric's but the subject's.
+    """
 
     snapshot: str
     pictures: str
     metric: str
     reference: str
     matrix: NDArray[np.float64]
+    limits: tuple[float, float] | None = None
 
     @property
     def cell(self) -> Cell:
@@ -94,7 +98,7 @@ def summarise(
     groups: dict[Cell, list[Score]] = {}
     for score in scores:
         groups.setdefault((score.snapshot, score.pictures, score.metric, score.reference), []).append(score)
-    matrices = {found.cell: found.matrix for found in pairs}
+    known = {found.cell: found for found in pairs}
     lines = []
     for cell, members in groups.items():
         values = np.array([score.value for score in members if not math.isnan(score.value)])
@@ -103,9 +107,11 @@ def summarise(
         mean = float(values.mean()) if len(values) else None
         found: Interval | None = None
         kind: Kind = "none"
+        own = known.get(cell)
         if len(values) and not whole and cell[0] != COPIES:
-            found, kind = _interval(members, values, cell[2] in shares, matrices.get(cell))
-        found = found and within(found, (bounds or {}).get(cell[2], UNBOUNDED))
+            found, kind = _interval(members, values, cell[2] in shares, None if own is None else own.matrix)
+        limits = None if own is None else own.limits
+        found = found and within(found, limits or (bounds or {}).get(cell[2], UNBOUNDED))
         if found is None or found.low is None:
             lines.append(Summary(*cell, n, mean, None, None))
         else:

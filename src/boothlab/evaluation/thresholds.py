@@ -134,5 +134,5 @@ DOMINANCE_MARGIN = 0.05
 DOMINANCE_LEVEL = 0.05
 """Level of "better on one", after Holm over all pairs of candidates and both axes."""
 
-THRESHOLDS_VERSION = 10
+THRESHOLDS_VERSION = 11
 """Counted up whenever a number above, or what it is held against, changes; stands beside every verdict."""

@@ -65,7 +65,8 @@ class Measured:
     ``at_random`` says that chance decided which photos are held out, which ``memorisation`` needs.
     ``diversity_base`` and ``diversity_photos`` are mean distances between pictures over those of the base model's
     pictures and of the training photos. ``glued`` and ``glued_base`` count bare pictures with the training photos'
-    most common background. ``leak`` is the likeness that class-prompt pictures gained over the base model's.
+    most common background, and ``glued_photos`` is the share of these photos that have it. ``leak`` is the likeness
+    that class-prompt pictures gained over the base model's.
     ``loss_gap`` is held-out minus training loss, less the same of the base model, in parts of the base model's loss.
     """
 
@@ -89,6 +90,7 @@ class Measured:
     diversity_photos: float | None = None
     glued: Count | None = None
     glued_base: Count | None = None
+    glued_photos: float | None = None
     leak: Interval | None = None
     loss_gap: float | None = None
     pictures: PerPicture = field(default_factory=PerPicture)

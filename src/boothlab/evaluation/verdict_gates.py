@@ -24,7 +24,7 @@ def gates(found: Measured) -> tuple[Gate, ...]:
         _of_the_subject(_memorisation(found.memorisation, found.at_random), found.likeness_bare),
         _prompt(found),
         _diversity(found.diversity_photos, found.diversity_base),
-        _background(found.glued, found.glued_base),
+        _background(found),
         _leak(found.leak),
     )
 
@@ -177,11 +177,13 @@ def _diversity(photos: float | None, base: float | None) -> Gate:
     return Gate(name, "failed" if failed else "passed", f"variety {' and '.join(parts)}")
 
 
-def _background(glued: Count | None, base: Count | None) -> Gate:
-    name = "background"
+def _background(found: Measured) -> Gate:
+    name, glued, base = "background", found.glued, found.glued_base
     if glued is None:
         return Gate(name, "not measured", "backgrounds were not looked at")
     reason = f"{glued.k} of {glued.n} bare pictures show the photos' most common background"
+    if found.glued_photos is not None:
+        reason += f" ({found.glued_photos:.0%} of the training photos have it)"
     above = True
     if base is not None:
         reason += f", {base.k} of {base.n} of the base model's"

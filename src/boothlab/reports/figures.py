@@ -7,6 +7,9 @@ from collections.abc import Sequence
 
 from boothlab.reports.info import Curve
 
+RC = {"svg.hashsalt": "boothlab", "font.size": 10, "svg.fonttype": "none", "text.parse_math": False}
+"""The same bytes for the same numbers, text as text, and a label with dollars is no formula."""
+
 COLOURS = ("#1f5fa8", "#c2571a", "#2f7d4f", "#7a4fa3")
 """Dark enough on white, and told apart by people who confuse red and green."""
 
@@ -18,7 +21,7 @@ def line_plot(curves: Sequence[Curve], title: str, y_label: str, x_label: str = 
     mpl.use("svg")
     import matplotlib.pyplot as plt
 
-    with mpl.rc_context({"svg.hashsalt": "boothlab", "font.size": 10, "svg.fonttype": "none"}):
+    with mpl.rc_context(RC):
         figure, axes = plt.subplots(figsize=(5.2, 3.2), layout="constrained")
         for index, curve in enumerate(curves):
             colour = COLOURS[index % len(COLOURS)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +25,7 @@ from boothlab.errors import PlanError, RunDamaged
 from boothlab.files import read_json, sha256_json, write_json, write_text
 from boothlab.generation.picture import Picture
 from boothlab.seeds import derive
+from boothlab.statistics.comparisons import holm
 from boothlab.statistics.intervals import Interval, wilson
 
 Question = Literal["likeness", "prompt"]
@@ -46,8 +47,9 @@ class Preference:
     """How often B was preferred to A over all raters.
 
     ``share`` is B's share of the decided answers with its Wilson interval, None where none was decided. ``p`` is the
-    two-sided sign test against a coin. ``undecided`` counts "cannot tell", which neither enters. ``raters`` gave
-    several answers each: the interval takes them for independent.
+    two-sided sign test against a coin, ``adjusted`` the same after Holm over all lines of the page: of thirty tosses
+    of a coin one or two look like a preference. ``undecided`` counts "cannot tell", which neither enters. ``raters``
+    gave several answers each: the interval takes them for independent.
     """
 
     a: str
@@ -59,6 +61,7 @@ class Preference:
     raters: int
     share: Interval | None
     p: float
+    adjusted: float
 
     @property
     def sentence(self) -> str:
@@ -67,8 +70,11 @@ class Preference:
         if self.share is None:
             return f"{self.b} against {self.a}, {asked}: nobody could tell."
         low, high = self.share.low or 0.0, self.share.high or 0.0
-        numbers = f"{self.wins_b} of {self.decided}, 95 % CI {low:.0%} to {high:.0%}, sign test p = {self.p:.2g}"
-        if self.p > 0.05:
+        numbers = (
+            f"{self.wins_b} of {self.decided}, 95 % CI {low:.0%} to {high:.0%}, sign test p = {self.adjusted:.2g}"
+        )
+        numbers += " after Holm" if self.adjusted != self.p else ""
+        if self.adjusted > 0.05:
             return f"{self.b} against {self.a}, {asked}: no preference found ({numbers})."
         return f"{self.b if 2 * self.wins_b > self.decided else self.a} was found {asked} ({numbers} for {self.b})."
 
@@ -137,7 +143,9 @@ def read_ratings(results: Sequence[Path], key: Path) -> list[Preference]:
             counts = _count(list(answers.values()), known, (a, b), question)
             if counts is not None:
                 lines.append(_preference(a, b, question, *counts))
-    return lines
+    decided = [line for line in lines if line.decided]
+    adjusted = dict(zip(map(id, decided), holm([line.p for line in decided]), strict=True)) if decided else {}
+    return [replace(line, adjusted=float(adjusted.get(id(line), line.p))) for line in lines]
 
 
 def data_uri(pixels: NDArray[np.uint8]) -> str:
@@ -178,12 +186,18 @@ def _prompts(sets: Mapping[str, Sequence[Picture]]) -> list[str]:
 def _comparisons(
     names: Sequence[str], rows: int, most: int, random: np.random.Generator
 ) -> list[tuple[str, str, int]]:
-    """(left, right, row) of every comparison, in the order in which they are asked; both sides equally often."""
+    """(left, right, row) of every comparison, in the order in which they are asked.
+
+    Within a pair and over all of them the earlier one is on either side equally often, up to one. There are more than
+    ``most`` only where each pair is asked once.
+    """
     pairs = list(combinations(names, 2))
     each = min(rows, max(1, most // len(pairs)))
     chosen = []
-    for a, b in pairs:
-        sides = random.permutation(np.arange(each) % 2).tolist()
+    # Where a pair is asked an odd number of times, the one too many falls to either side in turn.
+    extra = random.permutation(np.arange(len(pairs)) % 2).tolist()
+    for (a, b), first in zip(pairs, extra, strict=True):
+        sides = random.permutation((np.arange(each) + first) % 2).tolist()
         for row, swapped in zip(random.permutation(rows)[:each].tolist(), sides, strict=True):
             chosen.append((b, a, row) if swapped else (a, b, row))
     return [chosen[place] for place in random.permutation(len(chosen)).tolist()]
@@ -262,4 +276,4 @@ def _preference(
 ) -> Preference:
     share = wilson(wins, decided) if decided else None
     p = float(stats.binomtest(wins, decided).pvalue) if decided else 1.0
-    return Preference(a, b, question, wins, decided, undecided, raters, share, p)
+    return Preference(a, b, question, wins, decided, undecided, raters, share, p, p)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from boothlab.reports.figures import COLOURS
+from boothlab.reports.figures import COLOURS, RC
 
 WORD_COLOURS = {"good": "#2f7d4f", "underfitted": "#5b6675", "overfitted": "#c2571a", "copying": "#a11d33"}
 """Colours of the verdict's words; all others are blue. The marker's shape says the same."""
@@ -181,7 +181,7 @@ class _figure:  # noqa: N801 - used as a statement, like the context managers of
         mpl.use("svg")
         import matplotlib.pyplot as plt
 
-        self.context = mpl.rc_context({"svg.hashsalt": "boothlab", "font.size": 10, "svg.fonttype": "none"})
+        self.context = mpl.rc_context(RC)
         self.context.__enter__()
         self.figure, axes = plt.subplots(figsize=self.size, layout="constrained")
         return self.figure, axes, _as_text

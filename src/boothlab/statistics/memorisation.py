@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+
+from boothlab.statistics.labellings import share_of_labellings
 
 ENUMERATED = 10_000
 """Up to so many ways of choosing the held-out photos all are tried."""
@@ -215,8 +216,8 @@ class Copies:
     nothing was tested. ``by_chance`` is the share of pictures that a model as varied as the photos would have flagged
     at a factor of 1 (2/(m + 1) for m photos): the reason for a smaller factor. ``expected`` is how many of the
     flagged are to be expected without copying, by those as near to photos that nothing was trained on. ``p`` is the
-    chance that as many of all these were nearest to training photos if each photo were as likely (binomial,
-    one-sided); None without photos that nothing was trained on.
+    share of all ways to choose as many training photos by which as many of all these were nearest to one (see
+    :func:`boothlab.statistics.labellings.share_of_labellings`); None without photos that nothing was trained on.
     """
 
     flags: tuple[CopyFlag, ...]
@@ -296,13 +297,13 @@ def copies(
         is_turned = turned is not None and bool(turned[row, photo] < plain[row, photo])
         flagged = limit is not None and distance < limit and distance <= elsewhere[row]
         flags.append(CopyFlag(photo, distance, is_turned, flagged))
-    innocent = sum(
-        limit is not None and away < limit and away < flag.distance
-        for away, flag in zip(elsewhere, flags, strict=True)
-    )
+    near = [0] * (photos + others.shape[1])
+    for row, flag in enumerate(flags):
+        if flag.flagged:
+            near[flag.photo] += 1
+        elif limit is not None and elsewhere[row] < min(limit, flag.distance):
+            near[photos + int(others[row].argmin())] += 1
+    close, innocent = sum(near[:photos]), sum(near[photos:])
     expected = innocent * photos / others.shape[1] if innocent else 0.0
-    p = None
-    if held_out is not None and others.shape[1]:
-        close = sum(flag.flagged for flag in flags)
-        p = float(stats.binom.sf(close - 1, close + innocent, photos / (photos + others.shape[1])))
+    p = None if held_out is None or not others.shape[1] else share_of_labellings(near, photos, close)
     return Copies(tuple(flags), limit, 2 / (photos + 1), expected, p)

@@ -152,7 +152,9 @@ def paired_swap(sets: Sequence[Scored], random: np.random.Generator, permutation
     if p is None:
         p = int(extreme[-1]) / len(swaps) if exact else (1 + int(extreme[-1])) / (1 + len(swaps))
     smallest = 1 / len(swaps) if exact else 1 / (1 + len(swaps))
-    return Swap(difference, min(1.0, p), len(drawn), exact, smallest, float(drawn.std()))
+    # Swapping everything turns the sign, so the mean over all swaps is 0; that over the half tried here is not.
+    spread = float(np.sqrt((drawn**2).mean())) if exact else float(drawn.std())
+    return Swap(difference, min(1.0, p), len(drawn), exact, smallest, spread)
 
 
 def _differences(sets: Sequence[Scored], swaps: NDArray[np.bool_]) -> NDArray[np.float64]:

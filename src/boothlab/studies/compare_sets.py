@@ -33,7 +33,7 @@ from boothlab.studies.visits import visits
 PERMUTATIONS = 4_999
 """Swaps at most: the smallest p is 0.0002, so that Holm's can be below 0.05 with 250 comparisons."""
 
-SWAPPING = 1
+SWAPPING = 2
 """Version of what is done to scores here: part of what kept comparisons are known by."""
 
 HELD = 1_300_000_000

@@ -83,7 +83,7 @@ COLUMNS: tuple[Column, ...] = (
 """Columns of the table, in order. Likeness is scaled per subject over the whole study: 0 = the base model's people,
 1 = two photos of this person, so that runs with different training photos are on one scale."""
 
-KERNELS = {"kid": "KID", "mmd_alexnet": "MMD (AlexNet)", "mmd_toon_clip": "MMD (toon's CLIP)"}
+KERNELS = {"kid": "KID × 1000", "mmd_alexnet": "MMD × 1000 (AlexNet)", "mmd_toon_clip": "MMD × 1000 (toon's CLIP)"}
 """Kernel distances and their titles, the usual one first; the first that could be computed is compared between
 runs."""
 
