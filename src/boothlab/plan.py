@@ -65,8 +65,8 @@ class RunPlan(Config):
         if len(set(names)) < len(names):
             raise ValueError(f"subjects must have different names: {names}")
         words = [subject.identifier for subject in self.subjects if subject.identifier]
-        if len(set(words)) < len(words):
-            raise ValueError(f"subjects must have different identifiers: {words}")
+        if len({word.lower() for word in words}) < len(words):
+            raise ValueError(f"subjects must have different identifiers: {words} (the model reads all in lower case)")
         return self
 
 

@@ -75,6 +75,17 @@ def test_loss_that_is_no_number_stops_before_a_weight_is_written(fresh: Fresh, t
     assert not (tmp_path / "snapshots").exists()
 
 
+def test_a_look_that_is_no_number_stops_with_its_reason(fresh: Fresh) -> None:
+    """It ended in the file of events, which takes no NaN."""
+    model = fresh()
+    held_out = example("bad", model.latent_shape, 0, "a photo of nlwx person")
+    held_out.posterior.mean_BCHW[0, 0, 0, 0] = float("nan")
+    job = make_job(model, DreamBooth(), None, training=settings(2))
+    job.held_out = (held_out,)
+    with pytest.raises(NotFinite, match="loss at fixed noise is nan at step 0"):
+        job.look()
+
+
 def test_gradient_that_is_no_number_stops_too(fresh: Fresh) -> None:
     model = fresh()
     job = make_job(model, DreamBooth(), training=settings(3))

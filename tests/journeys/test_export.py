@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from boothlab import api
+from boothlab.api.exporting import snippet
 from boothlab.api.pictures import snapshot_model
 from boothlab.errors import PlanError, RunDamaged
 from boothlab.models.sampling import noise_sources, sample
@@ -89,7 +90,10 @@ def test_a_whole_folder_loads_in_stock_diffusers_and_draws_the_same(run: Run, tm
     assert not any("lora" in name for name in names["pipe"].unet.state_dict())
     difference = np.abs(stock(names["pipe"], PROMPT) - ours(run, PROMPT))
     assert difference.max() <= 1
-    assert made.snippet in (tmp_path / "out" / "README.txt").read_text()
+    note = (tmp_path / "out" / "README.txt").read_text()
+    assert str(tmp_path) not in note, "who gets the folder need not know what is called how here"
+    assert "from_pretrained('.', torch_dtype=torch.float32)" in note
+    assert made.snippet.replace(repr(str((tmp_path / "out").resolve())), "'.'") in note
 
 
 def test_the_adapter_alone_loads_beside_the_base_model(run: Run, tmp_path: Path) -> None:
@@ -101,6 +105,14 @@ def test_the_adapter_alone_loads_beside_the_base_model(run: Run, tmp_path: Path)
     assert made.format == "adapter"
     names = namespace(made.snippet)
     assert np.abs(stock(names["pipe"], PROMPT) - ours(run, PROMPT)).max() <= 1
+
+
+@pytest.mark.parametrize("run", ["lora"], indirect=True)
+def test_the_snippet_draws_at_the_size_that_was_tuned(run: Run, tmp_path: Path) -> None:
+    plan = plan_from(run.plan(), "run")
+    own = plan.model_copy(update={"photos": plan.photos.model_copy(update={"size": 32})})
+    assert "height" not in snippet(plan, ".", ".", "diffusers", "fp32")
+    assert ", height=32, width=32)" in snippet(own, ".", ".", "diffusers", "fp32")
 
 
 @pytest.mark.parametrize("run", ["dora"], indirect=True)

@@ -56,6 +56,7 @@ def change(model: Path, part: str, changes: dict[str, Any]) -> None:
         ("scheduler", {"beta_start": "low"}, "from 'low' to 0.012"),
         ("scheduler", {"num_train_timesteps": 0}, "0 steps"),
         ("scheduler", {"num_train_timesteps": 10**12}, "1000000000000 steps"),
+        ("scheduler", {"trained_betas": [0.1, 0.2]}, "a list of its own"),
         ("scheduler", {"beta_schedule": "sigmoid"}, "noise schedule 'sigmoid'"),
         ("scheduler", {"prediction_type": "flow_prediction"}, "predicts 'flow_prediction'"),
     ],

@@ -60,6 +60,23 @@ def test_adapters_beside_layers_that_are_not_there(
         resolve(tried)
 
 
+def test_prodigy_takes_one_rate(folder: Path, tiny_sd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(libraries, "find_spec", lambda name: find_spec("sys"))
+    tree = plan(tiny_sd, training={"optimizer": {"kind": "prodigy"}}).model_dump(mode="json")
+    tree["strategy"] = {"kind": "lora", "learning_rate": 1.0, "text_encoder": True, "text_encoder_learning_rate": 0.5}
+    with pytest.raises(PlanError, match=r"takes one learning rate, and strategy has \[0\.5, 1\.0\]"):
+        resolve(plan_from(tree, "test"))
+    tree["strategy"]["text_encoder_learning_rate"] = 1.0
+    assert resolve(plan_from(tree, "test")).plan.training.optimizer.kind == "prodigy"
+
+
+def test_identifiers_that_the_model_reads_alike(tiny_sd: Path) -> None:
+    tree = plan(tiny_sd).model_dump(mode="json")
+    two = [{"name": name, "photos": name, "identifier": word} for name, word in (("ada", "Ohwx"), ("bob", "ohwx"))]
+    with pytest.raises(PlanError, match="different identifiers"):
+        plan_from({**tree, "subjects": two}, "test")
+
+
 def test_where_in_the_model_a_layer_lies_is_seen_when_adapters_are_put_in() -> None:
     import torch
 

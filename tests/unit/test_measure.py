@@ -10,7 +10,6 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
-from scipy import stats
 
 from boothlab import files
 from boothlab.api import relatives
@@ -109,7 +108,7 @@ def test_pictures_of_held_out_photos_are_no_copies_and_excuse_as_many() -> None:
     measured = Measurer(seen, Table([], []), "drawings", {}).measured("step-000010", 10, near)
     assert measured.copies == Count(3, 5)
     assert measured.copies_expected == pytest.approx(3)
-    assert measured.copies_p == pytest.approx(stats.binom.sf(2, 5, 3 / 5))
+    assert measured.copies_p == 1.0, "near every photo there is one, whichever are chosen"
     assert measured.copies_sure == 0, "three are very near photos trained on, and two very near the two others"
     alone = closeness(judged({}, Photos(photos[:3], [])), drawn)
     assert alone is not None

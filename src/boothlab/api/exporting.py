@@ -14,6 +14,7 @@ from boothlab.assets import asset
 from boothlab.errors import PlanError, RunDamaged
 from boothlab.files import (
     damaged,
+    expanded,
     first_foreign,
     is_around,
     is_no_folder,
@@ -23,9 +24,9 @@ from boothlab.files import (
     write_text,
 )
 from boothlab.models.adapters import FILE as ADAPTER_FILE
-from boothlab.models.adapters import merge_adapters
+from boothlab.models.adapters import make_portable, merge_adapters
 from boothlab.models.config import scheduler_settings
-from boothlab.models.locate import fingerprint, locate
+from boothlab.models.locate import base_size, fingerprint, locate
 from boothlab.models.pipeline_folder import write_pipeline
 from boothlab.models.weights import Precision
 from boothlab.plan import RunPlan
@@ -88,10 +89,15 @@ def export_run(
     with new_folder(to) as folder:
         if format_ == "adapter":
             shutil.copyfile(run.snapshots / name / ADAPTER_FILE, folder / ADAPTER_FILE)
+            make_portable(folder / ADAPTER_FILE)
         else:
             _write_whole(run, plan, name, folder, precision)
-        code = snippet(plan, to, format_, precision)
-        write_text(folder / NOTE, note(run, name, code))
+        base = locate(plan.base)
+        code = snippet(plan, str(to.resolve()), str(base), format_, precision)
+        # Who gets the folder has it elsewhere, and need not know what it is called here.
+        known_by = base.name if expanded(Path(plan.base.model)).exists() else plan.base.model
+        shared = snippet(plan, ".", known_by, format_, precision)
+        write_text(folder / NOTE, note(run, name, shared, format_))
         write_json(folder / MARK, {"format": 1, "run": run.name, "snapshot": name, "kind": format_})
     progress("export", 1, 1)
     size = sum(file.stat().st_size for file in to.rglob("*") if file.is_file())
@@ -138,17 +144,20 @@ def _require_same_base(run: Run, plan: RunPlan) -> None:
         )
 
 
-def snippet(plan: RunPlan, to: Path, format_: Format, precision: Precision) -> str:
-    """The exact Python that loads the export with stock diffusers and draws one picture as boothlab does."""
+def snippet(plan: RunPlan, place: str, base: str, format_: Format, precision: Precision) -> str:
+    """The exact Python that loads the export in ``place``, beside the model in ``base`` where it is an adapter, with
+    stock diffusers and draws one picture as boothlab does."""
     subject, generation = plan.subjects[0], plan.generation
     prompt = fill("a photo of {it}", subject.identifier, subject.class_noun)
     dtype = f"torch.{'float16' if precision == 'fp16' else 'float32'}"
-    place = str(to.resolve())
-    loaded = place if format_ == "diffusers" else str(locate(plan.base))
+    loaded = place if format_ == "diffusers" else base
     single = loaded.endswith(".safetensors")
     load = "from_single_file" if single else "from_pretrained"
     sampler, settings = scheduler_settings(generation.sampler, generation.spacing)
     more = ", ".join(f"{name}={value!r}" for name, value in settings.items())
+    side = plan.photos.size
+    drawn = f"num_inference_steps={generation.steps}, guidance_scale={generation.guidance}"
+    drawn += "" if side in (None, base_size(plan.base)) else f", height={side}, width={side}"
     lines = [
         "import torch",
         f"from diffusers import {sampler}, StableDiffusionPipeline",
@@ -157,16 +166,19 @@ def snippet(plan: RunPlan, to: Path, format_: Format, precision: Precision) -> s
         *([f"pipe.load_lora_weights({place!r})"] if format_ == "adapter" else []),
         f"pipe.scheduler = {sampler}.from_config(pipe.scheduler.config, {more})",
         f"pipe.to({plan.base.device!r})",
-        f"image = pipe({prompt!r}, num_inference_steps={generation.steps}, guidance_scale={generation.guidance})",
+        f"image = pipe({prompt!r}, {drawn})",
         "image.images[0].save('picture.png')",
     ]
     return "\n".join(lines) + "\n"
 
 
-def note(run: Run, name: str, code: str) -> str:
+def note(run: Run, name: str, code: str, format_: Format) -> str:
     """The text beside the weights."""
+    where = "Python to run in this folder"
+    if format_ == "adapter":
+        where += "; the base model's name stands for the place where you have it"
     return (
         f"Made by boothlab from the run {run.name}, {name}.\n"
         "These weights can draw the person they were trained on; treat them as you would treat the photos.\n\n"
-        f"{code}"
+        f"{where}:\n\n{code}"
     )

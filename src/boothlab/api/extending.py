@@ -56,7 +56,10 @@ def _take_over(run: Run, other: Run, step: int, resolved: Resolved, steps: int) 
             with new_folder(run.snapshots / name) as temporary:
                 shutil.copytree(other.snapshots / name, temporary, dirs_exist_ok=True)
     looking = resolved.plan.training.validation
-    drawn = {s for s in looking.preview.steps(steps) if s <= step and (previews_of(other) / step_name(s)).is_dir()}
+    # How pictures are drawn is no part of a training without class images, but a row of previews is drawn one way.
+    alike = other.plan()["generation"] == resolved.plan.generation.model_dump(mode="json")
+    shown = [s for s in looking.preview.steps(steps) if alike and s <= step]
+    drawn = {s for s in shown if (previews_of(other) / step_name(s)).is_dir()}
     for name in (step_name(s) for s in sorted(drawn)):
         if not (previews_of(run) / name).is_dir():
             with new_folder(previews_of(run) / name) as temporary:

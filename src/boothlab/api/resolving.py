@@ -121,8 +121,20 @@ def look_up_inputs(plan: RunPlan, progress: Progress = silent) -> Resolved:
 def require_parts(plan: RunPlan) -> None:
     """Raises PlanError where a plan asks for what is not installed, or for parts that the base model has not."""
     require_optimizer_library(plan.training.optimizer.kind)
+    _require_one_rate(plan)
     _require_layers(plan)
     _require_own_vectors(plan)
+
+
+def _require_one_rate(plan: RunPlan) -> None:
+    """Prodigy finds one rate for everything; its groups may only be closed."""
+    fields = type(plan.strategy).model_fields
+    rates = {getattr(plan.strategy, name) for name in fields if name.endswith("learning_rate")} - {None, 0.0}
+    if plan.training.optimizer.kind == "prodigy" and len(rates) > 1:
+        raise PlanError(
+            f"training.optimizer.kind is 'prodigy', which takes one learning rate, and strategy has {sorted(rates)}.",
+            "Give the same everywhere (1.0 is its authors' advice), or use adamw.",
+        )
 
 
 def _require_layers(plan: RunPlan) -> None:

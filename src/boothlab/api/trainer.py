@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from functools import cache as memo
 from pathlib import Path
 from types import FrameType
@@ -55,13 +55,15 @@ def train_run(
             if extended is not None:
                 run.say(extended)
                 listen(extended)
-            for event in _events(run, job, resolved):
-                run.say(event)
-                listen(event)
-                step = event.step
-                progress("training", event.step, job.steps)
-                if stopped():
-                    raise KeyboardInterrupt
+            # Closed here, where what the last checkpoint runs into is still heard.
+            with closing(_events(run, job, resolved)) as events:
+                for event in events:
+                    run.say(event)
+                    listen(event)
+                    step = event.step
+                    progress("training", event.step, job.steps)
+                    if stopped():
+                        raise KeyboardInterrupt
         except KeyboardInterrupt:
             run.move("cancelled", step, "stopped by the user")
             raise Cancelled(
@@ -89,7 +91,7 @@ def _record_failure(run: Run, step: int, reason: str) -> None:
         return
 
 
-def _events(run: Run, job: Job, resolved: Resolved) -> Iterator[Event]:
+def _events(run: Run, job: Job, resolved: Resolved) -> Generator[Event]:
     skipped: list[Path] = []
     if _restore(run, job, skipped):
         yield from with_previews([Resumed(job.step)], run, job, resolved.plan)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,22 @@ from typing import Any
 import torch
 from peft import LoraConfig, inject_adapter_in_model
 from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from boothlab.errors import PlanError, RunDamaged, TrainingError, disk_errors
 from boothlab.models.costs import no_layer
-from boothlab.models.weights import load_tensors, sort_notes
+from boothlab.models.weights import TEXT_MODEL, load_tensors, sort_notes, standard_prefix
+
+FILE_ROLES = {"backbone": "unet", "text_encoder": "text_encoder"}
+"""Role → what the names of its tensors begin with in a file of adapters."""
+
+ADAPTER_NOTES = "lora_adapter_metadata"
+"""The entry of such a file's header where diffusers keeps rank and alpha."""
+
+KNOWN_TO_ALL = ("alpha_pattern", "lora_alpha", "r", "rank_pattern", "target_modules", "use_dora")
+"""What every peft since DoRA knows of adapters; an older one refuses a file with a setting that it never heard of."""
 
 FILE = "pytorch_lora_weights.safetensors"
 """The name that diffusers' ``load_lora_weights`` looks for."""
@@ -29,6 +41,11 @@ class AdapterShape:
     targets: tuple[str, ...]
     dora: bool = False
 
+    def described(self) -> dict[str, Any]:
+        """What a file of adapters says of itself: :data:`KNOWN_TO_ALL`."""
+        facts = self.to_peft().to_dict()
+        return {name: facts[name] for name in KNOWN_TO_ALL} | {"target_modules": sorted(self.targets)}
+
     def to_peft(self) -> Any:
         """peft's own description; B starts at zero, so that the tuned model starts as the base model."""
         return LoraConfig(
@@ -38,6 +55,39 @@ class AdapterShape:
             use_dora=self.dora,
             init_lora_weights="gaussian" if not self.dora else True,
         )
+
+
+def make_portable(path: Path) -> None:
+    """Change a file of adapters so that programs which read less of it draw the same.
+
+    Who knows no alpha takes the update's scale for 1: the second factor is multiplied by alpha / rank, and alpha said
+    to be the rank. What only one version of peft knows is left out, and layers of the text encoder get the names that
+    they have in files of whole models, also where an older boothlab wrote the file.
+    """
+    with safe_open(path, framework="pt") as file:
+        notes = dict(file.metadata() or {})
+        tensors = {_named_as_in_files(name): file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    facts = {
+        name: value
+        for name, value in json.loads(notes.get(ADAPTER_NOTES, "{}")).items()
+        if name.partition(".")[2] in KNOWN_TO_ALL
+    }
+    for prefix in FILE_ROLES.values():
+        rank, alpha = facts.get(f"{prefix}.r"), facts.get(f"{prefix}.lora_alpha")
+        if rank and alpha and alpha != rank:
+            facts[f"{prefix}.lora_alpha"] = rank
+            for name, tensor in tensors.items():
+                if name.startswith(f"{prefix}.") and ".lora_B." in name:
+                    tensors[name] = tensor * (alpha / rank)
+    notes[ADAPTER_NOTES] = json.dumps(facts, indent=2, sort_keys=True)
+    with disk_errors(path, f"write {path.name}"):
+        save_file(tensors, path, notes)
+    sort_notes(path)
+
+
+def _named_as_in_files(name: str) -> str:
+    bare = "text_encoder.encoder."
+    return f"text_encoder.{TEXT_MODEL}encoder.{name.removeprefix(bare)}" if name.startswith(bare) else name
 
 
 def add_adapters(module: nn.Module, shape: AdapterShape, seed: int) -> list[nn.Parameter]:
@@ -61,11 +111,18 @@ def adapter_state(module: nn.Module) -> dict[str, Tensor]:
 
 
 def save_adapters(folder: Path, modules: dict[str, nn.Module], shapes: dict[str, AdapterShape]) -> Path:
-    """Write the adapters of ``backbone`` and ``text_encoder`` to one file that stock diffusers loads."""
+    """Write the adapters of ``backbone`` and ``text_encoder`` to one file that stock diffusers loads.
+
+    Beside the tensors stand those facts alone that every peft knows: an older one refuses a setting that it has never
+    heard of. Layers of the text encoder are named as in files of whole models, by which other programs find them.
+    """
     from diffusers.loaders import StableDiffusionLoraLoaderMixin
 
-    layers = {role: {k: v.detach().clone() for k, v in adapter_state(m).items()} for role, m in modules.items()}
-    metadata = {role: shape.to_peft().to_dict() for role, shape in shapes.items()}
+    layers = {
+        role: {standard_prefix(m) + k: v.detach().clone() for k, v in adapter_state(m).items()}
+        for role, m in modules.items()
+    }
+    metadata = {role: shape.described() for role, shape in shapes.items()}
     with disk_errors(folder, "write the adapters"):
         StableDiffusionLoraLoaderMixin.save_lora_weights(
             folder,
@@ -81,10 +138,12 @@ def save_adapters(folder: Path, modules: dict[str, nn.Module], shapes: dict[str,
 def load_adapters(folder: Path, modules: dict[str, nn.Module]) -> None:
     """Read into modules that have adapters already what :func:`save_adapters` wrote."""
     tensors = load_tensors(folder / FILE)
-    prefixes = {"backbone": "unet.", "text_encoder": "text_encoder."}
     for role, module in modules.items():
-        prefix = prefixes[role]
-        state = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+        prefix = f"{FILE_ROLES[role]}."
+        inner = standard_prefix(module)
+        state = {
+            name.removeprefix(prefix).removeprefix(inner): t for name, t in tensors.items() if name.startswith(prefix)
+        }
         expected = adapter_state(module).keys()
         if set(state) != set(expected):
             missing = sorted(set(expected) ^ set(state))[:3]

@@ -18,6 +18,8 @@ Precision = Literal["fp32", "fp16"]
 
 _DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "fp16": torch.float16}
 
+TEXT_MODEL = "text_model."
+
 _FOLDERS = {"backbone": "unet", "autoencoder": "vae"}
 """Role → folder name in the diffusers layout; other roles keep their name."""
 
@@ -73,13 +75,22 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
         raise RunDamaged(f"Cannot read the weights {path}: {error}.") from error
 
 
+def standard_prefix(module: nn.Module) -> str:
+    """What every name in the weights of CLIP's text encoder begins with in files, and in memory only in older
+    transformers: a program with another transformers than ours would take names without it for none of its own, and
+    draw with random weights."""
+    flat = type(module).__name__ == "CLIPTextModel" and not hasattr(module, "text_model")
+    return TEXT_MODEL if flat else ""
+
+
 def save_module(module: nn.Module, folder: Path, role: str, precision: Precision) -> Path:
     """Write ``module`` below ``folder`` so that ``from_pretrained(folder / role folder)`` loads it."""
     target = folder / folder_of(role)
     target.mkdir(parents=True)
     dtype = _DTYPES[precision]
+    prefix = standard_prefix(module)
     state = {
-        name: tensor.to(dtype) if tensor.is_floating_point() else tensor
+        prefix + name: tensor.to(dtype) if tensor.is_floating_point() else tensor
         for name, tensor in module.state_dict().items()
     }
     described = cast(Any, module)
@@ -101,13 +112,16 @@ def _forget_place(config: Path) -> None:
 
 
 def load_module(module: nn.Module, folder: Path, role: str) -> None:
-    """Read into ``module`` what :func:`save_module` wrote; every tensor must be there and fit."""
+    """Read into ``module`` what :func:`save_module` wrote, with the prefix of its names or, as in the past, without;
+    every tensor must be there and fit."""
     target = folder / folder_of(role)
     files = sorted(target.glob("*.safetensors"))
     if len(files) != 1:
         raise RunDamaged(f"{target} should hold one .safetensors file; it holds {len(files)}.")
     try:
-        module.load_state_dict(load_tensors(files[0]), strict=True)
+        prefix = standard_prefix(module)
+        state = {name.removeprefix(prefix): tensor for name, tensor in load_tensors(files[0]).items()}
+        module.load_state_dict(state, strict=True)
     except RuntimeError as error:
         raise RunDamaged(f"{files[0]} does not fit the base model: {error}") from error
 

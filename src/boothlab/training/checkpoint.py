@@ -27,14 +27,20 @@ class Checkpoint:
 
 
 def save(folder: Path, step: int, tensors: Mapping[str, Tensor], keep: int) -> None:
-    """Write ``folder/step-NNNNNN`` unless it is there and whole; then drop all but the newest ``keep``."""
+    """Write ``folder/step-NNNNNN`` unless it is there and whole; then drop all but the newest ``keep``.
+
+    Later ones go too: a training that comes to ``step`` found none of them whole, and a damaged one that stayed would
+    be kept in the place of this one.
+    """
     path = folder / step_name(step)
     if not (path.is_dir() and is_whole(path)):
         with new_folder(path) as temporary:
             save_tensors(temporary / STATE, dict(tensors))
             digest = sha256_file(temporary / STATE)
             write_json(temporary / "checkpoint.json", {"format": FORMAT, "step": step, "sha256": digest})
-    for old in _candidates(folder)[:-keep]:
+    found = _candidates(folder)
+    void = [later for later in found if _step(later) > step]
+    for old in (*void, *found[: len(found) - len(void)][:-keep]):
         shutil.rmtree(old, ignore_errors=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from boothlab.diffusion.config import Objective
-from boothlab.errors import RunDamaged
+from boothlab.errors import NotFinite, RunDamaged
 from boothlab.files import new_folder, write_json
 from boothlab.models.model import Conditioning, Model
 from boothlab.runs.events import CheckpointSaved, Event, SnapshotSaved, Validated
@@ -106,8 +107,15 @@ class Job:
         return seen
 
     def _fixed_loss(self, examples: Sequence[Example]) -> float:
-        texts = [self.condition([example.prompt]) for example in examples]
-        return fixed_loss(self.model, examples, texts, self.settings.validation.timesteps)
+        with torch.no_grad():
+            texts = [self.condition([example.prompt]) for example in examples]
+        found = fixed_loss(self.model, examples, texts, self.settings.validation.timesteps)
+        if not math.isfinite(found):
+            raise NotFinite(
+                f"The loss at fixed noise is {found} at step {self.step}.",
+                "Lower the learning rate, or compute in bf16 or fp32; checkpoints before this step are intact.",
+            )
+        return found
 
     def exhausted(self) -> bool:
         """Whether the held-out loss has stopped falling for as many looks as the plan is patient."""

@@ -139,8 +139,8 @@ class Optimizer:
         if parameter is None or (key in moments and value.shape != parameter.shape):
             raise RunDamaged(f"The checkpoint's optimizer state {name}/{key} fits no parameter of this run.")
         if isinstance(value, Tensor):
-            # AdamW keeps its step counter on the CPU unless it is fused on a GPU; all else lies with the weights.
-            value = value.to(parameter.device) if value.ndim else value.clone()
+            # All of it lies with the weights, AdamW's step counter too: its fused kernel reads that where they are.
+            value = value.to(parameter.device) if value.ndim else value.to(parameter.device, copy=True)
         self._inner.state[parameter][key] = value
 
 

@@ -90,6 +90,8 @@ def schedule_objections(scheduler: Config) -> Iterator[str]:
     kind = scheduler.get("beta_schedule", "linear")
     if kind not in BETA_SCHEDULES:
         yield f"it has the noise schedule {kind!r}; {' and '.join(BETA_SCHEDULES)} are known here"
+    if scheduler.get("trained_betas") is not None:
+        yield "its noise schedule is a list of its own (trained_betas)"
     prediction = scheduler.get("prediction_type", "epsilon")
     if prediction not in PREDICTIONS:
         yield f"it predicts {prediction!r}; {', '.join(PREDICTIONS)} are known here"
