@@ -360,6 +360,44 @@ def test_a_photo_set_beside_named_held_out_photos_is_refused(tiny_sd: Path, tmp_
         resolved(tmp_path, tiny_sd, 9, base_plan(tiny_sd, "set"), held_out={"ada": "more"})
 
 
+@pytest.mark.parametrize("axis", ["photos.number", "photos.framing"])
+def test_patterns_are_followed_where_photos_are_chosen(axis: str, tiny_sd: Path, tmp_path: Path) -> None:
+    """What a selection does not hold cannot be left out of it: a study with `exclude` and a number ended there."""
+    photo_folder(tmp_path / "photos", 12, size=(72, 64))
+    plan = base_plan(tiny_sd, "photos")
+    plan["photos"] |= {"exclude": ["photo-03.png", "photo-1?.png"], "keep": ["photo-01.png"]}
+    values = [3, 6] if axis == "photos.number" else ["smart", "letterbox"]
+    found = resolved(tmp_path, tiny_sd, 12, plan, axes={axis: values})
+    left_out = {sha256_file(tmp_path / "photos" / f"photo-{number}.png") for number in ("03", "10", "11")}
+    for one, value in zip(found.resolved, values, strict=True):
+        photos = one.sets["ada"]
+        assert left_out.isdisjoint(photo.source_hash for photo in photos.photos)
+        assert len(photos.train) == (value if isinstance(value, int) else 6)
+        names = {photo.name for photo in photos.photos}
+        assert all(name in names for name in one.plan.photos.keep)
+
+
+@pytest.mark.parametrize("kept", range(9))
+def test_a_photo_to_keep_may_be_held_out(kept: int, tiny_sd: Path, tmp_path: Path) -> None:
+    photo_folder(tmp_path / "photos", 9, size=(72, 64))
+    plan = base_plan(tiny_sd, "photos")
+    plan["photos"] |= {"keep": [f"photo-{kept:02d}.png"]}
+    found = resolved(tmp_path, tiny_sd, 9, plan, axes={"photos.framing": ["smart", "letterbox"]})
+    wanted = sha256_file(tmp_path / "photos" / f"photo-{kept:02d}.png")
+    for one in found.resolved:
+        assert wanted in {photo.source_hash for photo in one.sets["ada"].photos}
+        assert len(one.plan.photos.keep) == 1
+
+
+def test_patterns_that_fit_still_stay_in_the_plan(tiny_sd: Path, tmp_path: Path) -> None:
+    """A run is known by its plan: nothing that was trained need be trained again."""
+    photo_folder(tmp_path / "photos", 12, size=(72, 64))
+    plan = base_plan(tiny_sd, "photos")
+    plan["photos"] |= {"include": ["photo-*"]}
+    found = resolved(tmp_path, tiny_sd, 12, plan, axes={"photos.framing": ["smart", "letterbox"]})
+    assert {one.plan.photos.include for one in found.resolved} == {("photo-*",)}
+
+
 @pytest.mark.parametrize(("name", "values"), [("held_out", [0.25, 0.5]), ("split_seed", [0, 1])])
 @pytest.mark.parametrize("way", ["axis", "runs", "search", "named pool", "references"])
 def test_how_photos_are_held_out_is_no_setting_to_compare(

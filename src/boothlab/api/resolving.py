@@ -31,14 +31,17 @@ from boothlab.photos.config import HELD_OUT_FROM, Photos
 from boothlab.photos.folder import list_folder, pictures_in
 from boothlab.photos.photoset import PhotoSet, is_photo_set, read_set
 from boothlab.plan import RunPlan, digest, trunk_digest
-from boothlab.preparing.prepare import prepare
+from boothlab.preparing.prepare import looks_for_faces, prepare
 from boothlab.progress import Progress, silent, within
 from boothlab.runs.provenance import provenance
 from boothlab.runs.run import Run, create_run
 from boothlab.subjects import Subject, fill
 from boothlab.training.libraries import require_optimizer_library
 
-DECIDED = ("orientation", "alpha", "framing", "steps", "captions", "include", "exclude", "keep")
+DECIDED = (
+    *("orientation", "alpha", "framing", "steps", "captions", "include", "exclude", "keep"),
+    *("references", "held_out", "split_seed"),
+)
 """Settings of photos that `prepare` has followed by the time there is a set."""
 
 UNREADABLE = "may not be read"
@@ -47,7 +50,7 @@ UNREADABLE = "may not be read"
 MOST_NAMED = 3
 """So many photos that are set aside are named."""
 
-PREPARATION = 4
+PREPARATION = 5
 """Version of the preparation code: part of the address of prepared sets, so that new code never finds old ones."""
 
 
@@ -272,6 +275,7 @@ def photo_set(folder: Path, settings: Photos, size: int, progress: Any = None) -
         return found
     key = {
         "version": PREPARATION,
+        "faces": looks_for_faces(settings),
         "photos": _contents(folder),
         "references": None if settings.references is None else _contents(settings.references),
         "settings": settings.model_dump(mode="json", exclude={"references"}),

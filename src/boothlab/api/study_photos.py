@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +10,8 @@ from boothlab.api.study_pools import Pool, drawn_pool, fill_folder, named_pool, 
 from boothlab.api.study_traces import HELD_OUT, SELECTION, SELECTIONS
 from boothlab.errors import PlanError
 from boothlab.files import folder_listing, sha256_file, sha256_json
-from boothlab.photos.folder import list_folder
+from boothlab.photos.folder import fits, list_folder, printable
+from boothlab.photos.photo import REFERENCES
 from boothlab.photos.photoset import is_photo_set
 from boothlab.plan import RunPlan
 from boothlab.seeds import derive
@@ -155,26 +156,21 @@ def _without_pools(plan: RunPlan, pools: Mapping[str, Pool], place: Path) -> Run
     """The plan with training folders that hold no photo of a pool, in no version, and the pools as references."""
     if plan.photos.references is not None or not any(subject.name in pools for subject in plan.subjects):
         return plan
-    subjects = []
-    for subject in plan.subjects:
-        if subject.name in pools:
-            apart = pools[subject.name].apart
-            rest = [path for path in list_folder(subject.photos).photos if sha256_file(path) not in apart]
-            subject = subject.model_copy(update={"photos": _selection(subject, rest, place)})
-        subjects.append(subject)
+    wanted = {name: _not_in(pools[name].apart) for name in pools}
+    plan = _on_selections(plan, wanted, place)
     at_random = plan.evaluation.references_at_random or all(
         pools[subject.name].drawn for subject in plan.subjects if subject.name in pools
     )
     photos = plan.photos.model_copy(update={"references": place / HELD_OUT})
     evaluation = plan.evaluation.model_copy(update={"references_at_random": at_random})
-    return plan.model_copy(update={"subjects": tuple(subjects), "photos": photos, "evaluation": evaluation})
+    return plan.model_copy(update={"photos": photos, "evaluation": evaluation})
 
 
 def _numbered(plan: RunPlan, number: int | None, place: Path) -> RunPlan:
     """The plan with ``number`` training photos per subject. Fewer photos are always a part of more."""
     if number is None:
         return plan
-    subjects = []
+    wanted = {}
     for subject in plan.subjects:
         if is_photo_set(subject.photos):
             raise PlanError(
@@ -187,10 +183,45 @@ def _numbered(plan: RunPlan, number: int | None, place: Path) -> RunPlan:
                 "Ask for fewer, add photos, or hold out fewer (photos.held_out).",
             )
         ranked = sorted(train, key=lambda photo: derive(plan.photos.split_seed, "split", "number", photo.source_hash))
-        wanted = {photo.source_hash for photo in ranked[:number]}
-        chosen = [path for path in list_folder(subject.photos).photos if sha256_file(path) in wanted]
-        subjects.append(subject.model_copy(update={"photos": _selection(subject, chosen, place)}))
-    return plan.model_copy(update={"subjects": tuple(subjects)})
+        wanted[subject.name] = _in({photo.source_hash for photo in ranked[:number]})
+    return _on_selections(plan, wanted, place)
+
+
+Wanted = Callable[[Path], bool]
+"""Whether a photo is to be in a selection."""
+
+
+def _in(digests: Collection[str]) -> Wanted:
+    return lambda path: sha256_file(path) in digests
+
+
+def _not_in(digests: Collection[str]) -> Wanted:
+    return lambda path: sha256_file(path) not in digests
+
+
+def _on_selections(plan: RunPlan, wanted: Mapping[str, Wanted], place: Path) -> RunPlan:
+    """The plan on folders that hold just the wanted photos of these subjects.
+
+    Patterns of ``photos.include`` and ``photos.exclude`` that then fit nothing are followed here, and so they are in
+    the plan no more: whoever asks for a photo that is not there has slipped, and would be told so. Of ``photos.keep``
+    those names stay that are there; of a photo that is held out now, the name that it has as a reference.
+    """
+    photos = plan.photos
+    subjects = [subject for subject in plan.subjects if subject.name in wanted]
+    chosen = {s.name: [path for path in list_folder(s.photos).photos if wanted[s.name](path)] for s in subjects}
+    patterns = (*photos.include, *photos.exclude)
+    if any(not any(fits(printable(path), one) for path in paths) for one in patterns for paths in chosen.values()):
+        for s in subjects:
+            asked = list_folder(s.photos, photos.include, photos.exclude).photos
+            chosen[s.name] = [path for path in asked if wanted[s.name](path)]
+        photos = photos.model_copy(update={"include": (), "exclude": ()})
+    there = {printable(path) for paths in chosen.values() for path in paths}
+    pooled = {printable(path) for s in subjects for path in (place / HELD_OUT / s.name).glob("*")}
+    renamed = [name if name in there or name not in pooled else REFERENCES + name for name in photos.keep]
+    keep = tuple(name for name in renamed if name in there or name.startswith(REFERENCES))
+    folders = {s.name: _selection(s, chosen[s.name], place) for s in subjects}
+    moved = tuple(s.model_copy(update={"photos": folders[s.name]}) if s.name in folders else s for s in plan.subjects)
+    return plan.model_copy(update={"subjects": moved, "photos": photos.model_copy(update={"keep": keep})})
 
 
 def _selection(subject: Subject, photos: Sequence[Path], place: Path) -> Path:

@@ -116,7 +116,7 @@ def _signed(path: Path) -> bool:
 
 def _chosen(folder: Path, photos: list[Path], include: tuple[str, ...], exclude: tuple[str, ...]) -> list[Path]:
     for pattern in (*include, *exclude):
-        if photos and not any(_fits(printable(path), pattern) for path in photos):
+        if photos and not any(fits(printable(path), pattern) for path in photos):
             raise PhotoError(
                 f"No photo in {folder} is called {pattern!r}, which photos.include or photos.exclude asks for.",
                 f"The first photos there are {', '.join(printable(path) for path in photos[:5])}.",
@@ -124,12 +124,12 @@ def _chosen(folder: Path, photos: list[Path], include: tuple[str, ...], exclude:
     return [
         path
         for path in photos
-        if (not include or any(_fits(printable(path), pattern) for pattern in include))
-        and not any(_fits(printable(path), pattern) for pattern in exclude)
+        if (not include or any(fits(printable(path), pattern) for pattern in include))
+        and not any(fits(printable(path), pattern) for pattern in exclude)
     ]
 
 
-def _fits(name: str, pattern: str) -> bool:
+def fits(name: str, pattern: str) -> bool:
     """A name in brackets, as copies often have, is meant as it stands where it is a name."""
     return name == pattern or fnmatchcase(name, pattern)
 

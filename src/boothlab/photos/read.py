@@ -47,6 +47,21 @@ UNDO = {
 }
 """EXIF orientation -> what turns the upright picture back to how the sensor wrote it."""
 
+KNOWN_PROFILES = (
+    *("Display P3", "Adobe RGB (1998)", "ProPhoto RGB", "ROMM RGB", "DCI-P3", "Rec. 2020", "Rec. ITU-R BT.2020"),
+    *(
+        "Apple RGB",
+        "Generic RGB",
+        "Color LCD",
+        "Dot Gain",
+        "Gray Gamma",
+        "U.S. Web Coated",
+        "Coated FOGRA39",
+        "ISO Coated",
+    ),
+)
+"""Colour spaces whose names say nothing of anybody."""
+
 Orientation = Literal["exif", "ignore"]
 Alpha = Literal["mask", "white"]
 
@@ -90,8 +105,9 @@ def _decode(name: str, data: bytes, digest: str, orientation: Orientation, alpha
         if opened.width * opened.height > MOST_PIXELS:
             return _too_many_pixels(name, digest)
         kind = opened.format or "?"
-        # An animation is represented by its first frame.
-        opened.seek(0)
+        # An animation is represented by its first frame, a HEIC by the picture that it calls its primary one.
+        if opened.format not in ("HEIF", "HEIC"):
+            opened.seek(0)
         tag = _orientation(opened)
         opened.load()
         pixels, mask, profile = _to_srgb(_turned(opened, tag, orientation))
@@ -182,4 +198,6 @@ def _apply_profile(image: Image.Image, profile: bytes) -> tuple[Image.Image, str
         return image, "broken, taken as sRGB"
     if converted is None:
         return image, "broken, taken as sRGB"
-    return converted, f"converted from {described[:40]!r}"
+    # Profiles are named by whoever calibrated the screen, often after himself.
+    known = next((name for name in KNOWN_PROFILES if described.lower().startswith(name.lower())), None)
+    return converted, "converted to sRGB" if known is None else f"converted from {known}"

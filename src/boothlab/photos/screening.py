@@ -6,6 +6,7 @@ command that makes them stand in docs/photo-doctor.md.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,9 @@ import numpy as np
 from boothlab.photos.config import Screen
 from boothlab.photos.measures import alikeness, from_text
 from boothlab.photos.photo import Photo, Rejected
+
+SAME_SIZE = 1.05
+"""Faces and pictures that differ by less than about this factor count as equally large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +81,11 @@ def _aside(photo: Photo, code: str, reason: str, hint: str) -> Rejected:
     return Rejected(photo.name, code, reason, hint, photo.source_hash, photo.trail, photo.seen)
 
 
-def choose_subjects(photos: Sequence[Photo], same_person: float) -> dict[str, int]:
+def choose_subjects(photos: Sequence[Photo | Rejected], same_person: float) -> dict[str, int]:
     """Which face is the subject in each photo with several: the one most like the faces of the other photos.
 
-    Photo name → index into its faces; only photos where that is not the largest face (index 0).
+    Photo name → index into its faces; only photos where that is not the largest face (index 0). One that was set
+    aside is asked too, because its largest face may be at fault and somebody else's; no other is compared with it.
     """
     found: dict[str, int] = {}
     for photo in photos:
@@ -90,7 +95,7 @@ def choose_subjects(photos: Sequence[Photo], same_person: float) -> dict[str, in
         others = [
             from_text(face["identity"])
             for other in photos
-            if other.name != photo.name and other.source_hash != photo.source_hash
+            if isinstance(other, Photo) and other.name != photo.name and other.source_hash != photo.source_hash
             for face in other.seen.get("faces", [])[:1]
             if face.get("identity")
         ]
@@ -162,6 +167,31 @@ def duplicates(
     return sorted(found, key=lambda item: item.name)
 
 
+def held_out_copies(photos: Sequence[Photo], limit: float) -> list[Rejected]:
+    """Photos that are nearly the same as one that is held out as a reference: never trained on, whoever asks."""
+    held = [photo for photo in photos if photo.is_reference]
+    found = []
+    for photo in photos:
+        value, twin = max(((likeness(photo, other), other.name) for other in held), default=(0.0, ""))
+        if not photo.is_reference and value >= limit:
+            reason = f"is nearly the same as {twin}, which is held out (correlation {value:.3f}, limit {limit:g})"
+            hint = "Scores would be read off a photo trained on. To train on it, take it out of the references."
+            found.append(Rejected(photo.name, "duplicate", reason, hint, photo.source_hash, photo.trail, photo.seen))
+    return found
+
+
+def together(photos: Sequence[Photo], limit: float) -> list[list[Photo]]:
+    """``photos`` in groups of nearly the same, in the order of their first; most are alone."""
+    groups: list[list[Photo]] = []
+    for photo in photos:
+        near = [group for group in groups if any(likeness(photo, other) >= limit for other in group)]
+        joined = [other for group in near for other in group]
+        groups = [group for group in groups if group not in near]
+        groups.append([*joined, photo])
+    order = {id(photo): place for place, photo in enumerate(photos)}
+    return sorted(groups, key=lambda group: order[id(group[0])])
+
+
 def likeness(a: Photo, b: Photo) -> float:
     """Correlation of two photos: of the whole pictures or, where both have one, of their heads; the larger.
 
@@ -174,12 +204,19 @@ def likeness(a: Photo, b: Photo) -> float:
     return whole if first is None or second is None else max(whole, alikeness(first["patch"], second["patch"]))
 
 
-def _merit(photo: Photo) -> tuple[float, float]:
+def _measured(photo: Photo) -> tuple[float, float]:
+    """(pixels, sharpness) of the face, or of the picture."""
     subject = photo.subject
     if subject is None:
-        width, height = photo.seen["size"]
-        return -float(min(width, height)), -float(photo.seen["sharpness"])
-    return -float(subject["pixels"]), -float(subject["sharpness"])
+        return float(min(photo.seen["size"])), float(photo.seen["sharpness"])
+    return float(subject["pixels"]), float(subject["sharpness"])
+
+
+def _merit(photo: Photo) -> tuple[int, float]:
+    """What to sort by, the better first. A face is found a pixel larger or smaller by chance, so that sizes count as
+    equal within :data:`SAME_SIZE`."""
+    pixels, sharpness = _measured(photo)
+    return -round(math.log(max(pixels, 1.0)) / math.log(SAME_SIZE)), -sharpness
 
 
 def _advantage(better: Photo, worse: Photo, protected: frozenset[str]) -> str:
@@ -187,7 +224,7 @@ def _advantage(better: Photo, worse: Photo, protected: frozenset[str]) -> str:
         return "held out"
     size, sharp = (b - w for b, w in zip(_merit(better), _merit(worse), strict=True))
     if size < 0:
-        return f"larger ({-_merit(better)[0]:.0f} against {-_merit(worse)[0]:.0f} px)"
+        return f"larger ({_measured(better)[0]:.0f} against {_measured(worse)[0]:.0f} px)"
     if sharp < 0:
-        return f"sharper ({-_merit(better)[1]:.2f} against {-_merit(worse)[1]:.2f})"
+        return f"sharper ({_measured(better)[1]:.2f} against {_measured(worse)[1]:.2f})"
     return "first by name"

@@ -17,7 +17,7 @@ from boothlab.features.faces import FaceReader
 from boothlab.files import sha256_file, sha256_json
 from boothlab.photos.config import Photos
 from boothlab.photos.photo import Photo, Rejected, Trace
-from boothlab.photos.read import read_photo
+from boothlab.photos.read import FORMATS, read_photo
 from boothlab.photos.screening import fault
 from boothlab.photos.steps import Head, Smart, Step
 from boothlab.preparing.earlier import Done, Earlier
@@ -143,7 +143,7 @@ def _relented(step: Head, photo: Photo) -> Step:
 def _room_for(path: Path) -> Iterator[None]:
     """Wait for one's turn when the picture is large. What cannot be opened is not large."""
     large = False
-    with contextlib.suppress(Exception), Image.open(path) as image:
+    with contextlib.suppress(Exception), Image.open(path, formats=FORMATS) as image:
         large = image.width * image.height > LARGE_PIXELS
     with _large if large else contextlib.nullcontext():
         yield

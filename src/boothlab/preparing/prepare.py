@@ -19,7 +19,15 @@ from boothlab.photos.config import FEWEST_HELD_OUT, HELD_OUT_FROM, Photos
 from boothlab.photos.folder import Listing, list_folder, printable
 from boothlab.photos.photo import REFERENCES, Photo, Rejected
 from boothlab.photos.photoset import MANIFEST, PhotoSet, is_photo_set, write_set
-from boothlab.photos.screening import choose_subjects, duplicates, limits, no_face, strangers
+from boothlab.photos.screening import (
+    choose_subjects,
+    duplicates,
+    held_out_copies,
+    limits,
+    no_face,
+    strangers,
+    together,
+)
 from boothlab.photos.variety import Variety, variety
 from boothlab.preparing.develop import Choice, Developer
 from boothlab.preparing.earlier import BEFORE, Done, Earlier, thumbnail_name
@@ -137,6 +145,12 @@ def _require_free(out: Path, originals: Sequence[Path]) -> None:
         )
 
 
+def looks_for_faces(settings: Photos) -> str:
+    """With what faces would be looked for now, "" where nobody would: what is prepared is not the same without."""
+    reader, _ = _reader(settings)
+    return "" if reader is None else f"{type(reader).__name__} {reader.version}"
+
+
 def _reader(settings: Photos) -> tuple[FaceReader | None, str]:
     """Who looks for faces, and what to say when nobody can."""
     if settings.screen.faces == "ignored":
@@ -169,8 +183,7 @@ def _agreed(developer: Developer, sources: Sequence[Source], done: list[Done]) -
         choices = {outcome.name: Choice(faces=False) for outcome in with_face}
     elif developer.reader is not None:
         limit = _same_person(developer.settings, developer.reader)
-        photos = [outcome for outcome in seen if isinstance(outcome, Photo)]
-        choices = {name: Choice(index) for name, index in choose_subjects(photos, limit).items()}
+        choices = {name: Choice(index) for name, index in choose_subjects(seen, limit).items()}
     again = [
         developer.develop(source.path, source.name, choices[source.name]) if source.name in choices else item
         for source, item in zip(sources, done, strict=True)
@@ -189,6 +202,11 @@ def _compared(
     """Photos that stay, and all others, after the screens that need more than one photo."""
     rejected = [item.outcome for item in done if isinstance(item.outcome, Rejected)]
     photos = [item.outcome for item in done if isinstance(item.outcome, Photo)]
+    alike = limits(settings.screen, domain).duplicate
+    # Whatever is screened, and whatever is to be kept: what is held out is not trained on.
+    seen_twice = held_out_copies(photos, alike)
+    photos, seen_twice = _without(photos, seen_twice, frozenset())
+    rejected += seen_twice
     if not settings.screen.enabled:
         return photos, rejected
     wanted = frozenset(settings.keep)
@@ -198,7 +216,7 @@ def _compared(
         aside += strangers(photos, _same_person(settings, reader))
     photos, aside = _without(photos, aside, wanted)
     held = frozenset(photo.name for photo in photos if photo.is_reference)
-    twins = duplicates(photos, limits(settings.screen, domain).duplicate, held, wanted)
+    twins = duplicates(photos, alike, held, wanted)
     photos, more = _without(photos, twins, wanted)
     return photos, [*rejected, *aside, *more]
 
@@ -215,16 +233,21 @@ def choose_held_out(photos: Sequence[Photo], settings: Photos) -> frozenset[str]
     """Names of the photos that will not be trained on: the references, or a seeded draw.
 
     The draw does not depend on file names. None below :data:`HELD_OUT_FROM` photos, else the asked share and at
-    least :data:`FEWEST_HELD_OUT`.
+    least :data:`FEWEST_HELD_OUT`. Photos that are nearly the same, of which there are some where screening is off or
+    some are to be kept, count as one and are held out together.
     """
     if settings.references is not None:
         return frozenset(photo.name for photo in photos if photo.is_reference)
     if settings.held_out == 0.0 or len(photos) < HELD_OUT_FROM:
         return frozenset()
-    count = max(FEWEST_HELD_OUT, round(settings.held_out * len(photos)))
     by_content = sorted(photos, key=lambda photo: (photo.source_hash, photo.name))
-    chosen = random.Random(derive(settings.split_seed, "split")).sample(by_content, count)
-    return frozenset(photo.name for photo in chosen)
+    domain = "drawings" if settings.domain == "drawings" else "photographs"
+    pictures = together(by_content, limits(settings.screen, domain).duplicate)
+    if len(pictures) < HELD_OUT_FROM:
+        return frozenset()
+    count = max(FEWEST_HELD_OUT, round(settings.held_out * len(pictures)))
+    chosen = random.Random(derive(settings.split_seed, "split")).sample(pictures, count)
+    return frozenset(photo.name for group in chosen for photo in group)
 
 
 def _hash(item: Done) -> str:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from boothlab.diffusion.config import Objective
 from boothlab.errors import PhotoError
-from boothlab.models.model import Model
+from boothlab.models.model import Model, Posterior
 from boothlab.photos.photo import Photo
 from boothlab.strategies.config import Strategy
 from boothlab.subjects import Subject, fill
@@ -53,8 +53,8 @@ def build_pool(
 ) -> Pool:
     """Encode every photo and class image once; each step still draws its own sample from the posterior.
 
-    With the base model's fingerprint, latents of class images are shared with other runs; those of photos only with
-    the trainings that ``kept`` belongs to.
+    With the base model's fingerprint, latents of class images that it drew are shared with other runs; those of
+    photos and of a class folder of one's own only with the trainings that ``kept`` belongs to.
     """
     total = sum(len(s.photos) for s in sets) + sum(len(found) for found in classes.values())
     done = 0
@@ -78,17 +78,23 @@ def build_pool(
         for picture in found:
             pixels = read_class_image(picture.path, model.size)
             if pixels is not None:
-                posterior = (
-                    encode(model, pixels)
-                    if base_fingerprint is None
-                    else encode_shared(model, base_fingerprint, pixels)
-                )
+                posterior = _class_posterior(model, objective, pixels, base_fingerprint, kept)
                 examples.append(Example(f"{noun}/{picture.path.name}", posterior, picture.prompt, noun))
             tick()
         if not examples:
             raise PhotoError(f"None of the {len(found)} class images of {noun!r} is usable.")
         encoded[noun] = tuple(examples)
     return Pool(tuple(instances), encoded)
+
+
+def _class_posterior(
+    model: Model, objective: Objective, pixels: NDArray[np.uint8], base_fingerprint: str | None, kept: Kept | None
+) -> Posterior:
+    """Latents of what the base model drew show nobody, and are shared with all runs on this machine. Pictures of the
+    user's own folder may: theirs stay where those of photos do."""
+    if objective.class_folder is not None:
+        return encode_kept(model, kept, pixels)
+    return encode(model, pixels) if base_fingerprint is None else encode_shared(model, base_fingerprint, pixels)
 
 
 def photos_as_class(instances: Sequence[Example], class_prompt: str) -> dict[str, tuple[Example, ...]]:
