@@ -100,6 +100,7 @@ def single_file(path: Path, names: dict[str, tuple[int, ...]]) -> Base:
 
 
 FIRST = "model.diffusion_model.input_blocks.0.0.weight"
+READER = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
 
 
 @pytest.mark.parametrize(
@@ -108,6 +109,8 @@ FIRST = "model.diffusion_model.input_blocks.0.0.weight"
         ({FIRST: (8, 9, 3, 3)}, "9 channels and its autoencoder gives 4: an inpainting model"),
         ({FIRST: (8, 4, 3, 3), "conditioner.embedders.0.x": (1,)}, "SDXL"),
         ({FIRST: (8, 4, 3, 3), "model.diffusion_model.label_emb.0.0.weight": (1,)}, "beside the prompt"),
+        ({FIRST: (320, 4, 3, 3), READER: (320, 1024)}, "Stable Diffusion 2.x does not say what it predicts"),
+        ({FIRST: (320, 4, 3, 3), READER: (320, 512)}, "reads text of width 512"),
         ({"lora_unet_down.weight": (1,)}, "adapters and embeddings are no base models"),
     ],
 )
@@ -118,7 +121,7 @@ def test_a_single_file_is_judged_by_its_tensors(tmp_path: Path, names: dict[str,
 
 
 def test_a_single_file_of_stable_diffusion_passes_and_a_damaged_one_is_named(tmp_path: Path) -> None:
-    base = single_file(tmp_path / "model.safetensors", {FIRST: (320, 4, 3, 3)})
+    base = single_file(tmp_path / "model.safetensors", {FIRST: (320, 4, 3, 3), READER: (320, 768)})
     assert base_size(base) == 512
     (tmp_path / "model.safetensors").write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00{")
     with pytest.raises(NoWeights, match=r"model\.safetensors"):

@@ -40,8 +40,10 @@ def test_a_training_that_fits_no_node_is_said_and_not_waited_for() -> None:
     with pytest.raises(MachineError, match="needs 4 CPUs and 0 GPUs .* 2 nodes the largest has 3 and 0") as found:
         require_room(of_nodes((2.0, 0.0), (3.0, 0.0)), [trunk(threads=1), trunk()])
     assert "Lower training.threads" in found.value.hint
-    with pytest.raises(MachineError, match="needs 4 CPUs and 1 GPUs .* the largest has 2 and 1"):
-        require_room(of_nodes((8.0, 0.0), (2.0, 1.0)), [trunk("cuda")])
+    # A GPU is fed by one core: with all of them for each training, the GPUs of a node would work one at a time.
+    require_room(of_nodes((8.0, 0.0), (2.0, 1.0)), [trunk("cuda")])
+    with pytest.raises(MachineError, match="needs 1 CPUs and 1 GPUs .* the largest has 8 and 0"):
+        require_room(of_nodes((8.0, 0.0)), [trunk("cuda")])
     with pytest.raises(MachineError, match="0 nodes"):
         require_room(of_nodes(), [trunk()])
 

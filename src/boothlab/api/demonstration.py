@@ -97,7 +97,8 @@ def _defaults(photos: Path) -> dict[str, Any]:
     """Settings for other models: the defaults, three snapshots, and a look at the held-out loss."""
     steps = STEPS_PER_PHOTO * max(1, len(list_folder(photos).photos))
     snapshots = [round(share * steps) for share in SHARES]
-    looks = {"checkpoint_every": 50, "validation": {"every": 100}}
+    # A checkpoint of all of Stable Diffusion is ten gigabytes.
+    looks = {"checkpoint_every": max(100, steps // 3), "validation": {"every": 100}}
     return {"training": {"steps": steps, "snapshots": snapshots, **looks}}
 
 

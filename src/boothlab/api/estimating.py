@@ -16,6 +16,7 @@ import psutil
 
 from boothlab.config.load import apply_override
 from boothlab.models.costs import (
+    DECODED_ALONE_FROM,
     FLOAT,
     HALF_SHARE,
     SD15,
@@ -280,10 +281,11 @@ def memory_of(plan: RunPlan, counts: Counts, costs: Costs) -> dict[str, float]:
         kept_numbers(costs.part(role), moved, compute.gradient_checkpointing)
         for role, moved in plan.strategy.trains().items()
     )
-    unet = sum(layer.parameters for layer in costs.unet)
+    unet, text = (sum(layer.parameters for layer in part) for part in (costs.unet, costs.text))
     training = {
         "libraries": LIBRARIES if plan.base.device != "cuda" else 0.0,
         "weights": FLOAT * costs.parameters,
+        "frozen copy": FLOAT * (unet + text) if _predicts_prior(plan) else 0.0,
         "gradients": FLOAT * trained,
         "optimizer": STATES[optimizer.kind] * trained,
         "running mean": FLOAT * trained if optimizer.ema_decay is not None else 0.0,
@@ -291,13 +293,19 @@ def memory_of(plan: RunPlan, counts: Counts, costs: Costs) -> dict[str, float]:
         "working space": FLOAT * WORKSPACES * max(layer.parameters for layer in costs.unet),
         "activations": FLOAT * kept * samples_per_pass(plan) * (HALF_SHARE if half else 1.0),
     }
-    drawing = FLOAT * plan.generation.batch_size * largest_step(costs.decoder)
+    together = 1 if costs.side >= DECODED_ALONE_FROM else plan.generation.batch_size
+    drawing = FLOAT * together * largest_step(costs.decoder)
     if plan.training.validation.preview.every is not None:
         training["activations"] = max(training["activations"], drawing)
     bare = training["libraries"] + training["weights"] + drawing
     if bare > sum(training.values()):
         training = {name: training[name] for name in ("libraries", "weights")} | {"drawing": drawing}
     return {name: float(size) for name, size in training.items() if size}
+
+
+def _predicts_prior(plan: RunPlan) -> bool:
+    """Whether a frozen copy of UNet and text encoder says what the class looked like."""
+    return plan.objective.prior_preservation and plan.objective.prior_from == "prediction"
 
 
 def disk_of(plan: RunPlan, counts: Counts, costs: Costs) -> dict[str, float]:

@@ -15,8 +15,9 @@ from boothlab.evaluation.orders import Sets, Source, by_role, unique, wanted
 from boothlab.files import folder_listing, sha256_json
 from boothlab.generation.generate import generate
 from boothlab.generation.picture import Order, Picture
+from boothlab.models.config import Base
 from boothlab.models.load import load
-from boothlab.models.locate import fingerprint
+from boothlab.models.locate import device_kind, fingerprint
 from boothlab.models.model import Model
 from boothlab.plan import RunPlan, plan_from
 from boothlab.progress import Progress, silent, within
@@ -40,13 +41,22 @@ def keep_threads(plan: RunPlan) -> None:
 
 def snapshot_model(run: Run, plan: RunPlan, snapshot: str) -> Model:
     """The base model, or the base model with a snapshot in it."""
-    model = load(plan.base, plan.photos.size)
+    model = load(_here(plan.base), plan.photos.size)
     if snapshot != BASE:
         plan.strategy.restore(model, run.snapshots / snapshot)
         for module in model.parts().values():
             module.requires_grad_(False)
             module.eval()
     return model
+
+
+def _here(base: Base) -> Base:
+    """The base model on the device that it was trained on or, where this machine has none such, on what it has."""
+    try:
+        device_kind(base.device)
+    except PlanError:
+        return base.model_copy(update={"device": "auto"})
+    return base
 
 
 def weights_hash(run: Run, plan: RunPlan, snapshot: str) -> str:

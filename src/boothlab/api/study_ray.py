@@ -122,8 +122,13 @@ def connected(address: str) -> Any:
 
 
 def resources(trunk: Trunk) -> dict[str, Any]:
-    """What a training needs of a node: its plan's threads, and a GPU to itself where it uses one."""
-    return {"num_cpus": trunk.plan.training.num_threads(), "num_gpus": int(trunk.plan.base.device == "cuda")}
+    """What a training needs of a node: its plan's threads, or a GPU to itself and one core that feeds it.
+
+    With all cores for each, as many as a plan takes that names none, the GPUs of a node would work one at a time.
+    """
+    if trunk.plan.base.device == "cuda":
+        return {"num_cpus": 1, "num_gpus": 1}
+    return {"num_cpus": trunk.plan.training.num_threads(), "num_gpus": 0}
 
 
 def require_room(ray: Any, trunks: Sequence[Trunk]) -> None:

@@ -73,7 +73,9 @@ def train_run(
             run.move("failed", step, "out of GPU memory")
             raise NoMemory(
                 f"The GPU ran out of memory at step {step}.",
-                "Lower training.batch_size (and raise training.accumulate), or choose a smaller base model.",
+                "From the mildest: training.compute.precision=bf16, training.compute.gradient_checkpointing=true, "
+                "training.optimizer.kind=adamw8bit, strategy.kind=lora, a lower training.batch_size with a higher "
+                "training.accumulate. `boothlab check PLAN` says what each saves.",
             ) from error
         except BaseException as error:
             reason = error.message if isinstance(error, BoothlabError) else f"{type(error).__name__}: {error}"

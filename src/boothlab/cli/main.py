@@ -123,5 +123,13 @@ def _translated() -> None:
     try:
         with disk_errors(here, "go on", outermost=True):
             app()
+    except RuntimeError as error:
+        if type(error).__name__ != "OutOfMemoryError":  # torch's own, which is not imported here
+            raise
+        raise NoMemory(
+            "The GPU ran out of memory.",
+            "Close what else uses it, lower generation.batch_size, or use base.device=cpu; "
+            "`boothlab check PLAN` lists what takes how much.",
+        ) from error
     except MemoryError as error:
         raise NoMemory("The machine ran out of memory.", "Close other programs, or use a smaller model.") from error

@@ -24,6 +24,9 @@ from boothlab.models.layers import (
 FLOAT = 4
 """Bytes of a number in fp32."""
 
+DECODED_ALONE_FROM = 256
+"""Pictures of so many pixels a side and more are decoded one after the other."""
+
 HALF_SHARE = 0.5
 """Bytes kept under bf16 autocast as a share of fp32; 0.48 was measured at SD v1.5's scale (CPU, torch 2.14)."""
 

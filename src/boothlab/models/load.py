@@ -7,12 +7,13 @@ from typing import Any
 
 import torch
 
+from boothlab.assets import asset
 from boothlab.errors import NoMemory, NoWeights
 from boothlab.files import read_table
 from boothlab.models.allocator import keep_freed_memory
 from boothlab.models.config import Base
 from boothlab.models.families.sd import StableDiffusion, schedule_from
-from boothlab.models.locate import device_kind, locate, part_configs
+from boothlab.models.locate import device_kind, locate, part_configs, variant_of
 from boothlab.models.model import Model, freeze
 
 
@@ -61,9 +62,13 @@ def _load_folder(path: Path, base: Base) -> StableDiffusion:
 
     options: dict[str, Any] = {"use_safetensors": True, "local_files_only": True}
     scheduler = read_table(path / "scheduler" / "scheduler_config.json")
-    unet = UNet2DConditionModel.from_pretrained(path, subfolder="unet", torch_dtype=torch.float32, **options)
-    vae = AutoencoderKL.from_pretrained(path, subfolder="vae", torch_dtype=torch.float32, **options)
-    text_encoder = CLIPTextModel.from_pretrained(path, subfolder="text_encoder", dtype=torch.float32, **options)
+
+    def part(kind: Any, name: str, **number: torch.dtype) -> Any:
+        return kind.from_pretrained(path, subfolder=name, variant=variant_of(path / name), **number, **options)
+
+    unet = part(UNet2DConditionModel, "unet", torch_dtype=torch.float32)
+    vae = part(AutoencoderKL, "vae", torch_dtype=torch.float32)
+    text_encoder = part(CLIPTextModel, "text_encoder", dtype=torch.float32)
     tokenizer = CLIPTokenizer.from_pretrained(path, subfolder="tokenizer", local_files_only=True)
     factor = 2 ** (len(vae.config.block_out_channels) - 1)
     return StableDiffusion(
@@ -80,10 +85,18 @@ def _load_folder(path: Path, base: Base) -> StableDiffusion:
 
 
 def _load_file(path: Path, base: Base) -> StableDiffusion:
+    """Stable Diffusion 1.x in the naming of its authors. What is in no such file, the configs, comes with boothlab:
+    diffusers would look for it on the hub, and fetch it unasked."""
     from diffusers import StableDiffusionPipeline
+    from transformers import CLIPTokenizer
 
     pipeline = StableDiffusionPipeline.from_single_file(
-        str(path), torch_dtype=torch.float32, local_files_only=True, safety_checker=None
+        str(path),
+        config=str(asset("sd15")),
+        tokenizer=CLIPTokenizer.from_pretrained(asset("tokenizer"), local_files_only=True),
+        torch_dtype=torch.float32,
+        local_files_only=True,
+        safety_checker=None,
     )
     factor = 2 ** (len(pipeline.vae.config.block_out_channels) - 1)
     return StableDiffusion(

@@ -7,6 +7,7 @@ transformers, which take seconds to import.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from functools import cache
@@ -84,6 +85,12 @@ def _require_parts(folder: Path) -> None:
             )
 
 
+def variant_of(part: Path) -> str | None:
+    """``fp16`` where a part's folder holds its weights in half precision alone; None where it has plain ones."""
+    names = [path.name for path in part.glob("*.safetensors")]
+    return "fp16" if names and all(".fp16." in name for name in names) else None
+
+
 def _locate_in_hub_cache(base: Base) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
@@ -94,10 +101,16 @@ def _locate_in_hub_cache(base: Base) -> Path:
             snapshot_download(base.model, revision=base.revision, local_files_only=True, allow_patterns=patterns)
         )
     except (LocalEntryNotFoundError, OSError, ValueError) as error:
-        raise NoWeights(
-            f"The base model {base.model} is not on this machine, and boothlab downloads nothing by itself.",
-            f"If that is a hub id, fetch it once: `hf download {base.model}`. If it is a folder, it is not there.",
-        ) from error
+        # Of what the repository lists, other formats and the safety checker are not wanted: what is there decides.
+        partly = getattr(error, "snapshot_path", None)
+        if partly is None:
+            wanted = " ".join(f"'{part}/*'" for part in PARTS)
+            raise NoWeights(
+                f"The base model {base.model} is not on this machine, and boothlab downloads nothing by itself.",
+                f"If that is a hub id, fetch it once: `hf download {base.model} --include model_index.json "
+                f"{wanted}`. If it is a folder, it is not there.",
+            ) from error
+        path = Path(partly)
     _require_parts(path)
     return path
 
@@ -134,9 +147,21 @@ def fingerprint(base: Base) -> str:
     shared cache.
     """
     path = locate(base)
-    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+    files = [path] if path.is_file() else _read_of(path)
     stats = [(p, p.stat()) for p in files]
     return _fingerprint(path, tuple((str(p), s.st_size, s.st_mtime_ns, s.st_ctime_ns) for p, s in stats))
+
+
+def _read_of(folder: Path) -> list[Path]:
+    """The files of a model's folder that decide what it is: a pickle beside the weights, another precision of them, a
+    safety checker or a README may come and go, and may be tens of gigabytes."""
+    found = [folder / "model_index.json"]
+    for part in PARTS:
+        plain = variant_of(folder / part) is None
+        for path in (folder / part).rglob("*"):
+            other = path.suffix in PICKLES or (plain and re.search(r"\.(fp16|bf16|non_ema|ema_only)\.", path.name))
+            found += [] if other else [path]
+    return sorted(path for path in found if path.is_file())
 
 
 @cache
@@ -149,9 +174,13 @@ def _fingerprint(path: Path, stamp: Stamp) -> str:
             return str(found["fingerprint"])
     except (BoothlabError, KeyError, TypeError):
         pass  # not there yet, or of no use: hash again
-    result = sha256_file(path) if path.is_file() else sha256_json(folder_listing(path))
+    result = sha256_file(path) if path.is_file() else sha256_json(folder_listing(path, _names(path)))
     write_json(kept, {"format": 1, "stamp": wanted, "fingerprint": result})
     return result
+
+
+def _names(folder: Path) -> list[str]:
+    return [path.relative_to(folder).as_posix() for path in _read_of(folder)]
 
 
 def part_configs(base: Base) -> dict[str, dict[str, Any]] | None:

@@ -18,6 +18,7 @@ from boothlab.diffusion.schedule import (
     zero_terminal_snr,
 )
 from boothlab.errors import NoWeights
+from boothlab.models.costs import DECODED_ALONE_FROM
 from boothlab.models.families.sd_config import schedule_objections
 from boothlab.models.model import Conditioning, Posterior
 
@@ -71,7 +72,10 @@ class StableDiffusion:
         """Scaled latents → pictures in [−1, 1]."""
         vae = cast(Any, self.autoencoder)
         scaled = latents_BCHW.to(self.device, vae.dtype) / vae.config.scaling_factor
-        return cast(Tensor, vae.decode(scaled).sample).float().clamp(-1, 1)
+        # A large picture fills whatever computes it; eight at once would take gigabytes and no less time.
+        apart = self.size >= DECODED_ALONE_FROM
+        parts = [vae.decode(one[None]).sample for one in scaled] if apart else [vae.decode(scaled).sample]
+        return torch.cat(parts).float().clamp(-1, 1)
 
     def predict(self, noisy_BCHW: Tensor, timestep_B: Tensor, text: Conditioning) -> Tensor:
         """The UNet's output."""

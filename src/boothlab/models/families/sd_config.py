@@ -30,6 +30,9 @@ MAKES = {
 
 SINGLE_FILE_UNET = "model.diffusion_model."
 
+SINGLE_FILE_TEXT = 768
+"""Width of the text that Stable Diffusion 1.x reads; single files are read as such."""
+
 Config = Mapping[str, Any]
 
 
@@ -116,6 +119,12 @@ def single_file_objections(path: Path) -> Iterator[str]:
             yield f"its UNet takes {taken} channels and its autoencoder gives 4" + (f": {what}" if what else "")
         if any(name.startswith(f"{SINGLE_FILE_UNET}label_emb.") for name in names):
             yield "its UNet wants a class or a picture beside the prompt"
+        reader = f"{SINGLE_FILE_UNET}input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
+        width = file.get_slice(reader).get_shape()[-1] if reader in names else SINGLE_FILE_TEXT
+        if width == 1024:
+            yield "a single file of Stable Diffusion 2.x does not say what it predicts, and a folder of it does"
+        elif width != SINGLE_FILE_TEXT:
+            yield f"its UNet reads text of width {width}, and that of Stable Diffusion 1.x is {SINGLE_FILE_TEXT}"
 
 
 def _whole(value: object) -> bool:
