@@ -88,9 +88,7 @@ def _score(
     for reference in metric.references:
         if not _makes_sense(lot, reference):
             continue
-        # First the photos: a reader without a fixed width knows it from the first face, which a lot may lack.
-        compared = _reference(seen, looking, lot, reference)
-        rows = looking.look(lot.pixels, lot.hashes)
+        rows, compared = _beside(seen, looking, lot, reference)
         if isinstance(compared, str):
             missing.append(Unavailable(metric.name, lot.role, reference, compared))
             continue
@@ -119,6 +117,16 @@ def _score(
             value = float(metric.value(rows, compared))
             found.append(Score(run, lot.source, lot.role, metric.name, reference, "", "", _described(rows), value))
     return found
+
+
+def _beside(seen: Judged, looking: Embedder, lot: Lot, reference: Reference) -> tuple[Vectors, Vectors | str]:
+    """A lot's vectors and those that they are compared with, equally wide, or why there are none of these."""
+    rows = looking.look(lot.pixels, lot.hashes)
+    compared = _reference(seen, looking, lot, reference)
+    if not isinstance(compared, str) and rows.shape[1] < compared.shape[1]:
+        # A reader without a fixed width knows it from the first face, which this lot lacks and the photos have.
+        rows = looking.look(lot.pixels, lot.hashes)
+    return rows, compared
 
 
 def _makes_sense(lot: Lot, reference: Reference) -> bool:
