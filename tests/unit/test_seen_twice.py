@@ -16,7 +16,6 @@ from boothlab.photos.photo import Photo, Rejected
 from boothlab.photos.photoset import PhotoSet
 from boothlab.photos.read import read_photo
 from boothlab.photos.screening import choose_subjects, duplicates
-from boothlab.photos.steps.resize import Resize
 from boothlab.preparing import prepare as room
 from boothlab.preparing.prepare import looks_for_faces, prepare
 from photos_made import photo_folder
@@ -132,10 +131,11 @@ def test_without_a_reader_of_faces_it_is_another_preparation(monkeypatch: pytest
     assert looks_for_faces(own) == ""
 
 
-def test_resize_does_not_squash() -> None:
-    wide = Photo(name="wide.jpg", pixels=np.zeros((40, 80, 3), np.uint8), source_hash="a")
-    with pytest.raises(PhotoError, match="80×40 pixels, which it would squash"):
-        Resize().apply(wide, 32)
+def test_resize_does_not_squash(tmp_path: Path) -> None:
+    photo_folder(tmp_path / "photos", 3, size=(72, 64))
+    with pytest.raises(PhotoError, match="72×64 pixels, which it would squash"):
+        made(tmp_path, steps=({"kind": "resize"},))
+    assert made(tmp_path, steps=({"kind": "letterbox"}, {"kind": "resize"})).photos[0].size == (64, 64)
 
 
 def test_a_profile_is_named_only_where_its_name_is_nobodys(tmp_path: Path) -> None:

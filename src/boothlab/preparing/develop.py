@@ -19,7 +19,7 @@ from boothlab.photos.config import Photos
 from boothlab.photos.photo import Photo, Rejected, Trace
 from boothlab.photos.read import FORMATS, read_photo
 from boothlab.photos.screening import fault
-from boothlab.photos.steps import Head, Smart, Step
+from boothlab.photos.steps import Head, Resize, Smart, Step
 from boothlab.preparing.earlier import Done, Earlier
 from boothlab.preparing.look import look, smaller
 
@@ -120,6 +120,8 @@ class Developer:
             if isinstance(result, Rejected):
                 break
             before = result
+            if isinstance(step, Resize):
+                _require_square(before)
             result = step.apply(before, self.size)
             if kept and isinstance(result, Rejected) and isinstance(step, Head):
                 result = _relented(step, before).apply(before, self.size)
@@ -133,6 +135,16 @@ class Developer:
             reason = "is transparent as a whole: nothing of it would be learned"
             return Rejected(result.name, "transparent", reason, "", result.source_hash, result.trail, result.seen)
         return result
+
+
+def _require_square(photo: Photo) -> None:
+    """A plan's own steps may leave out the one that makes photos square; resize would squash what it is given."""
+    width, height = photo.size
+    if width != height:
+        raise PhotoError(
+            f"photos.steps: resize is given {photo.name} at {width}×{height} pixels, which it would squash.",
+            'Put a step before it that makes photos square, such as { kind = "letterbox" }.',
+        )
 
 
 def _relented(step: Head, photo: Photo) -> Step:

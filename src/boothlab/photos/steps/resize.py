@@ -8,7 +8,6 @@ import numpy as np
 from PIL import Image
 from pydantic import Field
 
-from boothlab.errors import PhotoError
 from boothlab.photos.photo import Photo, Rejected
 from boothlab.photos.steps.step import Step
 
@@ -21,16 +20,8 @@ class Resize(Step):
     """A photo that would have to be enlarged more than so many times is set aside."""
 
     def apply(self, photo: Photo, size: int) -> Photo | Rejected:
-        """Lanczos in both directions (PIL widens the filter when it shrinks, so nothing aliases).
-
-        Raises PhotoError for a photo that is not square.
-        """
+        """Lanczos in both directions (PIL widens the filter when it shrinks, so nothing aliases)."""
         width, height = photo.size
-        if width != height:
-            raise PhotoError(
-                f"photos.steps: resize is given {photo.name} at {width}×{height} pixels, which it would squash.",
-                'Put a step before it that makes photos square, such as { kind = "letterbox" }.',
-            )
         scale = size / min(width, height)
         if scale > self.largest_enlargement:
             reason = (
