@@ -134,8 +134,11 @@ def test_without_a_reader_of_faces_it_is_another_preparation(monkeypatch: pytest
 def test_resize_does_not_squash(tmp_path: Path) -> None:
     photo_folder(tmp_path / "photos", 3, size=(72, 64))
     with pytest.raises(PhotoError, match="72×64 pixels, which it would squash"):
-        made(tmp_path, steps=({"kind": "resize"},))
-    assert made(tmp_path, steps=({"kind": "letterbox"}, {"kind": "resize"})).photos[0].size == (64, 64)
+        made(tmp_path, framing="auto", steps=({"kind": "resize"},))
+    assert made(tmp_path, framing="auto", steps=({"kind": "letterbox"}, {"kind": "resize"})).photos[0].size == (
+        64,
+        64,
+    )
 
 
 def test_a_profile_is_named_only_where_its_name_is_nobodys(tmp_path: Path) -> None:
