@@ -104,7 +104,7 @@ def test_a_hub_cache_with_what_is_needed_is_enough(
     weights.unlink()
     with pytest.raises(PlanError, match="unet holds no weights"):
         locate(base)
-    with pytest.raises(NoWeights, match=r"hf download owner/other --include model_index\.json 'tokenizer/\*'"):
+    with pytest.raises(NoWeights, match=r"hf download owner/other --include '\*\.json' --include '\*\.txt'"):
         locate(Base(model="owner/other"))
 
 

@@ -25,6 +25,12 @@ PICKLES = frozenset({".ckpt", ".bin", ".pt", ".pth", ".pkl", ".pickle"})
 
 PARTS = ("tokenizer", "text_encoder", "vae", "unet", "scheduler")
 
+WANTED = " ".join(
+    f"--include '{pattern}'"
+    for pattern in ("*.json", "*.txt", "*/diffusion_pytorch_model.safetensors", "text_encoder/model.safetensors")
+)
+"""What of a repository is to be downloaded, for hf: a tenth of all that lies in that of Stable Diffusion v1.5."""
+
 SINGLE_FILE_SIZE = 512
 """Side in pixels that a single .safetensors file is taken to be made for; it says nothing of it itself."""
 
@@ -104,11 +110,10 @@ def _locate_in_hub_cache(base: Base) -> Path:
         # Of what the repository lists, other formats and the safety checker are not wanted: what is there decides.
         partly = getattr(error, "snapshot_path", None)
         if partly is None:
-            wanted = " ".join(f"'{part}/*'" for part in PARTS)
             raise NoWeights(
                 f"The base model {base.model} is not on this machine, and boothlab downloads nothing by itself.",
-                f"If that is a hub id, fetch it once: `hf download {base.model} --include model_index.json "
-                f"{wanted}`. If it is a folder, it is not there.",
+                f"If that is a hub id, fetch it once: `hf download {base.model} {WANTED}`. "
+                "If it is a folder, it is not there.",
             ) from error
         path = Path(partly)
     _require_parts(path)
