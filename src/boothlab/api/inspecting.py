@@ -13,7 +13,7 @@ import psutil
 
 from boothlab.api.class_requests import class_requests
 from boothlab.api.estimating import Counts, Estimate, estimate
-from boothlab.api.resolving import resolve
+from boothlab.api.resolving import resolve, set_aside
 from boothlab.config.show import difference, to_toml
 from boothlab.errors import BoothlabError
 from boothlab.evaluation.orders import SOURCES, unique, wanted
@@ -71,7 +71,7 @@ def check_plan(plan: RunPlan, root: Path, progress: Progress = silent) -> Checke
         steps=steps,
         snapshots=snapshots,
         pictures=counts.pictures,
-        warnings=resolved.warnings,
+        warnings=(*set_aside(resolved.sets), *resolved.warnings),
         estimate=estimate(full, counts, rates, root),
     )
 

@@ -116,9 +116,7 @@ def look_up_inputs(plan: RunPlan, progress: Progress = silent) -> Resolved:
         names = [path.name for path in pictures_in(own, "objective.class_folder")]
         with disk_errors(own, "read the class images"):
             inputs["class_folder"] = sha256_json(folder_listing(own, names))
-    return Resolved(
-        filled, sets, inputs, (*warnings, *set_aside(sets), *long_prompts(filled, sets), *remarks_on(sets))
-    )
+    return Resolved(filled, sets, inputs, (*warnings, *long_prompts(filled, sets), *remarks_on(sets)))
 
 
 def require_parts(plan: RunPlan) -> None:
