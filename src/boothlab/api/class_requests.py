@@ -19,7 +19,7 @@ def class_requests(plan: RunPlan, base_fingerprint: str, sets: Mapping[str, Phot
     ``sets`` maps subjects to their photos, whose captions the class prompts follow if the plan says so.
     """
     objective = plan.objective
-    if not objective.prior_preservation or objective.prior_from == "prediction" or objective.class_folder is not None:
+    if not objective.draws_class_images:
         return {}
     return {
         noun: ClassRequest(

@@ -224,7 +224,7 @@ def step_seconds(plan: RunPlan, costs: Costs, rates: Speed) -> float:
     if plan.training.optimizer.ema_decay is not None:
         touched += 3.0 * FLOAT * trained
     frozen = 0.0
-    if plan.objective.prior_preservation and plan.objective.prior_from == "prediction":
+    if plan.objective.predicts_prior:
         frozen = passes * rates.seconds(costs.unet, plan.training.batch_size)
     return forward * ratio * passes + frozen + touched / rates.copied + STEP_LAYERS * rates.layer
 
@@ -285,7 +285,7 @@ def memory_of(plan: RunPlan, counts: Counts, costs: Costs) -> dict[str, float]:
     training = {
         "libraries": LIBRARIES if plan.base.device != "cuda" else 0.0,
         "weights": FLOAT * costs.parameters,
-        "frozen copy": FLOAT * (unet + text) if _predicts_prior(plan) else 0.0,
+        "frozen copy": FLOAT * (unet + text) if plan.objective.predicts_prior else 0.0,
         "gradients": FLOAT * trained,
         "optimizer": STATES[optimizer.kind] * trained,
         "running mean": FLOAT * trained if optimizer.ema_decay is not None else 0.0,
@@ -301,11 +301,6 @@ def memory_of(plan: RunPlan, counts: Counts, costs: Costs) -> dict[str, float]:
     if bare > sum(training.values()):
         training = {name: training[name] for name in ("libraries", "weights")} | {"drawing": drawing}
     return {name: float(size) for name, size in training.items() if size}
-
-
-def _predicts_prior(plan: RunPlan) -> bool:
-    """Whether a frozen copy of UNet and text encoder says what the class looked like."""
-    return plan.objective.prior_preservation and plan.objective.prior_from == "prediction"
 
 
 def disk_of(plan: RunPlan, counts: Counts, costs: Costs) -> dict[str, float]:

@@ -213,7 +213,7 @@ def _on_selections(plan: RunPlan, wanted: Mapping[str, Wanted], place: Path) -> 
     if any(not any(fits(printable(path), one) for path in paths) for one in patterns for paths in chosen.values()):
         for s in subjects:
             asked = list_folder(s.photos, photos.include, photos.exclude).photos
-            chosen[s.name] = [path for path in asked if wanted[s.name](path)]
+            chosen[s.name] = [path for path in chosen[s.name] if path in asked]
         photos = photos.model_copy(update={"include": (), "exclude": ()})
     there = {printable(path) for paths in chosen.values() for path in paths}
     pooled = {printable(path) for s in subjects for path in (place / HELD_OUT / s.name).glob("*")}

@@ -57,13 +57,22 @@ class Objective(Config):
         odd = [context for context in self.class_contexts if not re.search(r"\bCLASS\b", context)]
         if odd:
             raise ValueError(f"class_contexts: {odd[0]!r} does not say CLASS, which stands for the class noun")
-        drawn = self.prior_preservation and self.prior_from == "class_images" and self.class_folder is None
-        if self.class_contexts and not drawn:
+        if self.class_contexts and not self.draws_class_images:
             raise ValueError(
                 "class_contexts are for class images that the base model draws; there are none without prior "
                 "preservation, with prior_from 'prediction' or with a class_folder"
             )
         return self
+
+    @property
+    def predicts_prior(self) -> bool:
+        """Whether a frozen copy of the model says what the class looked like, and no class image is wanted."""
+        return self.prior_preservation and self.prior_from == "prediction"
+
+    @property
+    def draws_class_images(self) -> bool:
+        """Whether the base model draws class images: no folder of them is given, no prediction stands for them."""
+        return self.prior_preservation and not self.predicts_prior and self.class_folder is None
 
     def class_template(self, caption: str | None) -> str:
         """The template of the class prompt that goes with a photo of this caption (None: it has none)."""

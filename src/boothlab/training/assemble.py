@@ -70,7 +70,7 @@ def build_pool(
         for photo in training_set.photos:
             instances.append(_instance(model, objective, training_set.subject, photo, kept))
             tick()
-    if objective.prior_preservation and objective.prior_from == "prediction":
+    if objective.predicts_prior:
         return Pool(tuple(instances), photos_as_class(instances, objective.class_prompt))
     encoded: dict[str, tuple[Example, ...]] = {}
     for noun, found in classes.items():
@@ -170,9 +170,8 @@ def build_job(
     Prompts that frozen text encoders read are looked up among what other trainings ``kept``.
     """
     torch.set_num_threads(settings.num_threads())
-    by_prediction = objective.prior_preservation and objective.prior_from == "prediction"
     # Copied before the strategy changes anything.
-    prior = FrozenPrior(model, kept) if by_prediction else None
+    prior = FrozenPrior(model, kept) if objective.predicts_prior else None
     attached = strategy.attach(model, subjects, settings.seed)
     if settings.compute.gradient_checkpointing:
         model.checkpoint_gradients()

@@ -72,14 +72,18 @@ def _shapes(unet: Config, vae: Config, text: Config) -> Iterator[str]:
     latent = vae.get("latent_channels", 4)
     taken, given = unet.get("in_channels", 4), unet.get("out_channels", 4)
     if taken != latent:
-        what = MAKES.get(taken) if _whole(taken) else None
-        yield f"its UNet takes {taken} channels and its autoencoder gives {latent}" + (f": {what}" if what else "")
+        yield _channels(taken, latent)
     if given != latent:
         yield f"its UNet gives {given} channels and its autoencoder has {latent}"
     width, states = unet.get("cross_attention_dim", 1280), text.get("hidden_size", 512)
     widths = set(map(str, width)) if isinstance(width, list) else {str(width)}
     if widths != {str(states)}:
         yield f"its UNet reads text of width {width} and its text encoder writes {states}"
+
+
+def _channels(taken: Any, given: Any) -> str:
+    what = MAKES.get(taken) if _whole(taken) else None
+    return f"its UNet takes {taken} channels and its autoencoder gives {given}" + (f": {what}" if what else "")
 
 
 def schedule_objections(scheduler: Config) -> Iterator[str]:
@@ -115,8 +119,7 @@ def single_file_objections(path: Path) -> Iterator[str]:
         elif first not in names:
             yield "it holds no UNet of Stable Diffusion (adapters and embeddings are no base models)"
         elif (taken := file.get_slice(first).get_shape()[1]) != 4:
-            what = MAKES.get(taken)
-            yield f"its UNet takes {taken} channels and its autoencoder gives 4" + (f": {what}" if what else "")
+            yield _channels(taken, 4)
         if any(name.startswith(f"{SINGLE_FILE_UNET}label_emb.") for name in names):
             yield "its UNet wants a class or a picture beside the prompt"
         reader = f"{SINGLE_FILE_UNET}input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
