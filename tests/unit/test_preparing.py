@@ -160,6 +160,30 @@ def test_references_are_held_out_and_win_over_their_copies(tmp_path: Path) -> No
     assert [item.name for item in made.rejected] == ["leak.png"]
 
 
+def test_references_have_their_own_words_and_every_file_of_theirs_its_fate(tmp_path: Path) -> None:
+    """Their loss is held against that of training photos, and was under other prompts than theirs."""
+    source = folder_of(tmp_path / "in", 4)
+    others = folder_of(tmp_path / "ref", 3, first=20)
+    (source / "captions.csv").write_text("file,caption\nphoto-00.png,at sea\nphoto-20.png,nowhere\n")
+    (others / "captions.csv").write_text("file,caption\nphoto-20.png,in the rain\nphoto-00.png,nowhere\n")
+    (others / "photo-21.txt").write_text("{it} asleep")
+    (others / "film.mov").write_bytes(b"film")
+    made = prepare(source, tmp_path / "set", Photos(references=others), SIZE)
+    assert {photo.name: photo.caption for photo in made.photos if photo.caption} == {
+        "photo-00.png": "a photo of {it}, at sea",
+        "references/photo-20.png": "a photo of {it}, in the rain",
+        "references/photo-21.png": "{it} asleep",
+    }
+    assert [item.name for item in made.rejected] == ["references/film.mov"]
+    fates = {item["name"]: item["fate"] for item in manifest(tmp_path / "set")["other_files"]}
+    assert fates["captions.csv"] == "captions of 1 photos; photo-20.png not among the photos"
+    assert fates["references/captions.csv"] == "captions of 1 photos; photo-00.png not among the photos"
+    assert fates["references/photo-21.txt"] == "caption of photo-21.png"
+    ignoring = prepare(source, tmp_path / "bare", Photos(references=others, captions="ignore"), SIZE)
+    assert not any(photo.caption for photo in ignoring.photos)
+    assert ignoring.content_hash != made.content_hash
+
+
 @pytest.mark.parametrize(("count", "held"), [(7, 0), (8, 3), (13, 3), (16, 4)])
 def test_split(tmp_path: Path, count: int, held: int) -> None:
     source = folder_of(tmp_path / "in", count)

@@ -89,6 +89,44 @@ def test_references_that_are_named_are_the_pool(tiny_sd: Path, tmp_path: Path) -
     assert [len(found) for found in hashes(study, "held_out")] == [3, 3]
 
 
+def captions(study: Study, part: str) -> list[dict[str, str | None]]:
+    """Per run the caption of each photo of one part, by the photo's content."""
+    return [{photo.source_hash: photo.caption for photo in getattr(one.sets["ada"], part)} for one in study.resolved]
+
+
+def captioned(folder: Path, words: str) -> dict[str, str]:
+    """Write a table of captions into a folder of photos; the photos' contents and what each is called then."""
+    photos = sorted(folder.iterdir())
+    lines = [f"{path.name},{words} {number}" for number, path in enumerate(photos)]
+    (folder / "captions.csv").write_text("\n".join(["file,caption", *lines]))
+    return {sha256_file(path): f"a photo of {{it}}, {words} {number}" for number, path in enumerate(photos)}
+
+
+def test_held_out_photos_of_a_drawn_pool_keep_their_captions(tiny_sd: Path, tmp_path: Path) -> None:
+    """Else their loss is under other prompts than that of the training photos, and looks higher."""
+    photo_folder(tmp_path / "photos", 12, size=(72, 64))
+    shutil.copytree(tmp_path / "photos", tmp_path / "same")
+    said = captioned(tmp_path / "photos", "by a wall")
+    captioned(tmp_path / "same", "elsewhere")
+    axes = {"subjects.0.photos": ["photos", "same"], "photos.captions": ["ignore", "use"]}
+    study = resolved(tmp_path, tiny_sd, 12, axes=axes)
+    for run, found in zip(study.runs, captions(study, "held_out"), strict=True):
+        assert len(found) == 3
+        used = run.plan.photos.captions == "use"
+        assert found == {digest: said[digest] if used else None for digest in found}, "those of the first folder"
+    bare = resolved(tmp_path / "bare", tiny_sd, 12, axes={"photos.number": [2, 3]})
+    assert not list((bare.place / "held-out").rglob("*.txt"))
+
+
+def test_held_out_photos_of_a_named_pool_keep_their_captions(tiny_sd: Path, tmp_path: Path) -> None:
+    said = captioned(photo_folder(tmp_path / "more", 4, size=(80, 64)), "by a wall")
+    study = resolved(tmp_path, tiny_sd, 3, axes={"training.steps": [2, 4]}, held_out={"ada": "more"})
+    assert captions(study, "held_out") == [said, said]
+    (tmp_path / "more" / "captions.csv").unlink()
+    again = resolved(tmp_path, tiny_sd, 3, axes={"training.steps": [2, 4]}, held_out={"ada": "more"})
+    assert captions(again, "held_out")[0] == dict.fromkeys(said)
+
+
 def test_more_photos_than_there_are_is_said(tiny_sd: Path, tmp_path: Path) -> None:
     with pytest.raises(PlanError, match=r"photos.number = 10, but ada has 9 usable photos to train on"):
         resolved(tmp_path, tiny_sd, 12, axes={"photos.number": [2, 10]})

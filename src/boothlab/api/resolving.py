@@ -50,7 +50,7 @@ UNREADABLE = "may not be read"
 MOST_NAMED = 3
 """So many photos that are set aside are named."""
 
-PREPARATION = 5
+PREPARATION = 6
 """Version of the preparation code: part of the address of prepared sets, so that new code never finds old ones."""
 
 

@@ -12,8 +12,9 @@ from typing import Any
 from boothlab.api.resolving import domain_of, own_settings, photo_set
 from boothlab.api.study_traces import HELD_OUT, mark
 from boothlab.errors import PlanError
-from boothlab.files import folder_listing, new_folder, sha256_file, spelled
+from boothlab.files import folder_listing, new_folder, sha256_bytes, sha256_file, spelled
 from boothlab.models.locate import base_size
+from boothlab.photos.captions import read_words
 from boothlab.photos.folder import list_folder, printable
 from boothlab.photos.photoset import PhotoSet, is_photo_set
 from boothlab.photos.screening import limits
@@ -80,7 +81,7 @@ def named_pool(name: str, runs: Sequence[Planned], folder: Path, place: Path) ->
     files = list_folder(folder).photos
     if not files:
         raise PlanError(f"The folder of held-out photos {folder} holds no photos.")
-    fill_folder(place / HELD_OUT / name, files, place, name)
+    fill_folder(place / HELD_OUT / name, [*files, *list_folder(folder).words], place, name)
     held = frozenset(sha256_file(path) for path in files)
     folders = _folders(name, runs)
     taken = not held.isdisjoint(one.digest for own in folders for one in _filed(own, None))
@@ -103,8 +104,23 @@ def drawn_pool(name: str, runs: Sequence[Planned], place: Path) -> Pool:
     firsts = [next((one for one in group.members if one.digest in usable), None) for group in groups]
     held = choose_held_out([usable[one.digest] for one in firsts if one is not None], folders[0][0].photos)
     files = {one.digest: one.path for group in reversed(groups) for one in reversed(group.members)}
-    fill_folder(place / HELD_OUT / name, [files[digest] for digest in sorted(held)], place, name)
+    captions = _captions(name, runs, folders)
+    chosen = [files[digest] for digest in sorted(held)]
+    fill_folder(place / HELD_OUT / name, chosen, place, name, [captions.get(path, "") for path in chosen])
     return _pool(name, held, groups, drawn=True)
+
+
+def _captions(name: str, runs: Sequence[Planned], folders: Sequence[Folder]) -> dict[Path, str]:
+    """The captions of the photos in these folders; none where no run on the subject uses any."""
+    used = {planned.plan.photos.captions for planned in runs if name in (s.name for s in planned.plan.subjects)}
+    if "use" not in used:
+        return {}
+    found = {}
+    for _, subject in folders:
+        listing = list_folder(subject.photos)
+        said = read_words(listing.words, listing.photos).captions
+        found |= {path: said[printable(path)] for path in listing.photos if printable(path) in said}
+    return found
 
 
 def _pool(name: str, held: frozenset[str], groups: Sequence[Versions], drawn: bool) -> Pool:
@@ -185,21 +201,28 @@ def prepared(plan: RunPlan, subject: Subject, **update: object) -> PhotoSet:
     return photo_set(subject.photos, own_settings(photos, subject), size)
 
 
-def fill_folder(folder: Path, files: Sequence[Path], place: Path, subject: str) -> None:
+def fill_folder(folder: Path, files: Sequence[Path], place: Path, subject: str, captions: Sequence[str] = ()) -> None:
     """Make ``folder`` hold copies of ``files`` and nothing else; photos of one name are numbered.
 
-    Whose they are is written down in the study's folder ``place`` before the first of them is there.
+    ``captions``, one per file where given ("" for none), come into text files beside them. Whose they are is written
+    down in the study's folder ``place`` before the first of them is there.
     """
     names: dict[str, Path] = {}
-    for path in files:
+    texts: dict[str, bytes] = {}
+    for path, caption in zip(files, captions or [""] * len(files), strict=True):
         name = path.name if path.name not in names else f"{len(names)}-{path.name}"
         names[name] = path
+        if caption:
+            texts[f"{name}.txt"] = caption.encode()
     if not names:
         return
     mark(place, [subject])
-    wanted = {spelled(name): sha256_file(path) for name, path in sorted(names.items())}
+    wanted = {spelled(name): sha256_file(path) for name, path in names.items()}
+    wanted |= {spelled(name): sha256_bytes(text) for name, text in texts.items()}
     if folder.is_dir() and folder_listing(folder) == wanted:
         return
     with new_folder(folder) as temporary:
         for name, path in names.items():
             shutil.copyfile(path, temporary / name)
+        for name, text in texts.items():
+            (temporary / name).write_bytes(text)

@@ -52,6 +52,19 @@ class Source:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A folder that photos come from, what lies in it, and how the names of its files begin in the set."""
+
+    folder: Path
+    listing: Listing
+    prefix: str = ""
+
+    def named(self, path: Path) -> str:
+        """The name in the set of a file of this folder."""
+        return self.prefix + printable(path)
+
+
 def prepare(
     folder: Path,
     out: Path,
@@ -65,8 +78,10 @@ def prepare(
     Photos that a set in ``out`` or in ``earlier`` already holds, made in the same way, are taken over. Raises
     PhotoError when fewer than ``settings.minimum`` photos are usable, naming what became of each.
     """
-    listing, sources = _sources(folder, out, settings)
-    words = _words(listing, settings)
+    places = _places(folder, out, settings)
+    sources = [Source(path, place.named(path)) for place in places for path in place.listing.photos]
+    _require_known(settings.keep, sources, folder)
+    words = _words(places, settings)
     reader, remark = _reader(settings)
     domain = "drawings" if settings.domain == "drawings" else "photographs"
     developer = Developer(settings, size, domain, reader, Earlier((out, *earlier)))
@@ -74,41 +89,53 @@ def prepare(
     done, people = _agreed(developer, sources, done)
     kept, rejected = _compared(done, settings, domain, people, reader)
     kept = [replace(photo, caption=words.captions.get(photo.name)) for photo in kept]
-    every = sorted([*listing.others, *rejected], key=lambda item: item.name)
+    others = [replace(item, name=place.prefix + item.name) for place in places for item in place.listing.others]
+    every = sorted([*others, *rejected], key=lambda item: item.name)
     usable = [photo for photo in kept if not photo.is_reference]
     if len(usable) < settings.minimum:
         raise PhotoError(*_too_few(folder, usable, every, settings.minimum))
     held_out = choose_held_out(kept, settings)
     score = variety([photo for photo in kept if photo.name not in held_out], people)
-    about = _about(listing, words, done, kept, score, remark, domain)
+    about = _about(places, words, done, kept, score, remark, domain)
     thumbnails = {thumbnail_name(_hash(item)): item.thumbnail for item in done if item.thumbnail}
     also = thumbnails | sheet_files(kept, every, held_out, thumbnails, score, remark)
     return write_set(out, kept, every, held_out, about, also)
 
 
-def _words(listing: Listing, settings: Photos) -> Words:
-    """The captions, or of each file with words that it is not wanted."""
-    if settings.captions == "ignore":
-        return Words({}, {printable(path): 'not used (photos.captions = "ignore")' for path in listing.words})
-    return read_words(listing.words, listing.photos)
+def _words(places: Sequence[Place], settings: Photos) -> Words:
+    """The captions, or of each file with words that it is not wanted. Held-out photos have theirs too: their loss is
+    held against that of the training photos, which are under captions."""
+    captions: dict[str, str] = {}
+    fates: dict[str, str] = {}
+    for place in places:
+        listing = place.listing
+        if settings.captions == "ignore":
+            fates |= {place.named(path): 'not used (photos.captions = "ignore")' for path in listing.words}
+            continue
+        words = read_words(listing.words, listing.photos)
+        captions |= {place.prefix + name: caption for name, caption in words.captions.items()}
+        fates |= {place.prefix + name: fate for name, fate in words.fates.items()}
+    return Words(captions, fates)
 
 
-def _sources(folder: Path, out: Path, settings: Photos) -> tuple[Listing, list[Source]]:
-    places = [folder] if settings.references is None else [folder, settings.references]
-    _require_free(out, places)
-    listing = list_folder(folder, settings.include, settings.exclude)
-    sources = [Source(path, printable(path)) for path in listing.photos]
-    if settings.references is not None:
-        if is_photo_set(settings.references):
+def _places(folder: Path, out: Path, settings: Photos) -> list[Place]:
+    references = settings.references
+    _require_free(out, [folder] if references is None else [folder, references])
+    places = [Place(folder, list_folder(folder, settings.include, settings.exclude))]
+    if references is not None:
+        if is_photo_set(references):
             raise PhotoError(
-                f"photos.references names the photo set {settings.references}.", "Give the folder of its originals."
+                f"photos.references names the photo set {references}.", "Give the folder of its originals."
             )
-        more = list_folder(settings.references)
-        sources += [Source(path, REFERENCES + printable(path)) for path in more.photos]
-    for name in settings.keep:
-        if name not in {source.name for source in sources}:
+        places.append(Place(references, list_folder(references), REFERENCES))
+    return places
+
+
+def _require_known(keep: Sequence[str], sources: Sequence[Source], folder: Path) -> None:
+    names = {source.name for source in sources}
+    for name in keep:
+        if name not in names:
             raise PhotoError(f"There is no photo {name!r} in {folder} to keep.", "Give its name with the ending.")
-    return listing, sources
 
 
 def _require_free(out: Path, originals: Sequence[Path]) -> None:
@@ -255,7 +282,7 @@ def _hash(item: Done) -> str:
 
 
 def _about(
-    listing: Listing,
+    places: Sequence[Place],
     words: Words,
     done: Sequence[Done],
     kept: Sequence[Photo],
@@ -266,10 +293,15 @@ def _about(
     """The manifest's account of everything that is not a photo or a reason against one."""
     lasting = {photo.name for photo in kept} | {one.outcome.name for one in done if isinstance(one.outcome, Rejected)}
     other = [
-        *({"name": name, "sha256": None, "fate": why} for name, why in listing.ignored),
         *(
-            {"name": printable(path), "sha256": sha256_file(path), "fate": words.fates[printable(path)]}
-            for path in listing.words
+            {"name": place.prefix + name, "sha256": None, "fate": why}
+            for place in places
+            for name, why in place.listing.ignored
+        ),
+        *(
+            {"name": place.named(path), "sha256": sha256_file(path), "fate": words.fates[place.named(path)]}
+            for place in places
+            for path in place.listing.words
         ),
     ]
     return {
