@@ -28,6 +28,11 @@ def stepped(step: int) -> Stepped:
     return Stepped(step, 0.1, 0.1, None, 1.0, 1e-6, 1.0)
 
 
+def told(passed: float, done: float, total: float) -> tuple[int, int]:
+    """What is to be told once ``done`` of ``total`` estimated seconds took ``passed``, beside the minute believed."""
+    return round(passed), round(passed + (total - done) * (passed + 60) / (done + 60))
+
+
 class Hand:
     """The clock of ten trainings of 1,000 steps, 1,000 s and 10 s of scores each, moved by hand; what it tells."""
 
@@ -56,22 +61,33 @@ def hand(monkeypatch: pytest.MonkeyPatch) -> Hand:
 def test_a_training_that_goes_on_near_its_end_promises_nothing_of_the_others(hand: Hand) -> None:
     """100 of its 1,000 steps are left: 110 of 9,200 s were done in 130. As a whole one it promised 22 min in all."""
     hand.turn(0, first=900)
-    assert hand.told[49] == (70, round(70 * 9200 / 50))
-    assert hand.told[-1] == (130, round(130 * 9200 / 110))
+    assert hand.told[49] == told(70, 50, 9200)
+    assert hand.told[-1] == told(130, 110, 9200)
     hand.turn(1, first=0)
-    assert hand.told[-1] == (1160, round(1160 * 9200 / 1120))
+    assert hand.told[-1] == told(1160, 1120, 9200)
 
 
 def test_one_that_was_trained_before_and_not_scored_is_worth_its_scores(hand: Hand) -> None:
     hand.turn(0, first=1000)
-    assert hand.told == [(30, 30 * 9100 // 10)]
+    assert hand.told == [told(30, 10, 9100)]
+
+
+def test_a_study_that_takes_a_minute_to_begin_does_not_promise_days(hand: Hand) -> None:
+    """69 s of loading and one step of 10,100: by that pace alone it would be told to take eight days."""
+    with hand.clock.turn(0, TRUNK, lambda event: None) as heard:
+        hand.now += 69
+        heard(Started(0, steps=1000, parameters=1))
+        hand.now += 1
+        heard(stepped(1))
+    assert hand.told[0] == told(70, 1, 10100)
+    assert hand.told[0][1] < 6 * 3600
 
 
 def test_steps_that_another_training_took_are_none_of_its_own(hand: Hand) -> None:
     """What its estimate counts are the last 400 steps, all of them taken now."""
     hand.turn(0, first=600, trunk=replace(TRUNK, own=400))
-    assert hand.told[199] == (220, round(220 * 10100 / 500))
-    assert hand.told[-1] == (430, round(430 * 10100 / 1010))
+    assert hand.told[199] == told(220, 500, 10100)
+    assert hand.told[-1] == told(430, 1010, 10100)
 
 
 def test_a_training_finds_the_steps_of_runs_that_it_goes_on_from(tiny_sd: Path, tmp_path: Path) -> None:

@@ -140,15 +140,15 @@ def test_the_time_left_counts_what_is_half_done(monkeypatch: pytest.MonkeyPatch)
     """After the first of four has ended the other three are trained and wait for their scores: 325 of 400 seconds
     that were told, in a minute."""
     heard, _ = told(monkeypatch, Cluster(0, 1), [False] * 4, trunk())
-    assert heard.of("whole study (s)") == [(60, 74), (120, 137), (180, 192), (240, 240)]
+    assert heard.of("whole study (s)") == [(60, 83), (120, 142), (180, 194), (240, 240)]
 
 
 def test_steps_of_an_earlier_call_promise_nothing_of_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each had taken 60 of 100 steps: 30 s and its scores are left of it. After the first has ended the others are at
-    step 80: 55 and three times 15 of 220 s were done in a minute, so 72 s are left. Were all steps this call's, it
-    would be 280 of 400 s, with 26 s left."""
+    step 80: 55 and three times 15 of 220 s were done in a minute; with the minute believed that leaves 90 s. Were all
+    steps this call's, it would be 280 of 400 s, with 42 s left."""
     heard, _ = told(monkeypatch, Cluster(60, 80), [False] * 4, replace(trunk(), steps=100, own=100))
-    assert heard.of("whole study (s)") == [(60, 132), (120, 189), (180, 220), (240, 240)]
+    assert heard.of("whole study (s)") == [(60, 150), (120, 192), (180, 220), (240, 240)]
 
 
 def test_a_worker_that_goes_on_from_a_checkpoint_does_again_what_its_log_spoke_of(
@@ -157,7 +157,7 @@ def test_a_worker_that_goes_on_from_a_checkpoint_does_again_what_its_log_spoke_o
     """The log of a killed training ends at step 80, its checkpoint is that of step 60."""
     heard, _ = told(monkeypatch, Cluster(80, 60, 80), [False] * 4, replace(trunk(), steps=100, own=100))
     # The first one ended before its log was looked at again: 15 and 25 s, of 40 and three times 55 s.
-    assert heard.of("whole study (s)") == [(60, 308), (120, 197), (180, 224), (240, 240)]
+    assert heard.of("whole study (s)") == [(60, 258), (120, 198), (180, 223), (240, 240)]
 
 
 def test_of_a_branch_only_its_own_steps_count() -> None:

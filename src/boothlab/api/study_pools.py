@@ -115,7 +115,7 @@ def _captions(name: str, runs: Sequence[Planned], folders: Sequence[Folder]) -> 
     used = {planned.plan.photos.captions for planned in runs if name in (s.name for s in planned.plan.subjects)}
     if "use" not in used:
         return {}
-    found = {}
+    found: dict[Path, str] = {}
     for _, subject in folders:
         listing = list_folder(subject.photos)
         said = read_words(listing.words, listing.photos).captions

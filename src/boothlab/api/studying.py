@@ -155,6 +155,11 @@ def held(study: Study) -> Iterator[None]:
         lock.release()
 
 
+BELIEVED = 60.0
+"""So many seconds of a study are taken to have gone as they were estimated. Loading comes before the first step, and
+by its pace alone a study of two hours would be told, a minute long, to take days."""
+
+
 class Clock:
     """How far the whole study is, in estimated seconds, and how long it will still take at the pace so far.
 
@@ -212,8 +217,9 @@ class Clock:
         """In seconds that the whole will have taken, by its pace so far."""
         if self._done <= 0:
             return
-        left = [(index, cost) for index, cost in enumerate(self._costs) if not cost.finished]
-        total = sum(self._work(index, 1.0) + cost.evaluation for index, cost in left)
+        unfinished = [(index, cost) for index, cost in enumerate(self._costs) if not cost.finished]
+        total = sum(self._work(index, 1.0) + cost.evaluation for index, cost in unfinished)
         passed = time.monotonic() - self._started
-        whole = passed * total / self._done
-        self._progress("whole study (s)", round(passed), max(round(whole), round(passed)))
+        pace = (passed + BELIEVED) / (self._done + BELIEVED)
+        left = max(0.0, total - self._done) * pace
+        self._progress("whole study (s)", round(passed), round(passed + left))
