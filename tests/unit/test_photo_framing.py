@@ -88,20 +88,35 @@ def test_second_person_is_left_outside_or_the_photo_set_aside() -> None:
     )
 
 
+def leaning(size: tuple[int, int], tall: float, roll: float) -> Photo:
+    """A photo with an elliptic head in its middle that leans by ``roll``, seen as the readers of faces see it."""
+    straight = photo(size, face(size[0] / 2, size[1] / 2, tall))
+    cos, sin = float(np.cos(np.radians(roll))), float(np.sin(np.radians(roll)))
+    x, y = size[0] / 2, size[1] / 2
+    seen = moved_seen(straight.seen, (cos, -sin, x - x * cos + y * sin, sin, cos, y - x * sin - y * cos))
+    wide, tall = 0.38 * tall, 0.5 * tall
+    reach_x, reach_y = np.hypot(wide * cos, tall * sin), np.hypot(wide * sin, tall * cos)
+    head = [float(value) for value in (x - reach_x, y - reach_y, x + reach_x, y + reach_y)]
+    return replace(straight, seen={**seen, "faces": [{**seen["faces"][0], "roll": roll, "head": head}]})
+
+
 def test_level_turns_the_eyes_to_one_height() -> None:
-    given = photo((800, 800), face(400, 400, 250))
-    angle = np.radians(20)
-    turn = (np.cos(angle), -np.sin(angle), 0.0, np.sin(angle), np.cos(angle), 0.0)
-    middle = np.array(
-        [400 - 400 * np.cos(angle) + 400 * np.sin(angle), 400 - 400 * np.sin(angle) - 400 * np.cos(angle)]
-    )
-    affine = (turn[0], turn[1], float(middle[0]), turn[3], turn[4], float(middle[1]))
-    seen = moved_seen(given.seen, affine)
-    seen["faces"][0]["roll"] = 20.0
-    result = framed(Head(level=True), Photo("a", given.pixels, "0", seen=seen))
+    result = framed(Head(level=True), leaning((800, 800), 250, 20))
     points = result.seen["faces"][0]["points"]
     assert abs(points[0][1] - points[1][1]) < 1
     assert points[0][0] < points[1][0]
+
+
+@pytest.mark.parametrize("roll", [0, 8, 20, -33, 44, 45, -52, 70, 90])
+def test_a_levelled_head_is_as_large_as_one_that_never_leaned(roll: float) -> None:
+    """The corners of its leaning box, turned, made the crop larger and so the head up to a quarter smaller."""
+    upright, level = (
+        framed(Head(), leaning((900, 900), 250, 0)),
+        framed(Head(level=True), leaning((900, 900), 250, roll)),
+    )
+    heads = [np.diff(np.reshape(one.seen["faces"][0]["head"], (2, 2)), axis=0)[0] for one in (upright, level)]
+    assert heads[1] == pytest.approx(heads[0], rel=0.02)
+    assert level.size[0] == pytest.approx(upright.size[0], rel=0.02)
 
 
 def test_shrinking_does_not_alias_and_enlarging_has_a_limit() -> None:
