@@ -58,8 +58,8 @@ def made_point(
     pictures = {LIKENESS: np.asarray(likeness, float), PROMPT: np.asarray(prompt, float)}
     pictures = {key: found for key, found in pictures.items() if len(found)}
     cells = {key: t_interval(found) for key, found in pictures.items()}
-    facts = {"setting": run, "subject": "ada", "folder": "f", "snapshot": "step-000100", "step": 100, "photos": 6}
-    facts |= {"state": "done", "word": "good", **more}
+    facts = {"setting": run, "subject": "ada", "folder": f"of {run} {seed}", "snapshot": "step-000100", "step": 100}
+    facts |= {"photos": 6, "state": "done", "word": "good", **more}
     return Point(run=run, seed=seed, values=values, cells=cells, pictures=pictures, **facts)
 
 

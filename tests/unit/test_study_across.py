@@ -235,3 +235,15 @@ def test_between_class_nouns_too_one_value_for_everybody_is_one_measurement() ->
     assert third.std() > 0
     assert (one.difference, one.n, one.low, one.high, one.p) == (third.mean() - 0.75, 3, None, None, 1.0)
     assert welch(COLUMNS[0], "person", "monster", np.array([0.75, 0.75, 0.76]), np.array([0.3, 0.3, 0.31])).p < 0.05
+
+
+def test_a_mean_of_one_value_for_everybody_has_no_interval() -> None:
+    """An interval of no width was printed of what to expect of the next subject."""
+    points = [
+        replace(point, cells={**point.cells, LIKENESS: replace(point.cells[LIKENESS], value=0.1 + 0.2)})
+        for point in made_study(PEOPLE)
+    ]
+    for row in over_subjects(points):
+        same, other = row.cells[LIKENESS], row.cells["prompt"]
+        assert (same.value, same.low, same.high) == (pytest.approx(0.3), None, None)
+        assert (other.low or 0.0) < other.value < (other.high or 0.0)

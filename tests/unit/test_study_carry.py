@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -58,6 +60,21 @@ def test_with_one_seed_it_is_about_checkpoints_and_no_loss_has_a_limit() -> None
     assert to_bob.differences[LIKENESS].low == pytest.approx(difference.low, rel=1e-12)
     assert to_bob.sentence.endswith("These checkpoints only: fewer than 3 seeds.")
     assert f"up to {-difference.low:.2g} of likeness may be lost" in summary([to_bob])
+
+
+def test_where_one_number_lacks_a_seed_nothing_is_said_of_settings() -> None:
+    """Prompt following over three seeds made likeness, over pictures of two, a statement about settings."""
+    points = made_study({"ada": {1e-6: 0.4, 2e-6: 0.8}, "bob": {1e-6: 0.9, 2e-6: 0.6}})
+    lacking = [
+        replace(point, pictures={PROMPT: point.pictures[PROMPT]}, cells={PROMPT: point.cells[PROMPT]})
+        if (point.subject, point.seed) == ("bob", 2)
+        else point
+        for point in points
+    ]
+    whole, partly = (next(one for one in carried(own) if one.target == "bob") for own in (points, lacking))
+    assert {key: found.n for key, found in partly.differences.items()} == {LIKENESS: 40, PROMPT: 3}
+    assert (whole.about, partly.about) == ("settings", "checkpoints")
+    assert "These checkpoints only" in partly.sentence
 
 
 def test_a_loss_of_prompt_following_is_a_loss() -> None:

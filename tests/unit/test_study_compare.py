@@ -408,6 +408,8 @@ def test_tables_read_back_and_escape() -> None:
     assert as_csv(head, rows) == f"run,lpips\na_1 & b,{1 / 3!r}\nc|d,\n"
     assert as_markdown(head, rows).splitlines()[2:] == ["| a_1 & b | 0.333 |", "| c\\|d | – |"]
     assert "a\\_1 \\& b & 0.333 \\\\\n" in as_latex(head, rows)
+    assert as_markdown(["run"], [["two\nlines"]]).splitlines()[2:] == ["| two lines |"]
+    assert "x\\textasciicircum{}2 \\textasciitilde{} a \\\\\n" in as_latex(["run"], [["x^2 ~\na"]])
 
 
 def test_parquet_reads_back_with_its_types() -> None:

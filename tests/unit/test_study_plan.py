@@ -87,6 +87,8 @@ def test_all_problems_come_at_once_with_suggestions() -> None:
         ({"axes": {"training.steps": [5, 5]}}, "lists a value twice"),
         ({"axes": {"training.seed": [1, 2]}}, "give training seeds as `seeds`"),
         ({"seeds": [1, 1]}, "seeds must be different"),
+        ({"runs": [{"name": "a", "settings": {"training.seed": 5}}]}, "run 'a': give training seeds as `seeds`"),
+        ({"runs": [{"name": "a", "settings": {"training": {"seed": 5}}}]}, "run 'a': give training seeds as `seeds`"),
         ({"runs": [{"name": "a"}, {"name": "a"}]}, "runs must have different names: a"),
         ({"ridge": {"learning_rates": [1e-3], "exposures": [1e-4]}}, "less than one step"),
         ({"ridge": {"learning_rates": [-1e-3], "exposures": [1e-4]}}, "greater than 0"),
@@ -100,6 +102,22 @@ def test_a_bad_study_is_one_message(tree: dict[str, object], said: str, tmp_path
     with pytest.raises(PlanError) as caught:
         load_study(tmp_path / "s.toml")
     assert said in str(caught.value)
+
+
+def test_the_seed_of_the_base_plan_is_the_only_one_where_the_study_names_none(tmp_path: Path) -> None:
+    """It was 0, whatever the plan said."""
+    from boothlab.config.show import to_toml
+
+    seeded = {**PLAN, "training": {**PLAN.get("training", {}), "seed": 7}}
+    (tmp_path / "s.toml").write_text(to_toml({"plan": seeded}))
+    assert load_study(tmp_path / "s.toml")[0].seeds == (7,)
+    assert load_study(tmp_path / "s.toml", ["training.seed=5"])[0].seeds == (5,)
+    (tmp_path / "s.toml").write_text(to_toml({"seeds": [1, 2], "plan": seeded}))
+    assert load_study(tmp_path / "s.toml")[0].seeds == (1, 2)
+    with pytest.raises(PlanError, match=r"--set training.seed=5: the study's training seeds are \[1, 2\]"):
+        load_study(tmp_path / "s.toml", ["training.seed=5"])
+    (tmp_path / "s.toml").write_text(to_toml({"plan": {**PLAN, "training": {"seed": "five"}}}))
+    assert load_study(tmp_path / "s.toml")[0].seeds == (0,)
 
 
 def test_a_published_number_of_no_run_is_refused() -> None:

@@ -113,7 +113,7 @@ def test_a_rival_that_failed_is_not_beaten() -> None:
     lost = replace(lost, state="failed", cells={}, pictures={}, prompts={})
     found = beside_rivals([best, taken, lost], {"ada": choose([best], "ada")}, {"ada": best})
     assert [(one.rival, one.state) for one in found] == [("taken", "better"), ("lost", "not measured")]
-    assert "ahead of every rival on 0" in rivals_summary(found)
+    assert rivals_summary(found) == "Against taken: better on 1. Against lost: not measured on 1."
 
 
 def test_pictures_without_a_face_count_against_who_drew_them() -> None:
@@ -219,3 +219,20 @@ def test_each_subject_that_cannot_be_is_said(tmp_path: Path, study: dict[str, An
     file = write_study(tmp_path, Path("toon"), plan=base_plan("toon", "photos"), **study)
     with pytest.raises(PlanError, match=said):
         load_study(file)
+
+
+def test_what_was_not_measured_is_not_behind_and_a_finished_rival_goes_before_a_failed_one() -> None:
+    best = point("best", 0.75)
+    failed = replace(point("taken", 0.5, rival="taken"), state="failed", cells={}, pictures={})
+    chosen = {"ada": choose([best], "ada")}
+    (nothing,) = beside_rivals([best, failed], chosen, {"ada": best})
+    assert nothing.state == "not measured"
+    assert rivals_summary([nothing]) == "Against taken: not measured on 1."
+    (found,) = beside_rivals(
+        [best, failed, replace(point("taken", 0.5, rival="taken"), seed=1)], chosen, {"ada": best}
+    )
+    assert found.state == "better"
+    assert rivals_summary([found, replace(nothing, subject="bob")]) == (
+        "Against taken: better on 1, not measured on 1. Of 1 subject of 2, all on which every rival was measured, "
+        "what is recommended is behind no rival on 1 and ahead of every rival on 1."
+    )

@@ -126,6 +126,16 @@ def test_p_is_uniform_under_the_null_for_every_kind_of_score(key: str) -> None:
         assert stats.kstest(p, "uniform").pvalue > 0.02
 
 
+def test_runs_of_equal_settings_are_one_training_and_say_nothing_twice() -> None:
+    """With three controls equal to a point of the grid p was small for nothing: two pictures were taken for eight."""
+    points = [point(run, 1.0) for run in ("10", "20")]
+    controls = [replace(points[0], run=f"control {number}") for number in range(3)]
+    look = looking({"10": cloud(1), "20": cloud(2)})
+    (alone,) = set_effects(points, look)
+    (beside,) = set_effects([*points, *controls], look)
+    assert (beside.n, beside.trainings, beside.p) == (alone.n, alone.trainings, alone.p)
+
+
 def test_runs_with_other_photos_or_without_pictures_are_not_compared() -> None:
     rows = {"10": cloud(1), "20": cloud(2)}
     points = [point(run, 1.0) for run in rows]

@@ -102,6 +102,7 @@ def test_a_constant_rate_is_part_of_the_stem() -> None:
         (["flat", "flat, short"], 150 - 81),
         (["long"], 200 - 150),
     ]
+    assert {trunk.family for trunk in found.trunks} == {found.trunks[0].family} != {""}, "trained in turn, on Ray too"
     stem = found.trunks[0].stem
     assert stem is not None
     assert stem.training.snapshots == (50,), "what the constant run wants is kept on the way"
@@ -111,4 +112,16 @@ def test_a_stem_that_saves_next_to_nothing_is_not_trained() -> None:
     linear = {"rate": {"kind": "linear"}}
     found = share([member("short", 100, **linear), member("long", 200, **linear)])
     assert [trunk.stem for trunk in found.trunks] == [None, None]
+    assert [trunk.family for trunk in found.trunks] == ["", ""]
     assert found.executes == 300
+
+
+def test_a_constant_run_that_others_go_on_from_is_of_their_family() -> None:
+    """It was trained on Ray beside the longer ones, which took its steps again."""
+    decay = {"rate": {"kind": "stable_decay", "decay": 20}}
+    members = [member("flat", 50), *(member(f"{steps}", steps, **decay) for steps in (100, 200))]
+    found = share(members)
+    assert [(list(trunk.members), trunk.stem is None) for trunk in found.trunks] == [
+        (["flat"], True), (["100"], False), (["200"], False),
+    ]  # fmt: skip
+    assert len({trunk.family for trunk in found.trunks}) == 1

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from boothlab.api.previewing import previews_of
+from boothlab.api.relatives import copy_folder
 from boothlab.api.resolving import Resolved
-from boothlab.files import new_folder
-from boothlab.plan import trunk_digest
+from boothlab.plan import RunPlan, trunk_digest
 from boothlab.runs.events import Event, Extended, Previewed, SnapshotSaved, Started, Stepped, Validated, Warned
 from boothlab.runs.run import Run, runs_with_trunk, step_name
 from boothlab.training import checkpoint
@@ -28,7 +27,8 @@ def extend(run: Run, resolved: Resolved, steps: int) -> Extended | None:
         return None
     others = [other for other in runs_with_trunk(run.path.parent, trunk) if other.path != run.path]
     best = beginning(others, resolved.plan.training, steps)
-    return None if best is None else _take_over(run, best[1], best[0], resolved, steps)
+    taken = None if best is None else take_beginning(run, best[1], best[0], resolved.plan, steps)
+    return None if best is None or taken is None else Extended(taken, source=best[1].name)
 
 
 def beginning(others: Sequence[Run], training: Training, steps: int) -> tuple[int, Run] | None:
@@ -49,27 +49,26 @@ def _limit(training: Training, other: Run, steps: int) -> int:
     return min([steps, *(step for step in training.snapshot_steps(steps) if step not in kept)])
 
 
-def _take_over(run: Run, other: Run, step: int, resolved: Resolved, steps: int) -> Extended | None:
-    wanted = [s for s in resolved.plan.training.snapshot_steps(steps) if s <= step]
-    for name in (step_name(s) for s in wanted if s in other.snapshot_steps()):
-        if not (run.snapshots / name).is_dir():
-            with new_folder(run.snapshots / name) as temporary:
-                shutil.copytree(other.snapshots / name, temporary, dirs_exist_ok=True)
-    looking = resolved.plan.training.validation
+def take_beginning(run: Run, other: Run, step: int, plan: RunPlan, steps: int) -> int | None:
+    """Copy what the first ``step`` steps of ``other`` left into a run of ``steps`` that goes the same way.
+
+    The step that the run can go on from; None where the state of ``other`` is not there any more.
+    """
+    wanted = [s for s in plan.training.snapshot_steps(steps) if s <= step]
+    for s in wanted:
+        copy_folder(other.snapshots / step_name(s), run.snapshots / step_name(s))
+    looking = plan.training.validation
     # How pictures are drawn is no part of a training without class images, but a row of previews is drawn one way.
-    alike = other.plan()["generation"] == resolved.plan.generation.model_dump(mode="json")
+    alike = other.plan()["generation"] == plan.generation.model_dump(mode="json")
     shown = [s for s in looking.preview.steps(steps) if alike and s <= step]
     drawn = {s for s in shown if (previews_of(other) / step_name(s)).is_dir()}
-    for name in (step_name(s) for s in sorted(drawn)):
-        if not (previews_of(run) / name).is_dir():
-            with new_folder(previews_of(run) / name) as temporary:
-                shutil.copytree(previews_of(other) / name, temporary, dirs_exist_ok=True)
+    for s in sorted(drawn):
+        copy_folder(previews_of(other) / step_name(s), previews_of(run) / step_name(s))
     for event in other.events():
         if event.step <= step and belongs(event, wanted, looking.every, drawn):
             run.say(replace(event, steps=steps) if isinstance(event, Started) else event)
     # Last, because a run with a checkpoint is one that has begun: killed before this, it starts over.
-    taken = checkpoint.adopt(other.checkpoints, run.checkpoints, step)
-    return None if taken is None else Extended(taken, source=other.name)
+    return checkpoint.adopt(other.checkpoints, run.checkpoints, step)
 
 
 def belongs(event: Event, snapshots: Collection[int], every: int | None, previews: Collection[int] = ()) -> bool:

@@ -274,8 +274,8 @@ def photo_set(folder: Path, settings: Photos, size: int, progress: Any = None) -
     key = {
         "version": PREPARATION,
         "faces": looks_for_faces(settings),
-        "photos": _contents(folder),
-        "references": None if settings.references is None else _contents(settings.references),
+        "photos": contents_of(folder),
+        "references": None if settings.references is None else contents_of(settings.references),
         "settings": settings.model_dump(mode="json", exclude={"references"}),
         "size": size,
     }
@@ -287,7 +287,7 @@ def photo_set(folder: Path, settings: Photos, size: int, progress: Any = None) -
     return prepare(folder, out, settings, size, progress, earlier)
 
 
-def _contents(folder: Path) -> dict[str, str]:
+def contents_of(folder: Path) -> dict[str, str]:
     """The hashes of everything in ``folder`` that preparation reads. What may not be read is set aside there."""
     listing = list_folder(folder)
     found = {}

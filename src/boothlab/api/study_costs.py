@@ -14,7 +14,7 @@ from boothlab.api.relatives import has_drawn, relatives
 from boothlab.api.resolving import Resolved
 from boothlab.api.study_resolving import Study
 from boothlab.models.speed import speed
-from boothlab.plan import digest, trunk_digest
+from boothlab.plan import RunPlan, digest, trunk_digest
 from boothlab.runs.run import Run, folder_name, runs_by_trunk, step_name
 from boothlab.studies.share import Trunk, with_steps
 
@@ -75,6 +75,7 @@ def costs_of_study(study: Study) -> StudyCost:
     memory, disk, free_memory, free_disk = 0.0, 0.0, 0.0, 0.0
     drawn: set[str] = set()
     assumed: dict[str, None] = {}
+    stems: set[str] = set()
     on_disk = runs_by_trunk(study.root)
     for trunk in study.shared.trunks:
         resolved = study.of(trunk)
@@ -93,6 +94,9 @@ def costs_of_study(study: Study) -> StudyCost:
         if finished:
             continue
         disk += sum(found.disk.values())
+        if trunk.stem is not None and (stem := digest(trunk.stem, resolved.inputs)) not in stems:
+            stems.add(stem)
+            disk += sum(_of_stem(study, trunk, resolved, trunk.stem).disk.values())
         for stage, value in found.seconds.items():
             seconds[stage] = seconds.get(stage, 0.0) + value * (left / trunk.steps if stage == "training" else 1.0)
     if seconds:
@@ -102,6 +106,18 @@ def costs_of_study(study: Study) -> StudyCost:
         found = _ahead(study, 0)
         free_memory, free_disk = found.free_memory, found.free_disk
     return StudyCost(tuple(costs), seconds, memory, disk, free_memory, free_disk, search, tuple(assumed))
+
+
+def _of_stem(study: Study, trunk: Trunk, resolved: Resolved, stem: RunPlan) -> Estimate:
+    """The estimate of the training that a trunk begins with, which has a run folder of its own and draws nothing."""
+    counts = Counts(
+        photos=sum(len(found.photos) for found in resolved.sets.values()),
+        classes=0,
+        steps=trunk.branch,
+        snapshots=len(stem.training.snapshot_steps(trunk.branch)),
+        pictures=0,
+    )
+    return estimate(stem, counts, speed(stem.base.device, stem.training.num_threads()), study.root)
 
 
 def fresh_seconds(study: Study) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,7 @@ class Gallery:
         """Four runs side by side, four pictures each: the recommended one first, then the highest likeness."""
         done = [point for point in points if point.state == "done"]
         ranked = sorted(
-            done, key=lambda p: (p.run != choice.run, -p.cells[LIKENESS].value if LIKENESS in p.cells else 0.0)
+            done, key=lambda p: (p.run != choice.run, -p.cells[LIKENESS].value if LIKENESS in p.cells else math.inf)
         )
         found = [(p.run + (" ★" if p.run == choice.run else ""), tuple(self.pictures(p, 4))) for p in ranked[:4]]
         return tuple(found) if len(found) > 1 else ()

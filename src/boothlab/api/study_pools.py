@@ -12,7 +12,7 @@ from typing import Any
 from boothlab.api.resolving import domain_of, own_settings, photo_set
 from boothlab.api.study_traces import HELD_OUT, mark
 from boothlab.errors import PlanError
-from boothlab.files import folder_listing, new_folder, sha256_bytes, sha256_file, spelled
+from boothlab.files import folder_listing, new_folder, sha256_bytes, sha256_file, spelled, write_bytes
 from boothlab.models.locate import base_size
 from boothlab.photos.captions import read_words
 from boothlab.photos.folder import list_folder, printable
@@ -225,4 +225,4 @@ def fill_folder(folder: Path, files: Sequence[Path], place: Path, subject: str, 
         for name, path in names.items():
             shutil.copyfile(path, temporary / name)
         for name, text in texts.items():
-            (temporary / name).write_bytes(text)
+            write_bytes(temporary / name, text)

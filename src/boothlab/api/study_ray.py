@@ -70,12 +70,13 @@ def go_through_on_ray(
     last: dict[str, Any] = {}
     for index in numbers:
         trunk = trunks[index]
-        # Trainings on one stem go one after the other: each starts from where the one before it ended.
-        stems = [last[key] for key in _stem(trunk) if key in last]
+        # Trainings of one family go one after the other: each starts from where the one before it ended.
+        stems = [last[trunk.family]] if trunk.family in last else []
         placed = task.options(**resources(trunk), max_retries=RETRIES)
         reference = placed.remote(given, index, givers, *stems)
         waiting[reference] = index
-        last |= {key: reference for key in _stem(trunk)}
+        if trunk.family:
+            last[trunk.family] = reference
     outcomes: dict[int, Outcome] = {}
     total = len(waiting)
     progress("trainings", len(before), total)
@@ -144,14 +145,6 @@ def require_room(ray: Any, trunks: Sequence[Trunk]) -> None:
                 f"Ray cluster's {len(room)} nodes the largest has {largest[0]} and {largest[1]}.",
                 "Lower training.threads, or add a node that is large enough.",
             )
-
-
-def _stem(trunk: Trunk) -> list[str]:
-    """What the trainings of one stem have in common; a training that shares none has nothing to wait for."""
-    if trunk.own == trunk.steps and trunk.stem is None:
-        return []
-    plan = trunk.plan.model_dump_json(include={"subjects", "photos", "base", "strategy", "objective"})
-    return [f"{plan}{trunk.plan.training.seed}{trunk.plan.training.batch_size}"]
 
 
 def _task(study: Study, index: int, drawn: Drawn, *before: Any) -> tuple[str, str, str]:

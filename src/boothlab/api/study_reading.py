@@ -11,6 +11,7 @@ from boothlab.api.scoring import summaries_of, summary_of
 from boothlab.api.study_costs import ended_at, folder_of
 from boothlab.api.study_places import coordinates
 from boothlab.api.study_resolving import Study
+from boothlab.errors import BoothlabError
 from boothlab.evaluation.derived import Scale, Table
 from boothlab.evaluation.orders import Source, Wanted, wanted
 from boothlab.evaluation.scores import Score, read_scores
@@ -25,6 +26,9 @@ from boothlab.studies.points import PEOPLE, Point, baselines, fill, judged, line
 from boothlab.studies.share import Trunk
 
 Summary = Mapping[str, Any]
+
+AGAIN = "evaluation: "
+"""Beginning of why a run that was trained could not be scored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ def read_results(study: Study, failures: Mapping[str, str]) -> Results:
     """What the run folders hold. ``failures`` maps runs to why they failed."""
     places = coordinates(study)
     trunk_of = {name: trunk for trunk in study.shared.trunks for name in trunk.members}
-    tables, summaries = _read_all(study)
+    tables, summaries, unread = _read_all(study)
     scales = _scales(study, tables)
     found: list[Point] = []
     against: dict[str, Mapping[str, str]] = {}
@@ -72,7 +76,8 @@ def read_results(study: Study, failures: Mapping[str, str]) -> Results:
             )
             table = tables.get(run.name, {}).get(subject.name)
             scored = table is not None and any(source == point.snapshot for source, *_ in table.cells)
-            found.append(_settled(point, table if scored else None, scales, summaries, failures))
+            why = failures.get(planned.name, unread.get(run.name, ""))
+            found.append(_settled(point, table if scored else None, scales, summaries, why))
     beside = _baselines(found, tables, summaries, scales)
     return Results(tuple(found), scales, beside, _unavailable(found, summaries))
 
@@ -121,29 +126,43 @@ def _settled(
     table: Table | None,
     scales: Mapping[str, Scale | None],
     summaries: Mapping[str, Summary],
-    failures: Mapping[str, str],
+    why: str,
 ) -> Point:
-    """The point with its state, and with its numbers where there are any."""
+    """The point with its state, and its numbers where there are any; ``why`` something failed, "" if nothing did.
+
+    A training that failed further on leaves the scores of a snapshot before as good as they were. Scores that could
+    not be made again are not of today's code or weights, which must be told.
+    """
     if table is None:
-        reason = failures.get(point.run, "")
-        return replace(point, state="failed" if reason else "not yet", reason=reason)
+        return replace(point, state="failed" if why else "not yet", reason=why)
     summary = summaries[point.folder]
-    filled = fill(replace(point, state="done"), table, _lines(summary, point.subject), scales[point.subject])
+    again = f"has earlier scores; scoring it again failed: {why.removeprefix(AGAIN)}"
+    done = replace(point, state="done", reason=again if why.startswith(AGAIN) else "")
+    filled = fill(done, table, _lines(summary, point.subject), scales[point.subject])
     return judged(filled, summary["rulings"])
 
 
-def _read_all(study: Study) -> tuple[dict[str, dict[str, Table]], dict[str, Summary]]:
-    """Run folder → subject → scores, and run folder → ``summary.json``, of what has been scored."""
+def _read_all(study: Study) -> tuple[dict[str, dict[str, Table]], dict[str, Summary], dict[str, str]]:
+    """Run folder → subject → scores, and run folder → ``summary.json``, of what has been scored; and why some that
+    was cannot be read. Raises the first such reason where nothing else is there."""
     tables: dict[str, dict[str, Table]] = {}
     summaries: dict[str, Summary] = {}
+    unread: dict[str, BoothlabError] = {}
     for trunk in study.shared.trunks:
         run = folder_of(study.root, study.of(trunk))
         if (run.path / "scores.csv").is_file() and (run.path / "summary.json").is_file():
-            scores: list[Score] = read_scores(run.path / "scores.csv")
+            try:
+                scores: list[Score] = read_scores(run.path / "scores.csv")
+                summary = summary_of(run)
+            except BoothlabError as error:
+                unread[run.name] = error
+                continue
             names = [subject.name for subject in trunk.plan.subjects]
             tables[run.name] = {name: Table(of_subject(scores, name, len(names) > 1)) for name in names}
-            summaries[run.name] = summary_of(run)
-    return tables, summaries
+            summaries[run.name] = summary
+    if unread and not tables:
+        raise next(iter(unread.values()))
+    return tables, summaries, {name: error.message for name, error in unread.items()}
 
 
 def _scales(study: Study, tables: Mapping[str, Mapping[str, Table]]) -> dict[str, Scale | None]:

@@ -132,7 +132,7 @@ def report_study(studied: Studied, progress: Progress = silent) -> tuple[Point, 
         executed=study.shared.executes,
         asked=study.shared.asked,
         claims=tuple((t.say, t.state, t.numbers) for t in claims_tested(points, placed_claims(study))),
-        failed=tuple(dict.fromkeys(f"{p.run}: {p.reason or p.state}" for p in points if p.state != "done")),
+        failed=_lacking(points),
         heads=tuple(Head(c.title, ARROWS[c.better], c.familiar, _kinds(c, points)) for c in columns),
         subjects=subjects,
         across=across_view(across, apart, columns),
@@ -151,6 +151,12 @@ def report_study(studied: Studied, progress: Progress = silent) -> tuple[Point, 
     tree = {"format": 1, "choices": {s.name: s.chosen for s in subjects}, "fresh": _fresh_tree(again)}
     write_json(place / "choices.json", tree)
     return points
+
+
+def _lacking(points: Sequence[Point]) -> tuple[str, ...]:
+    """What is to be known of runs that have no numbers, or none of today's."""
+    of_note = (point for point in points if point.state != "done" or point.reason)
+    return tuple(dict.fromkeys(f"{point.run}: {point.reason or point.state}" for point in of_note))
 
 
 def _more(

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from boothlab.api.resolving import Resolved
+from boothlab.api.resolving import Resolved, contents_of
 from boothlab.api.scoring import evaluate_run
 from boothlab.api.study_costs import ended_at, folder_of, is_finished
 from boothlab.api.study_photos import settle_photos
@@ -52,7 +52,7 @@ def search_through(studied: Studied, progress: Progress = silent, ray: Any = Non
         going.through(number)
         progress("trials", number + 1, search.trials)
     whole = going.whole()
-    note(whole.study, whole.outcomes)
+    note(whole.study, whole.outcomes, every=True)
     return whole
 
 
@@ -89,6 +89,7 @@ class _Searching:
     rungs: list[_Rung] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     scales: dict[str, Scale] = field(default_factory=dict)
+    photos: dict[Path, Mapping[str, str]] = field(default_factory=dict)
     drawn: Drawn = field(default_factory=Drawn)
 
     def __post_init__(self) -> None:
@@ -149,6 +150,7 @@ class _Searching:
         except (PlanError, PhotoError) as error:
             self.outcomes.append(Outcome("", (rung_name(self.search, trial),), "planning", error.message))
             return error.message, None
+        self._require_same_photos(trial)
         self.rungs.append(rung)
         outcomes = self._trained(rung)
         self.outcomes += outcomes
@@ -158,6 +160,19 @@ class _Searching:
         score = self._score(rung)
         missing = "" if score is not None else f"{_WANTED[self.search.score]} could not be measured"
         return missing, score
+
+    def _require_same_photos(self, trial: Trial) -> None:
+        """Raises PlanError where a folder of photos is not what it was: trials on others would not be comparable."""
+        for planned in planned_runs(self.study, self.search, trial):
+            references = planned.plan.photos.references
+            folders = [subject.photos for subject in planned.plan.subjects]
+            for folder in folders if references is None else [*folders, references]:
+                found = contents_of(folder) if folder.is_dir() else {}
+                if self.photos.setdefault(folder, found) != found:
+                    raise PlanError(
+                        f"The photos in {folder} changed while the search went on; trials would not be comparable.",
+                        "Call `boothlab study` again: the search starts anew with the photos as they are now.",
+                    )
 
     def _trained(self, rung: _Rung) -> list[Outcome]:
         part = self._part(rung)
@@ -225,8 +240,7 @@ def planned_rung(study: Study, search: Search, trial: Trial) -> _Rung:
     """The runs of a trial at its next rung. Raises PlanError, PhotoError where the settings cannot be had."""
     rung = len(trial.scores)
     length = search.rungs[rung]
-    plan = only(study.plan, [(rung_name(search, trial), {**trial.params, search.steps: length})])
-    planned = expand(plan, study.tree, study.folder, str(study.source))
+    planned = planned_runs(study, search, trial)
     # Every trial is judged by the photos that were held out for the ends of all ranges.
     runs = settle_photos(planned, study.place, known=study.pools).runs
     resolved = resolve_all(runs)
@@ -244,6 +258,12 @@ def planned_rung(study: Study, search: Search, trial: Trial) -> _Rung:
             )
         )
     return _Rung(runs, tuple(resolved), tuple(trunks))
+
+
+def planned_runs(study: Study, search: Search, trial: Trial) -> tuple[Planned, ...]:
+    """The runs of a trial at its next rung, on the user's own folders of photos. Raises PlanError."""
+    values = {**trial.params, search.steps: search.rungs[len(trial.scores)]}
+    return expand(only(study.plan, [(rung_name(search, trial), values)]), study.tree, study.folder, str(study.source))
 
 
 def rung_name(search: Search, trial: Trial) -> str:

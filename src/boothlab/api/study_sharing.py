@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
-from boothlab.api.extending import belongs
+from boothlab.api.extending import take_beginning
 from boothlab.api.relatives import copy_folder, take_drawn
 from boothlab.evaluation.lots import BASE, DESCRIBED
 from boothlab.files import sha256_json
 from boothlab.plan import RunPlan
-from boothlab.runs.events import Extended, Started
-from boothlab.runs.run import Run, step_name
+from boothlab.runs.events import Extended
+from boothlab.runs.run import Run
 from boothlab.training import checkpoint
-from boothlab.training.config import Training
 
 
-def branch(run: Run, stem: Run, step: int, training: Training, steps: int) -> int | None:
+def branch(run: Run, stem: Run, step: int, plan: RunPlan, steps: int) -> int | None:
     """Give a run of ``steps`` that has taken none the first ``step`` steps of ``stem``, which went the same way.
 
     The step it can go on from, or None where there was nothing to take. What is taken over is what training from the
@@ -25,15 +23,7 @@ def branch(run: Run, stem: Run, step: int, training: Training, steps: int) -> in
     if checkpoint.steps_in(run.checkpoints) or step not in checkpoint.steps_in(stem.checkpoints):
         return None
     with run.writing():
-        wanted = [kept for kept in training.snapshot_steps(steps) if kept < step]
-        for name in map(step_name, wanted):
-            if (stem.snapshots / name).is_dir():
-                copy_folder(stem.snapshots / name, run.snapshots / name)
-        for event in stem.events():
-            if event.step <= step and belongs(event, wanted, training.validation.every):
-                run.say(replace(event, steps=steps) if isinstance(event, Started) else event)
-        # Last, because a run with a checkpoint is one that has begun: killed before this, it starts over.
-        taken = checkpoint.adopt(stem.checkpoints, run.checkpoints, step)
+        taken = take_beginning(run, stem, step, plan, steps)
         if taken is not None:
             run.say(Extended(taken, source=stem.name))
     return taken

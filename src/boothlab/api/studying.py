@@ -70,9 +70,18 @@ def go_through(study: Study, progress: Progress = silent, listen: Listen = lambd
     return Studied(study, tuple(outcomes))
 
 
-def note(study: Study, outcomes: Sequence[Outcome]) -> None:
-    """Write down what became of the trainings so far."""
-    write_json(study.place / OUTCOMES, {"format": 1, "outcomes": [_tree(found) for found in outcomes]})
+def note(study: Study, outcomes: Sequence[Outcome], every: bool = False) -> None:
+    """Write down what became of the trainings so far. Until it is told of ``every`` one, what an earlier call wrote
+    of the others stays: why they failed must not be lost where this call is stopped before their turn."""
+    told = {name for found in outcomes for name in found.runs}
+    there = {planned.name for planned in study.runs}
+    # Trials are not among the runs before their search has come to them.
+    earlier = [
+        found
+        for found in ([] if every else noted(study))
+        if told.isdisjoint(found.runs) and (study.plan.search is not None or there.issuperset(found.runs))
+    ]
+    write_json(study.place / OUTCOMES, {"format": 1, "outcomes": [_tree(found) for found in [*outcomes, *earlier]]})
 
 
 def noted(study: Study) -> tuple[Outcome, ...]:
@@ -104,7 +113,7 @@ def train_and_score(
         made.append(run_of(resolved, study.root))
         if trunk.stem is not None and made[0].status().state != "finished":
             stem = train_run(study.of(trunk, trunk.stem), study.root, progress, listen, encoded)
-            branch(made[0], stem, trunk.branch, resolved.plan.training, trunk.steps)
+            branch(made[0], stem, trunk.branch, resolved.plan, trunk.steps)
         train_run(resolved, study.root, progress, listen, encoded)
 
     def evaluation() -> None:

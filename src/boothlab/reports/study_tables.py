@@ -50,7 +50,7 @@ def as_parquet(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:
 def as_markdown(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """A Markdown table; floats to three digits."""
     lines = [head, ["---"] * len(head), *[[_short(value) for value in row] for row in rows]]
-    return "".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |\n" for line in lines)
+    return "".join("| " + " | ".join(_line(cell).replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 
 
 LATEX = {
@@ -62,6 +62,8 @@ LATEX = {
     "$": "\\$",
     "{": "\\{",
     "}": "\\}",
+    "^": "\\textasciicircum{}",
+    "~": "\\textasciitilde{}",
 }
 
 
@@ -69,13 +71,18 @@ def as_latex(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """A LaTeX ``tabular`` with booktabs rules; floats to three digits."""
 
     def line(cells: Sequence[Any]) -> str:
-        return " & ".join("".join(LATEX.get(letter, letter) for letter in str(cell)) for cell in cells) + " \\\\\n"
+        return " & ".join("".join(LATEX.get(letter, letter) for letter in _line(cell)) for cell in cells) + " \\\\\n"
 
     body = "".join(line([_short(value) for value in row]) for row in rows)
     columns = "l" * len(head)
     return (
         f"\\begin{{tabular}}{{{columns}}}\n\\toprule\n{line(head)}\\midrule\n{body}\\bottomrule\n\\end{{tabular}}\n"
     )
+
+
+def _line(cell: Any) -> str:
+    """A cell on one line, as tables of lines must have it."""
+    return " ".join(str(cell).split())
 
 
 def _short(value: Any) -> str:

@@ -144,8 +144,14 @@ def _row(baseline: bool, setting: str, noun: str, points: Sequence[Point]) -> Ro
     for column in COLUMNS:
         each = list(_means(points, column).values())
         if len(each) >= SUBJECTS_NEEDED:
-            cells[column.key], least[column.key] = within(t_interval(each), column.bounds), float(min(each))
+            cells[column.key], least[column.key] = _mean(np.array(each), column), float(min(each))
     return Row(setting, noun, len({p.subject for p in points}), len(points), baseline, cells, least)
+
+
+def _mean(each: NDArray[np.float64], column: Column) -> Interval:
+    """The mean over subjects; of one value that all share there is no interval, though Student's would be certain."""
+    found = within(t_interval(each), column.bounds)
+    return replace(found, low=None, high=None, error=None) if _agree(each) else found
 
 
 def _means(points: Sequence[Point], column: Column) -> dict[str, float]:

@@ -33,8 +33,9 @@ class Carried:
 
     ``by_verdict`` tells whether both choices are recommendations; else the highest mean likeness was taken, because
     no run of one of them may be recommended. ``differences`` maps a column to (carried over − own best) with its 95 %
-    interval, in the column's unit; ``about`` is "settings" with three training seeds or more on both sides (intervals
-    over seeds), else "checkpoints" (over pictures). ``values`` maps a column to (carried over, own best), means.
+    interval, in the column's unit; ``about`` is "settings" where each was measured with three training seeds or more
+    on both sides (intervals over seeds), else "checkpoints" (over pictures). ``values`` maps a column to the means
+    (carried over, own best).
     """
 
     source: str
@@ -133,7 +134,8 @@ def _carry(
     for key in AXES:
         pair = _pair(here[settings], here[best], key)
         if pair is not None:
-            values[key], differences[key], facts["about"] = pair
+            values[key], differences[key], about = pair
+            facts["about"] = "checkpoints" if "checkpoints" in (about, facts["about"]) else "settings"
     if not differences:
         return Carried(**facts, state="not measured", values={}, differences={})
     loses = any(found.high is not None and found.high < 0 for found in differences.values())

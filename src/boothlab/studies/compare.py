@@ -206,7 +206,12 @@ def differing(points: Sequence[Point], axis: str, a: Any, b: Any) -> list[Pair]:
 
 
 def _pairs(first: Places, second: Places) -> list[Pair]:
-    return [(point, second[place][-1]) for place, points in first.items() if place in second for point in points]
+    """The pairs, each training's pictures once: runs of equal settings are one training, and say nothing twice."""
+    found: dict[tuple[str, ...], Pair] = {}
+    for place, points in first.items():
+        for pair in [(point, second[place][0]) for point in points if place in second]:
+            found.setdefault(tuple(part for p in pair for part in (p.folder, p.snapshot, p.subject)), pair)
+    return list(found.values())
 
 
 def _at(points: Sequence[Point], axis: str, value: Any) -> Places:

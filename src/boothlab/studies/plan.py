@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -133,7 +134,8 @@ class StudyPlan(Config):
     runs: tuple[Named, ...] = ()
     """Named runs, beside the grid."""
     seeds: tuple[int, ...] = Field((0,), min_length=1)
-    """Training seeds of every setting. A statement about a setting needs three."""
+    """Training seeds of every setting, in place of the base plan's; left out, that one alone. A statement about a
+    setting needs three."""
     held_out: dict[str, str] = {}
     """Subject → folder of photos that no run trains on and all are judged by. Left out, they are drawn from the
     subject's photos before any selection among them is made."""
@@ -171,6 +173,11 @@ class StudyPlan(Config):
         alone = next((run.name for run in self.runs if run.each_subject and not whole), None)
         if alone is not None:
             raise ValueError(f"run {alone!r}: each_subject = true needs the subjects as an axis: axes.subjects")
+        seeded = next((run.name for run in self.runs if SEED in changes(run.settings)), None)
+        if seeded is not None:
+            raise ValueError(
+                f"run {seeded!r}: give training seeds as `seeds` of the study: all its runs have the same"
+            )
         if len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
             raise ValueError(f"seeds must be different and not negative: {list(self.seeds)}")
         return self
@@ -238,8 +245,23 @@ def load_study(path: Path, overrides: tuple[str, ...] | list[str] = ()) -> tuple
         tree = study.plan
     tree = anchored(tree, folder)
     for text in overrides:
-        apply_override(tree, *parse_override(text))
-    return study, tree
+        setting, value = parse_override(text)
+        if ".".join(setting) == SEED and "seeds" in study.model_fields_set:
+            raise PlanError(
+                f"--set {text}: the study's training seeds are {list(study.seeds)}, whatever its plan says.",
+                "Change `seeds` in the study's file.",
+            )
+        apply_override(tree, setting, value)
+    return _with_own_seed(study, tree), tree
+
+
+def _with_own_seed(study: StudyPlan, tree: Mapping[str, Any]) -> StudyPlan:
+    """Where the study names no seeds, its base plan's is the only one; a malformed one is left for validation."""
+    training = tree.get("training")
+    seed = training.get("seed") if isinstance(training, dict) else None
+    if "seeds" in study.model_fields_set or not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        return study
+    return study.model_copy(update={"seeds": (seed,)})
 
 
 def anchored(tree: dict[str, Any], folder: Path) -> dict[str, Any]:

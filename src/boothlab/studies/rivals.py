@@ -52,8 +52,9 @@ def beside_rivals(
         own = [point for point in points if point.subject == subject and point.state != "baseline"]
         best = next((point for point in own if point.run == choice.run), None)
         for name in dict.fromkeys(point.rival for point in own if point.rival):
-            trained = [point for point in own if point.rival == name]
-            rival = next((point for point in trained if best and point.seed == best.seed), trained[0])
+            trained = sorted((point for point in own if point.rival == name), key=lambda one: one.state != "done")
+            done = [point for point in trained if point.state == "done"]
+            rival = next((point for point in done if best and point.seed == best.seed), trained[0])
             found.append(_beside(subject, name, best, fresh.get(subject), rival))
     return found
 
@@ -115,9 +116,14 @@ def rivals_summary(found: Sequence[Beside]) -> str:
         counts = ", ".join(f"{state} on {states.count(state)}" for state in dict.fromkeys(states))
         said.append(f"Against {name}: {counts}.")
     subjects = dict.fromkeys(one.subject for one in found)
-    each = [[one.state for one in found if one.subject == subject] for subject in subjects]
+    every = [[one.state for one in found if one.subject == subject] for subject in subjects]
+    each = [states for states in every if "not measured" not in states]
     unbeaten = sum(all(state in ("better", "no worse") for state in states) for states in each)
     ahead = sum(all(state == "better" for state in states) for states in each)
-    of = f"{len(subjects)} subject" + ("" if len(subjects) == 1 else "s")
-    said.append(f"Of {of}, what is recommended is behind no rival on {unbeaten} and ahead of every rival on {ahead}.")
+    if each:
+        of = f"{len(each)} subject" + ("" if len(each) == 1 else "s")
+        of += "" if len(each) == len(every) else f" of {len(every)}, all on which every rival was measured"
+        said.append(
+            f"Of {of}, what is recommended is behind no rival on {unbeaten} and ahead of every rival on {ahead}."
+        )
     return " ".join(said)

@@ -34,7 +34,7 @@ class Trunk:
 
     Where its rate falls at the end, the first ``branch`` steps are those of ``stem``, a training at the constant rate
     that others go on from too. ``own`` is how many of all its ``steps`` are taken for it, when the trunks before it
-    are there already.
+    are there already. Trunks of one ``family`` ("": of none) go on from each other, and are trained in their order.
     """
 
     plan: RunPlan
@@ -44,6 +44,7 @@ class Trunk:
     own: int
     stem: RunPlan | None = None
     branch: int = 0
+    family: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def _with_stems(trunks: Sequence[Trunk]) -> list[Trunk]:
         groups.setdefault(str(index) if alone else f"{key} {trunk.plan.training.snapshot_precision}", []).append(
             trunk
         )
-    return [trunk for group in groups.values() for trunk in _on_stem(group)]
+    return [trunk for key, group in groups.items() for trunk in _on_stem(group, sha256_json(key)[:16])]
 
 
 def _may_share(trunk: Trunk, trunks: Sequence[Trunk]) -> bool:
@@ -108,7 +109,7 @@ def _may_share(trunk: Trunk, trunks: Sequence[Trunk]) -> bool:
     return any(other.plan.training.rate.looks_ahead for other in trunks)
 
 
-def _on_stem(group: Sequence[Trunk]) -> list[Trunk]:
+def _on_stem(group: Sequence[Trunk], family: str) -> list[Trunk]:
     """A group of equal trainings but for length and fall, shortest first, each from where the one before it ends."""
     cut = {id(trunk): branch_point(trunk.plan.training, trunk.steps) for trunk in group}
     ahead = [trunk for trunk in group if trunk.plan.training.rate.looks_ahead]
@@ -124,7 +125,13 @@ def _on_stem(group: Sequence[Trunk]) -> list[Trunk]:
         own = trunk.steps - step + max(0, step - reached)
         stem = with_steps(constant(trunk.plan), step, tuple(sorted(s for s in kept if s < step)))
         found.append(
-            replace(trunk, own=own, stem=stem if trunk in ahead else None, branch=step if trunk in ahead else 0)
+            replace(
+                trunk,
+                own=own,
+                stem=stem if trunk in ahead else None,
+                branch=step if trunk in ahead else 0,
+                family=family,
+            )
         )
         reached = max(reached, step)
     return found

@@ -1,0 +1,96 @@
+"""A study of which a part fails: the rest has its page, the page says what failed, and no reason is lost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from boothlab import api
+from boothlab.api import studying
+from boothlab.api.study_reporting import Reported
+from boothlab.api.studying import noted
+from boothlab.errors import Cancelled, PlanError
+from boothlab.files import read_json, write_json
+from study_made import RATE, write_study
+
+
+@pytest.fixture
+def study(tiny_sd: Path, tmp_path: Path) -> tuple[Path, Path, Reported]:
+    """Two rates, trained, scored and reported: the study's file, where studies are, and what came of it."""
+    file = write_study(tmp_path, tiny_sd, axes={RATE: [1e-3, 1e-2], "training.steps": [2]})
+    return file, tmp_path / "studies", api.study(file, tmp_path / "studies")
+
+
+def scorer(monkeypatch: pytest.MonkeyPatch, folder: str) -> None:
+    """From now on the run in this folder cannot be scored."""
+    own = studying.evaluate_run
+
+    def evaluate(run: Any, *given: Any) -> Any:
+        if run.name == folder:
+            raise RuntimeError("the scorer died")
+        return own(run, *given)
+
+    monkeypatch.setattr(studying, "evaluate_run", evaluate)
+
+
+def test_earlier_scores_of_a_run_that_cannot_be_scored_again_are_told_as_such(
+    study: tuple[Path, Path, Reported], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They stood on the page as if nothing had happened, and only the exit code knew."""
+    file, root, first = study
+    scorer(monkeypatch, first.points[0].folder)
+    again = api.study(file, root)
+    assert [point.state for point in again.points] == ["done", "done"]
+    said = "has earlier scores; scoring it again failed: RuntimeError: the scorer died"
+    assert [point.reason for point in again.points] == [said, ""]
+    assert [len(again.failed), said in again.report.read_text()] == [1, True]
+
+
+def test_a_run_with_scores_of_older_code_leaves_the_others_their_page(
+    study: tuple[Path, Path, Reported], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One run that could not be scored again took the whole study's page with it."""
+    file, root, first = study
+    summary = root / "rates" / "runs" / first.points[0].folder / "summary.json"
+    write_json(summary, {**read_json(summary), "scoring": 1})
+    scorer(monkeypatch, first.points[0].folder)
+    again = api.study(file, root)
+    assert [point.state for point in again.points] == ["failed", "done"]
+    assert again.points[0].reason == "evaluation: RuntimeError: the scorer died"
+    so_far = api.report_study(file, root)
+    assert [point.state for point in so_far.points] == ["failed", "done"]
+    other = root / "rates" / "runs" / first.points[1].folder / "summary.json"
+    write_json(other, {**read_json(other), "scoring": 1})
+    with pytest.raises(PlanError, match="scored by an older boothlab"):
+        api.report_study(file, root)
+
+
+def test_why_a_training_failed_is_not_lost_where_the_next_call_is_stopped_before_it(
+    tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, root = write_study(tmp_path, tiny_sd, axes={RATE: [1e-3, 1e-2, 1e-1]}), tmp_path / "studies"
+    own, failing = studying.train_run, {1e-2: RuntimeError("out of luck"), 1e-1: RuntimeError("worse luck")}
+
+    def train(resolved: Any, *given: Any) -> Any:
+        error = failing.get(resolved.plan.strategy.learning_rate)
+        if error is not None:
+            raise error
+        return own(resolved, *given)
+
+    monkeypatch.setattr(studying, "train_run", train)
+    first = api.study(file, root)
+    assert [outcome.reason for outcome in first.failed] == ["RuntimeError: out of luck", "RuntimeError: worse luck"]
+    failing[1e-2] = Cancelled("stopped")  # type: ignore[assignment]
+    with pytest.raises(Cancelled):
+        api.study(file, root)
+    so_far = api.report_study(file, root)
+    assert [point.reason for point in so_far.points] == [
+        "", "training: RuntimeError: out of luck", "training: RuntimeError: worse luck",
+    ]  # fmt: skip
+    study, _ = api.check_study(file, root)
+    kept = replace(study, runs=study.runs[:2])
+    studying.note(kept, noted(study)[:1])
+    assert [outcome.runs for outcome in noted(study)] == [("learning rate 0.001",), ("learning rate 0.01",)]
