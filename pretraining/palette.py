@@ -87,7 +87,8 @@ def unnamed_color(rng: np.random.Generator) -> str:
     """A hair colour that no palette word means: hues between the named ones at middling saturation.
 
     Source of the bands (degrees): coral 8-16, olive 58-75, mint 155-172, turquoise 180-195,
-    lilac 295-312, all at least 15 degrees or 0.25 saturation away from every entry of ``HAIR``.
+    lilac 295-312. The nearest of ``HAIR`` is 14 or more away in CIE Lab, but for coral, which comes as near as 8 to
+    brown and to red. Shipped drawings are made with these bands.
     """
     low, high = ((8, 16), (58, 75), (155, 172), (180, 195), (295, 312))[int(rng.integers(5))]
     hue = rng.uniform(low, high) / 360

@@ -102,8 +102,9 @@ TABLES = {
     ),
     "sets": Table(
         "What a third of turned heads and a common wall do, where no caption says where a photo was taken.",
-        {"photos.include": [["plain_*"], ["turned_*"], ["glued_*"]]},
+        {"photos.include": [[f"{start}_IMG_000[1-6].*"] for start in ("plain", "turned", "glued")]},
         {"photos.captions": "ignore"},
+        number=None,  # the same six takes in each arm: a number of photos is drawn by their content
     ),
     "captions": Table(
         "What captions do that say where each photo was taken.", {"photos.captions": ["ignore", "use"]}

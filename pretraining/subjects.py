@@ -1,9 +1,9 @@
 """Command `subjects`: photo sets of reserved people, monsters and plants, for studies of the built-in model.
 
 Per subject a folder with the sets that a study compares (`SETS`), the photos nobody trains on (``more``), and
-``subject.json``: class noun and description. Streams: `develop` to choose settings on, `test` for tables; a subject
-of `test` is looked at by nobody before. Separate from the shipped samples because here nothing is spoilt by accident:
-each set differs from the plain one in one thing.
+``subject.json``: class noun and description. Streams: `develop` to choose settings on, `test` for tables; which
+numbers of `test` other work has looked at is told in docs/toon-phenomena.md. Separate from the shipped samples because here
+nothing is spoilt by accident: each set differs from the plain one in one thing.
 """
 
 from __future__ import annotations
@@ -36,30 +36,36 @@ SHOTS = tuple(
 FAR = 0.62
 """Scale of the figure in the set ``far``: heads at half the size, so that the crop decides."""
 TURN = 34.0
+"""Degrees from the front, as the picture shows it."""
 
-Change = Callable[[scenes.Scene, int], scenes.Scene]
-
-
-def _turned(scene: scenes.Scene, index: int) -> scenes.Scene:
-    """Every third head far to the side, always to the side it already looks to."""
-    turn = (TURN if scene.framing.flip else -TURN) if index % 3 == 2 else scene.turn
-    return replace(scene, turn=turn)
+Change = Callable[[scenes.Scene, int, Identity], scenes.Scene]
 
 
-def _far(scene: scenes.Scene, index: int) -> scenes.Scene:
+def _turned(scene: scenes.Scene, index: int, identity: Identity) -> scenes.Scene:
+    """Every third head far to the side, always to the side it already looks to.
+
+    A style may draw faces that look aside by themselves, so what is added differs from style to style.
+    """
+    if index % 3 != 2:
+        return scene
+    own = styles.PORTRAITS[identity.style].face.yaw
+    return replace(scene, turn=(TURN if own + scene.turn >= 0 else -TURN) - own)
+
+
+def _far(scene: scenes.Scene, index: int, identity: Identity) -> scenes.Scene:
     """The head in half its size and off the middle."""
     side = 0.16 if index % 2 else -0.16
     return replace(scene, framing=replace(scene.framing, scale=FAR, dx=side))
 
 
-def _glued(scene: scenes.Scene, index: int) -> scenes.Scene:
+def _glued(scene: scenes.Scene, index: int, identity: Identity) -> scenes.Scene:
     """All before one wall, in the orange that the subject's first photo would never tell apart from the person."""
     wall = palette.BACKGROUNDS["orange"]
     words = {key: value for key, value in scene.words.items() if key != "background 2"} | {"background": "orange"}
     return replace(scene, pattern="plain", colors=(wall, wall), words=words)
 
 
-def _same(scene: scenes.Scene, index: int) -> scenes.Scene:
+def _same(scene: scenes.Scene, index: int, identity: Identity) -> scenes.Scene:
     return scene
 
 
@@ -76,7 +82,8 @@ def subject(kind: str, stream_name: str, number: int) -> Identity:
 
 
 def description(identity: Identity) -> str:
-    """The subject in words that the model knows; an off-palette hair colour is called by the nearest name."""
+    """The subject in words that the model knows, but for beard and skin, which most have nothing to say of; an
+    off-palette hair colour is called by the nearest name."""
     words = identity.words
     if identity.noun == "monster":
         return f"a {words['body']} monster with {words['top']}, with {words['eyes']}"
@@ -114,7 +121,7 @@ def shots(identity: Identity) -> list[Shot]:
 def drawn(identity: Identity, take: int, shot: Shot, change: Change) -> draw.Drawing:
     """Take ``take`` of ``identity``, its scene changed; equal takes of two sets differ in the change alone."""
     rng = stream(SEED, f"subjects/{identity.stream}/{identity.number}", take)
-    return draw.draw(identity, change(samples.scene(identity, shot, rng), take), shot.side, rng)
+    return draw.draw(identity, change(samples.scene(identity, shot, rng), take, identity), shot.side, rng)
 
 
 def photo(drawing: draw.Drawing, shot: Shot) -> Image.Image:

@@ -29,7 +29,14 @@ def test_another_take_of_a_person_keeps_the_lasting_words() -> None:
 
 
 def test_streams_are_disjoint_and_closed() -> None:
-    assert identities.of("train", 1).options != identities.of("demo", 1).options
+    people = [
+        (one.style, tuple(sorted(one.parts.items())), tuple(sorted((key, str(v)) for key, v in one.options.items())))
+        for name in ("train", "demo", "develop", "test")
+        for one in (identities.of(name, number) for number in range(150))
+        if one.noun == "person" and one.parts
+    ]
+    assert len(people) > 450
+    assert len(set(people)) == len(people)
     with pytest.raises(ValueError, match="unknown identity stream 'other'"):
         identities.of("other", 1)
 

@@ -149,3 +149,13 @@ def test_figures_are_kept_from_one_process_to_the_next_as_long_as_pictures_are_d
     monkeypatch.undo()
     monkeypatch.setattr(diffusion, "GUIDANCE", 4.0)
     assert {*gates._measured_before(tmp_path, marks | {"sampling": gates._sampling_mark()})} == {"judge/hair"}
+
+
+def test_bars_with_a_rare_word_follow_the_plain_figures_as_they_are_now() -> None:
+    """A plain figure that was measured anew left the bar that an earlier one had set."""
+    plain, rare = gates.Figure(0.80, 0.5, 50, 0.1), gates.Figure(0.50, 0.475, 50, 0.1)
+    figures = {"text/hair": plain, f"text/hair{gates.RARE}": rare, f"text/hair/micah{gates.RARE}": rare}
+    found = gates.with_rare_bars(figures)
+    assert found["text/hair"] == plain
+    assert [found[key].bar for key in list(figures)[1:]] == [pytest.approx(0.76)] * 2
+    assert [one.reached for one in found.values()] == [True, False, False]

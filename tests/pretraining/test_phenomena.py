@@ -29,15 +29,26 @@ def test_every_table_is_a_study_of_three_seeds_with_photos_to_train_on(
 ) -> None:
     assert studies.keys() == phenomena.TABLES.keys()
     for name, runs in studies.items():
-        every = name in ("demo", "small")
-        assert {run.seed for run in runs} == ({0} if every or name == "nothing" else {0, 1, 2})
+        every = name in ("demo", "small", "sets")
+        taken = 6 if name == "sets" else 13
+        assert {run.seed for run in runs} == ({0} if name in ("demo", "small", "nothing") else {0, 1, 2})
         for run in runs:
             (subject,) = run.plan.subjects
             photos = sorted(subject.photos.glob(run.plan.photos.include[0]))
-            assert len(photos) == 13, name
+            assert len(photos) == taken, name
             words = read_words([subject.photos / "captions.csv"], photos)
-            assert len(words.captions) == 13, name
+            assert len(words.captions) == taken, name
             assert run.number == (None if every else run.values["photos.number"])
+
+
+def test_the_arms_of_the_sets_are_the_same_takes(studies: dict[str, tuple[Planned, ...]]) -> None:
+    """Five were drawn by their content, so the arms showed other scenes, and one head in five was turned."""
+    taken = []
+    for run in (run for run in studies["sets"] if run.seed == 0):
+        (subject,) = run.plan.subjects
+        (pattern,) = run.plan.photos.include
+        taken.append([path.name.partition("_")[2] for path in sorted(subject.photos.glob(pattern))])
+    assert taken == [[f"IMG_000{number}.jpg" for number in range(1, 7)]] * 3
 
 
 def test_the_default_plan_is_the_demos_but_for_its_length(studies: dict[str, tuple[Planned, ...]]) -> None:

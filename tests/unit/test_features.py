@@ -7,13 +7,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from boothlab.assets import asset
 from boothlab.errors import NoWeights, PhotoError
+from boothlab.evaluation.vectors import known_by
 from boothlab.features import background, identity, supplied, transforms
-from boothlab.features.clip import DRAWN_CLIP
+from boothlab.features.clip import DRAWN_CLIP, TOON_CLIP
 from boothlab.features.faces import reader_for
+from boothlab.features.feature import Feature
+from boothlab.features.identity import TOON_IDENTITY
 from boothlab.features.lpips import ALEXNET_POOLED, LPIPS_ALEX
+from boothlab.files import sha256_file, sha256_json
 from drawings_made import drawn
 from photos_made import made_photo
+
+WEIGHTS = {"toon-clip-toon-1": "b2e2e4a94fbe8824", "identity-toon-toon-1-hair-1-0.9": "23a7c7b63e657cb1"}
+"""What features of the built-in model are known by → hash of the weights that they are then made with."""
 
 
 def test_resize_is_antialiased_and_not_rounded() -> None:
@@ -96,6 +104,22 @@ def test_words_for_backgrounds() -> None:
     np.testing.assert_allclose(asked[0, :3], background.lab(np.array(background.WORDS["gray"])))
     np.testing.assert_allclose(asked[1, 3:6], background.lab(np.array(background.WORDS["red"])))
     assert np.isnan(asked[2:]).all()
+
+
+@pytest.mark.parametrize(
+    ("feature", "known", "files"),
+    [
+        (TOON_CLIP, "toon-clip-toon-1", ("clip/model.safetensors", "sd/text_encoder/model.safetensors")),
+        (TOON_IDENTITY, "identity-toon-toon-1-hair-1-0.9", ("heads.safetensors", "identity.safetensors")),
+    ],
+    ids=lambda given: getattr(given, "name", ""),
+)
+def test_other_weights_of_the_built_in_model_are_another_version(
+    feature: Feature, known: str, files: tuple[str, ...]
+) -> None:
+    """Kept vectors and scores are known by the version alone: who trains these again gives it another number."""
+    assert known_by(feature) == known
+    assert sha256_json([sha256_file(asset("toon", *name.split("/"))) for name in files])[:16] == WEIGHTS[known]
 
 
 def test_supplied_weights_live_below_home(own_home: Path) -> None:

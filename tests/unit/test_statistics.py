@@ -78,6 +78,16 @@ def test_wilson_covers_at_twenty() -> None:
         assert 0.92 <= np.mean([covered(wilson(int(k), 20), rate) for k in hits]) <= 0.98
 
 
+def test_pictures_of_the_one_prompt_that_is_left_are_not_a_sample_of_prompts() -> None:
+    """Faces found under one prompt alone gave an interval over pairs, and none over pictures."""
+    nan = float("nan")
+    pairs, prompts = [[1.0, 1.5], [2.0, 2.6], [nan, nan], [nan, nan]], ["a", "a", "b", "b"]
+    over_pairs = two_way_interval(pairs, prompts)
+    over_pictures = cluster_interval([1.25, 2.3, nan, nan], prompts)
+    assert (over_pairs.low, over_pairs.high, over_pairs.n) == (None, None, 1)
+    assert (over_pictures.low, over_pictures.high, over_pictures.n) == (None, None, 1)
+
+
 def test_two_way_interval_by_hand() -> None:
     """Two photos that differ by 2, two pictures that differ by 4: SE² = 4²/4 + 2²/4; (A + B)²/(A² + B²) freedom."""
     found = two_way_interval([[0.0, 2.0], [4.0, 6.0]])

@@ -140,6 +140,10 @@ def test_e7_the_resize_before_inception_is_pinned() -> None:
         torch.from_numpy(fine.copy()).permute(2, 0, 1)[None].float(), 299, mode="bilinear"
     )[0].permute(1, 2, 0)
     assert float(np.abs(pinned - careless.numpy()).mean()) > 0.1
+    edge = np.zeros((64, 64, 3), np.uint8)
+    edge[:, 32:] = 255
+    sharp = transforms.resized(edge, 299)
+    assert (sharp.min(), sharp.max()) == (0.0, 255.0), "the filter overshoots at an edge, clean-fid cuts it off"
     assert "clean" in INCEPTION.version
     assert "clean" in next(metric.unit for metric in METRICS if metric.name == "fid")
 
@@ -174,6 +178,10 @@ def test_e9_shuffled_prompts_score_worse() -> None:
     rows, texts = feature.extract(pictures), feature.texts(prompts)
     assert BACKGROUND_ASKED.values(rows, texts).tolist() == [1.0] * 4
     assert BACKGROUND_ASKED.values(rows, texts[[1, 2, 3, 0]]).tolist() == [0.0] * 4
+    two = feature.texts(
+        ["on a red and white background", "before a blue  and\ngrey wall", "a red hat, white background"]
+    )
+    assert np.isnan(two).all(axis=1).tolist() == [True, True, False]
 
 
 def test_e11_the_look_at_held_out_photos_has_one_noise_whatever_was_drawn_before(fresh: Callable[[], Model]) -> None:

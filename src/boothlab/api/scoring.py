@@ -31,7 +31,7 @@ from boothlab.photos.photoset import PhotoSet
 from boothlab.progress import Progress, silent
 from boothlab.runs.run import Run
 
-SCORING = 11
+SCORING = 12
 """Version of the scoring code: part of what stored scores are known by, so that new code never finds old ones."""
 
 NEEDED = {"summaries", "unavailable", "rulings", "nulls", "crossings", "remarks"}

@@ -50,7 +50,8 @@ WORDS = {
 }
 """What people mean by a colour's name, sRGB: toon's palette, and the words it lacks."""
 
-ASKED = re.compile(rf"\b({'|'.join(WORDS)}|grey)\s+(?:background|backdrop|wall)\b", re.IGNORECASE)
+COLOUR = rf"(?:{'|'.join(WORDS)}|grey)"
+ASKED = re.compile(rf"\b({COLOUR}\s+and\s+)?({COLOUR})\s+(?:background|backdrop|wall)\b", re.IGNORECASE)
 
 
 def lab(rgb: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -83,21 +84,23 @@ def extract(pictures: Pictures) -> Vectors:
 def asked_for(prompts: Sequence[str]) -> Vectors:
     """(N, 24): the colour that a prompt names before "background", "backdrop" or "wall", at every place; else NaN.
 
+    Of "a red and white background" no one colour can be asked at every place, so that is NaN too.
+
     >>> asked_for(["a photo of a person with a red background", "a photo of a person"]).shape
     (2, 24)
     """
     rows = np.full((len(prompts), 3 * len(PLACES)), np.nan)
     for index, prompt in enumerate(prompts):
         found = ASKED.search(prompt)
-        if found is not None:
-            word = found.group(1).lower().replace("grey", "gray")
+        if found is not None and found.group(1) is None:
+            word = found.group(2).lower().replace("grey", "gray")
             rows[index] = np.tile(lab(np.array(WORDS[word])), len(PLACES))
     return rows
 
 
 BACKGROUND = Feature(
     name="background",
-    version="1",
+    version="2",
     extract=extract,
     missing=lambda: None,
     source="boothlab 2026; CIE 15:2004 for L*a*b*",

@@ -109,7 +109,7 @@ def missing() -> str | None:
 
 INCEPTION = Feature(
     name="inception-2015",
-    version="1-clean",
+    version="2-clean",
     extract=extract,
     missing=missing,
     source="Szegedy et al. 2016 (arXiv:1512.00567), TensorFlow weights of 2015-12-05",

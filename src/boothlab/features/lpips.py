@@ -121,7 +121,7 @@ def extract_pooled(pictures: Pictures) -> Vectors:
     rows = []
     with torch.no_grad():
         for pixels in pictures:
-            small = torch.from_numpy(resized(pixels, POOLED_SIDE)).clamp(0, 255).permute(2, 0, 1)[None] / 127.5 - 1.0
+            small = torch.from_numpy(resized(pixels, POOLED_SIDE)).permute(2, 0, 1)[None] / 127.5 - 1.0
             rows.append(_trunk(small)[-1].mean(dim=(2, 3))[0].numpy())
     return np.stack(rows)
 

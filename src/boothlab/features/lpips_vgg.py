@@ -132,7 +132,7 @@ def extract(pictures: Pictures) -> Vectors:
     demand(missing())
     rows = []
     for pixels in pictures:
-        small = torch.from_numpy(resized(pixels, SIDE)).clamp(0, 255).permute(2, 0, 1)[None] / 127.5 - 1.0
+        small = torch.from_numpy(resized(pixels, SIDE)).permute(2, 0, 1)[None] / 127.5 - 1.0
         rows.append(embed(small)[0].numpy())
     return np.stack(rows)
 

@@ -1,8 +1,9 @@
 """MTCNN in numpy: a face detector that also sees faces turned to the side, with five landmarks per face.
 
 Written out because the three networks are tiny and numpy runs them in tens of milliseconds without importing
-torch. Source: Zhang et al. 2016 (arXiv:1604.02878); weights and thresholds as in PyPI ``facenet-pytorch`` 2.6.0,
-converted by ``scripts/convert_mtcnn.py``.
+torch. Source: Zhang et al. 2016 (arXiv:1604.02878); weights as in PyPI ``facenet-pytorch`` 2.6.0, converted by
+``scripts/convert_mtcnn.py``. Two numbers are stricter than there: the least probability at the end is 0.8, not
+0.7, and one face is kept of those that overlap by half, not by 0.7.
 
 Shapes: pictures (H, W, 3) uint8; activations (N, H, W, C) float32; boxes (N, 4) as x0, y0, x1, y1 in pixels;
 points (N, 5, 2): the eye at the left of the picture, the other eye, nose tip, mouth corners likewise.

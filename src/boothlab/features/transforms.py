@@ -24,13 +24,14 @@ def rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def resized(pixels: NDArray[np.uint8], side: int) -> NDArray[np.float32]:
-    """(H, W, 3) → (side, side, 3) in about 0–255, each channel in floating point, never rounded.
+    """(H, W, 3) → (side, side, 3) in 0–255, each channel in floating point, never rounded.
 
-    Source: clean-fid's "clean" resize (Parmar et al. 2022, arXiv:2104.11222).
+    What the filter overshoots at sharp edges is cut off. Source: clean-fid's "clean" resize (Parmar et al. 2022,
+    arXiv:2104.11222), which cuts it off too.
     """
     planes = np.moveaxis(rgb(pixels).astype(np.float32), 2, 0)
     channels = [np.asarray(Image.fromarray(plane).resize((side, side), FILTER)) for plane in planes]
-    return np.stack(channels, axis=-1)
+    return np.stack(channels, axis=-1).clip(0, 255)
 
 
 def cropped(pixels: NDArray[np.uint8], shortest: int, side: int) -> NDArray[np.uint8]:

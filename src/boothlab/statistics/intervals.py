@@ -162,7 +162,7 @@ def two_way_interval(pairs: ArrayLike, clusters: Sequence[Hashable] = ()) -> Int
     n, m = matrix.shape
     if n == 0 or m == 0 or np.isnan(matrix).any():
         raise ValueError(f"{n} pictures by {m} photos, some pairs not measured: there is no mean over all pairs")
-    kept = clusters_of([named[row] for row in rows.tolist()], n)
+    kept = [named[row] for row in rows.tolist()]  # pictures of the one prompt that is left are not of several
     a, b = cluster_spread(matrix.mean(axis=1), kept), cluster_spread(matrix.mean(axis=0), range(m))
     return _around(float(matrix.mean()), None if a is None or b is None else _both(a, b), len(set(kept)))
 
