@@ -1,8 +1,8 @@
 """Command `subjects`: photo sets of reserved people, monsters and plants, for studies of the built-in model.
 
 Per subject a folder with the sets that a study compares (`SETS`), the photos nobody trains on (``more``), and
-``subject.json``: class noun and description. Streams: `develop` to choose settings on, `test` for tables; which
-numbers of `test` other work has looked at is told in docs/toon-phenomena.md. Separate from the shipped samples because here
+``subject.json``: class noun and description. Streams: `develop` to choose settings on, `test` for tables; what else
+has looked at which numbers of it is told in docs/toon-phenomena.md. Separate from the shipped samples because here
 nothing is spoilt by accident: each set differs from the plain one in one thing.
 """
 
