@@ -396,11 +396,30 @@ def test_measured_carries_what_the_rules_want() -> None:
 
 
 def test_the_three_best_of_a_column_are_marked_by_its_direction() -> None:
-    values = [0.3, None, 0.1, 0.2, 0.1, 0.4]
-    assert medals(values, "lower") == ["third", "", "first", "second", "first", ""]
-    assert medals(values, "higher") == ["second", "", "", "third", "", "first"]
-    assert medals(values, "neither") == [""] * 6
-    assert medals([0.5, 0.5], "higher") == ["", ""], "equal values have no best"
+    values = [0.3, None, 0.1, 0.2, 0.1, 0.4, 0.5]
+    assert medals(values, "lower") == ["", "", "first", "third", "first", "", ""]
+    assert medals(values, "higher") == ["third", "", "", "", "", "second", "first"]
+    assert medals(values, "neither") == [""] * 7
+
+
+@pytest.mark.parametrize(
+    ("values", "better", "places"),
+    [
+        ([0.0, 0.0, 0.0, 0.05], "lower", ["", "", "", ""]),
+        ([0.5, 0.6, 0.6, 0.6], "higher", ["", "", "", ""]),
+        ([0.7, 0.6, 0.6, 0.5], "higher", ["first", "", "", ""]),
+        (
+            [0.9111111111111111, 0.9111111111111112, 0.8, 0.7, 0.6, 0.5],
+            "higher",
+            ["first", "first", "third", "", "", ""],
+        ),
+        ([0.3, 0.2, 0.1, None], "higher", ["", "", "", ""]),
+    ],
+    ids=["none copies but one", "one is worse", "a shared second", "equal but for rounding", "three numbers"],
+)
+def test_what_many_share_is_no_distinction(values: list[float | None], better: str, places: list[str]) -> None:
+    """The worst run of a column must not be the only one in colour."""
+    assert medals(values, better) == places
 
 
 def test_tables_read_back_and_escape() -> None:

@@ -19,6 +19,9 @@ from boothlab.reports.study_figures import Bar, HeatMap, Spot, forest, heat_map,
 MEDALS = ("first", "second", "third")
 """Classes of the best, second and third value of a column."""
 
+RANKED = 4
+"""Of fewer runs the three best are all or nearly all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -225,16 +228,26 @@ class StudyInfo:
 
 
 def medals(values: Sequence[float | None], better: str) -> list[str]:
-    """The class of each value: the three best differing ones of a column; none where no direction is better.
+    """The class of each value of a column: the three best ones; none where no direction is better.
 
-    A value that a third of the runs or more share is no distinction.
+    Values that are printed alike are alike, and share their place as in sport: after two firsts comes the third. A
+    place that more than a third of the runs share is no distinction; where it is the first, the places after it are
+    none either. Among fewer than ``RANKED`` runs with a number nobody is ranked.
     """
-    if better == "neither":
+    printed = [None if value is None else float(number(value)) for value in values]
+    known = [value for value in printed if value is not None]
+    if better == "neither" or len(known) < RANKED:
         return [""] * len(values)
-    ranked = sorted({value for value in values if value is not None}, reverse=better == "higher")
-    places = dict(zip(ranked, MEDALS, strict=False)) if len(ranked) > 1 else {}
-    places = {value: medal for value, medal in places.items() if values.count(value) <= max(1, len(values) // 3)}
-    return ["" if value is None else places.get(value, "") for value in values]
+    places: dict[float, str] = {}
+    ahead = 0
+    for value in sorted(set(known), reverse=better == "higher"):
+        shared = known.count(value) > max(1, len(known) // 3)
+        if ahead >= len(MEDALS) or (shared and ahead == 0):
+            break
+        if not shared:
+            places[value] = MEDALS[ahead]
+        ahead += known.count(value)
+    return ["" if value is None else places.get(value, "") for value in printed]
 
 
 def render_study(info: StudyInfo) -> str:
