@@ -26,10 +26,10 @@ from boothlab.errors import Cancelled, NoSpace, NoWeights, PlanError
 from boothlab.evaluation.vectors import Embedder
 from boothlab.files import folder_listing, read_json, write_json
 from boothlab.generation import generate
-from boothlab.reports.page import number
 from boothlab.reports.study_tables import has_parquet
 from boothlab.runs.events import Extended, Stepped
 from boothlab.runs.run import step_name
+from boothlab.statistics.digits import number
 from boothlab.studies.points import COLUMNS, Column, Point
 from photos_made import photo_folder
 from study_made import base_plan, write_study

@@ -27,7 +27,8 @@ from boothlab.generation.config import Generation
 from boothlab.generation.picture import Order
 from boothlab.photos.photo import Photo
 from boothlab.photos.photoset import PhotoSet
-from boothlab.reports.page import file_uri, number
+from boothlab.reports.page import file_uri
+from boothlab.statistics.digits import number
 from photos_made import made_photo
 
 

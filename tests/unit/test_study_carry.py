@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 from boothlab.api.study_carrying import CARRY_HEAD, carry_row, carry_view
+from boothlab.statistics.digits import plain, ranged, signed
 from boothlab.statistics.intervals import t_interval
 from boothlab.studies.carry import carried, summary
 from boothlab.studies.claims import claims_tested
@@ -58,8 +59,8 @@ def test_with_one_seed_it_is_about_checkpoints_and_no_loss_has_a_limit() -> None
     difference = t_interval(second.pictures[LIKENESS] - first.pictures[LIKENESS])
     assert (to_bob.state, to_bob.about) == ("no loss seen", "checkpoints")
     assert to_bob.differences[LIKENESS].low == pytest.approx(difference.low, rel=1e-12)
-    assert to_bob.sentence.endswith("These checkpoints only: fewer than 3 seeds.")
-    assert f"up to {-difference.low:.2g} of likeness may be lost" in summary([to_bob])
+    assert to_bob.sentence.endswith("These runs only: fewer than 3 seeds.")
+    assert f"the test would have missed a loss of up to {-difference.low:.2g} of likeness" in summary([to_bob])
 
 
 def test_where_one_number_lacks_a_seed_nothing_is_said_of_settings() -> None:
@@ -100,8 +101,40 @@ def test_without_a_recommendation_the_highest_mean_stands_for_the_choice() -> No
     ]
     view = carry_view(found)
     assert view is not None
-    assert view.rows[0][2].endswith(" ○")
+    assert all(name.endswith(" ○") for row in view.rows for name in row[-2:])
     assert "highest mean likeness" in view.note
+
+
+def test_only_a_choice_that_is_no_recommendation_is_marked() -> None:
+    """Of ada something may be recommended, of bob nothing."""
+    points = made_study({"ada": {1e-6: 0.4, 2e-6: 0.8}, "bob": {1e-6: 0.7, 2e-6: 0.3}})
+    points = [replace(point, word="copying") if point.subject == "bob" else point for point in points]
+    to_bob, to_ada = carried(points)
+    assert (to_bob.settings_recommended, to_bob.best_recommended, to_bob.by_verdict) == (True, False, False)
+    assert (to_ada.settings_recommended, to_ada.best_recommended) == (False, True)
+    view = carry_view([to_bob, to_ada])
+    assert view is not None
+    assert sorted(row[:2] + row[-2:] for row in view.rows) == [
+        ("ada", "bob", "learning rate 2e-06", "learning rate 1e-06 ○"),
+        ("bob", "ada", "learning rate 1e-06 ○", "learning rate 2e-06"),
+    ]
+
+
+def test_every_number_has_a_column_of_its_own_and_the_largest_loss_comes_first() -> None:
+    found = carried(made_study({"ada": {1e-6: 0.7, 2e-6: 0.8}, "bob": {1e-6: 0.7, 2e-6: 0.3}}))
+    view = carry_view(found)
+    assert view is not None
+    assert [row[:3] for row in view.rows] == [("ada", "bob", "loses"), ("bob", "ada", "loses")]
+    row = dict(zip(view.head[3:7], view.rows[0][3:7], strict=True))
+    loss = found[0].differences[LIKENESS]
+    assert row == {
+        "likeness: difference": signed(loss.value),
+        "95 % interval": ranged(loss.low, loss.high),
+        "there": plain(found[0].values[LIKENESS][0]),
+        "its own best": plain(found[0].values[LIKENESS][1]),
+    }
+    assert row["likeness: difference"].startswith("−0.")
+    assert [view.head[column] for column in view.bold] == ["likeness: difference", "prompt following: difference"]
 
 
 def test_pairs_that_chose_the_same_are_counted_and_not_listed() -> None:
@@ -109,7 +142,8 @@ def test_pairs_that_chose_the_same_are_counted_and_not_listed() -> None:
     found = carried(made_study({"ada": same, "bob": same, "cyd": {1e-6: 0.9, 2e-6: 0.3}}))
     view = carry_view(found)
     assert view is not None
-    assert [(row[0], row[1]) for row in view.rows] == [("ada", "cyd"), ("bob", "cyd"), ("cyd", "ada"), ("cyd", "bob")]
+    pairs = sorted((row[0], row[1]) for row in view.rows)
+    assert pairs == [("ada", "cyd"), ("bob", "cyd"), ("cyd", "ada"), ("cyd", "bob")]
     assert "6 times: 2 were the other's own choice too" in view.summary
     alike = carry_view(carried(made_study({"ada": same, "bob": same})))
     assert alike is not None

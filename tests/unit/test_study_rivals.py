@@ -11,6 +11,7 @@ import pytest
 
 from boothlab.api.study_rivals import RIVALS_HEAD, rivals_head, rivals_row, rivals_text, rivals_view
 from boothlab.errors import PlanError
+from boothlab.statistics.digits import plain
 from boothlab.statistics.intervals import Interval, t_interval
 from boothlab.studies.carry import carried
 from boothlab.studies.choose import choose
@@ -152,7 +153,13 @@ def test_copies_of_both_stand_in_the_table() -> None:
     best = replace(best, cells={**best.cells, "copied": Interval(0.05, 0.0, 0.2, 20)})
     (found,) = beside_rivals([best, taken], {"ada": choose([best], "ada")}, {"ada": best})
     assert found.copies == (0.05, None)
-    assert dict(zip(rivals_head(), rivals_text(found), strict=True))["copies: recommended, rival"] == "0.05, –"
+    told = dict(zip(rivals_head()[-3:], rivals_text(found)[-3:], strict=True))
+    assert told == {"copies: recommended": "0.05", "copies: rival": "–", "recommended": "best"}
+    assert rivals_text(found)[3] == "+0.25"
+    error = found.differences[LIKENESS].error
+    assert error is not None
+    assert rivals_text(found)[4] == f"± {plain(error)}"
+    assert rivals_head()[3:5] == ["likeness: difference", "± one standard error"]
     row = dict(zip(RIVALS_HEAD, rivals_row(found), strict=True))
     assert (row["rival"], row["recommended"], row["copies"], row["likeness_n"]) == ("taken", "best", 0.05, 20)
     assert row["likeness_difference"] == pytest.approx(0.25)

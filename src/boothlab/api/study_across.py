@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from boothlab.reports.page import number
 from boothlab.reports.rulings import source_title
 from boothlab.reports.study import AcrossCell, AcrossRow, AcrossView
+from boothlab.statistics.digits import number
 from boothlab.studies.across import Difference, Row
 from boothlab.studies.points import COLUMNS, Column
 

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from boothlab.reports.page import number
 from boothlab.reports.study import ComparedView
+from boothlab.statistics.digits import plain, ranged, signed
 from boothlab.statistics.intervals import Interval
+from boothlab.statistics.variance import SEEDS_NEEDED
 from boothlab.studies.carry import AXES, Carried, summary
+from boothlab.studies.points import LIKENESS
 
 CARRY = "carried"
 """Name of the table, without its ending."""
 
-CARRY_HEAD = ["chosen_on", "applied_to", "settings", "own_best", "by_verdict", "state", "about"] + [
-    f"{key}{part}" for key in AXES for part in ("", "_own_best", "_difference", "_low", "_high", "_n")
-]
+CARRY_HEAD = (
+    ["chosen_on", "applied_to", "settings", "own_best", "by_verdict", "state", "about"]
+    + [f"{key}{part}" for key in AXES for part in ("", "_own_best", "_difference", "_low", "_high", "_n")]
+    + ["settings_recommended", "own_best_recommended"]
+)
 
 NOTE = (
-    "Difference: the settings chosen elsewhere minus the subject's own best, with a 95 % interval (not corrected "
-    "for the number of pairs). The own best was chosen by these scores, so it is flattered, and the differences are "
-    "on the strict side. Loses: an interval lies below 0."
+    "Difference: the settings chosen elsewhere minus the subject's own best, the largest loss of likeness first; "
+    "95 % intervals, not corrected for the number of pairs. The own best was chosen by these scores, so it is "
+    "flattered, and the differences are on the strict side. Loses: an interval lies below 0."
 )
+
+FEW = f"These runs only: a statement about a setting needs {SEEDS_NEEDED} training seeds."
 
 UNRULED = (
     "Where no run of a subject may be recommended, the settings of the highest mean likeness stand for its choice "
@@ -29,31 +35,48 @@ UNRULED = (
 )
 
 
-def carry_view(found: Sequence[Carried]) -> ComparedView | None:
-    """The section; None where a study has one subject. Pairs that chose the same settings are counted, not listed."""
+def carry_view(found: Sequence[Carried], shorter: Callable[[str], str] = str) -> ComparedView | None:
+    """The section; None where a study has one subject. Pairs that chose the same settings are counted, not listed.
+
+    ``shorter`` leaves out of the names of settings what all runs share.
+    """
     if not found:
         return None
-    head = ["chosen on", "applied to", "settings", "its own best"]
-    head += [f"{title}: there, own best, difference" for title in AXES.values()] + ["found"]
-    listed = [one for one in found if one.state != "the same settings"]
-    notes = [*([NOTE] if listed else []), *([] if all(one.by_verdict for one in found) else [UNRULED])]
-    return ComparedView(summary(found), tuple(head), tuple(_row(one) for one in listed), " ".join(notes))
+    # Numbers first: names of settings are long, and on a narrow screen what comes after them is cut off.
+    head = ["chosen on", "applied to", "found"]
+    for title in AXES.values():
+        head += [f"{title}: difference", "95 % interval", "there", "its own best"]
+    head += ["settings", "its own best settings"]
+    listed = sorted((one for one in found if one.state != "the same settings"), key=_loss)
+    few = any(one.differences and one.about == "checkpoints" for one in listed)
+    notes = [NOTE] if listed else []
+    notes += [FEW] if few else []
+    notes += [] if all(one.by_verdict for one in found) else [UNRULED]
+    rows = tuple(_row(one, shorter) for one in listed)
+    return ComparedView(summary(found), tuple(head), rows, " ".join(notes), bold=(3, 7))
 
 
-def _row(one: Carried) -> tuple[str, ...]:
-    mark = "" if one.by_verdict else " ○"
-    cells = [_cell(one.values.get(key), one.differences.get(key)) for key in AXES]
-    about = " (these checkpoints only)" if one.differences and one.about == "checkpoints" else ""
-    return (one.source, one.target, one.settings + mark, one.best, *cells, one.state + about)
+def _loss(one: Carried) -> float:
+    """To sort by, the worst first; pairs without a number last."""
+    found = one.differences.get(LIKENESS)
+    return float("inf") if found is None else found.value
 
 
-def _cell(values: tuple[float, float] | None, difference: Interval | None) -> str:
+def _row(one: Carried, shorter: Callable[[str], str]) -> tuple[str, ...]:
+    cells = [text for key in AXES for text in _cells(one.values.get(key), one.differences.get(key))]
+    names = (
+        shorter(name) + ("" if recommended else " ○")
+        for name, recommended in ((one.settings, one.settings_recommended), (one.best, one.best_recommended))
+    )
+    return (one.source, one.target, one.state, *cells, *names)
+
+
+def _cells(values: tuple[float, float] | None, difference: Interval | None) -> tuple[str, str, str, str]:
+    """Difference, interval, there, own best."""
     if values is None or difference is None:
-        return "–"
-    said = f"{number(values[0])}, {number(values[1])}, {difference.value:+.3g}"
-    if difference.low is None or difference.high is None:
-        return said
-    return f"{said} [{number(difference.low)}, {number(difference.high)}]"
+        return "–", "–", "–", "–"
+    limits = ranged(difference.low, difference.high) or "–"
+    return signed(difference.value), limits, plain(values[0]), plain(values[1])
 
 
 def carry_row(one: Carried) -> list[Any]:
@@ -73,4 +96,4 @@ def carry_row(one: Carried) -> list[Any]:
             row += [None] * 6
         else:
             row += [*values, difference.value, difference.low, difference.high, difference.n]
-    return row
+    return [*row, str(one.settings_recommended).lower(), str(one.best_recommended).lower()]

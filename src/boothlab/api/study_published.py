@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from boothlab.reports.page import number
 from boothlab.reports.study import PublishedView
+from boothlab.statistics.digits import number
 from boothlab.studies.plan import StudyPlan
 from boothlab.studies.points import COLUMNS, Point
 

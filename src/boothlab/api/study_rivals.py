@@ -1,13 +1,14 @@
-"""The recommended checkpoints beside fixed settings, as a section of the page and as a table."""
+"""The recommended runs beside fixed settings, as a section of the page and as a table."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from boothlab.reports.page import number
 from boothlab.reports.study import ComparedView
+from boothlab.statistics.digits import plain, signed
 from boothlab.studies.carry import AXES
+from boothlab.studies.points import LIKENESS
 from boothlab.studies.rivals import Beside, rivals_summary
 
 RIVALS = "rivals"
@@ -18,41 +19,51 @@ RIVALS_HEAD = ["subject", "rival", "recommended", "state", "copies", "rival_copi
 ]
 
 NOTE = (
-    "Rivals are settings that somebody would take without looking; they are no candidates. The recommended "
-    "checkpoint is read off fresh pictures, which had no part in choosing it. Difference: recommended minus rival, "
-    "prompt by prompt, ± its standard error. Better, worse: by more than one standard error of likeness, at prompts "
-    "followed no worse by more than one. A picture without a face has a likeness of 0 here. Copies are those among "
-    "the pictures that chose it."
+    "Rivals are settings that somebody would take without looking; they are no candidates. The recommended run is "
+    "read off fresh pictures, which had no part in choosing it. Difference: recommended minus rival, prompt by "
+    "prompt, with one standard error, which is about half of what a 95 % interval reaches to either side; the "
+    "largest loss of likeness first. Better, worse: by more than one standard error of likeness, at prompts followed "
+    "no worse by more than one. A picture without a face has a likeness of 0 here. Copies are those among the "
+    "pictures that chose it."
 )
 
 
-def rivals_view(found: Sequence[Beside]) -> ComparedView | None:
-    """The section; None where a study has no rivals."""
+def rivals_view(found: Sequence[Beside], shorter: Callable[[str], str] = str) -> ComparedView | None:
+    """The section; None where a study has no rivals. ``shorter`` leaves out of a run's name what all runs share."""
     if not found:
         return None
-    return ComparedView(
-        rivals_summary(found), tuple(rivals_head()), tuple(tuple(rivals_text(o)) for o in found), NOTE
-    )
+    rows = tuple(tuple(rivals_text(one, shorter)) for one in sorted(found, key=_loss))
+    return ComparedView(rivals_summary(found), tuple(rivals_head()), rows, NOTE, bold=(3, 7))
 
 
 def rivals_head() -> list[str]:
     """Head of the table as text."""
-    titles = [f"{title}: recommended, rival, difference" for title in AXES.values()]
-    return ["subject", "recommended", "rival", *titles, "copies: recommended, rival", "found"]
+    head = ["subject", "rival", "found"]
+    for title in AXES.values():
+        head += [f"{title}: difference", "± one standard error", f"{title}: recommended", f"{title}: rival"]
+    return [*head, "copies: recommended", "copies: rival", "recommended"]
 
 
-def rivals_text(one: Beside) -> list[str]:
+def rivals_text(one: Beside, shorter: Callable[[str], str] = str) -> list[str]:
     """One line of the table as text."""
-    copies = ", ".join("–" if share is None else number(share) for share in one.copies)
-    return [one.subject, one.recommended or "–", one.rival, *(_cell(one, key) for key in AXES), copies, one.state]
+    copies = ["–" if share is None else plain(share) for share in one.copies]
+    cells = [text for key in AXES for text in _cells(one, key)]
+    return [one.subject, one.rival, one.state, *cells, *copies, shorter(one.recommended) or "–"]
 
 
-def _cell(one: Beside, key: str) -> str:
+def _loss(one: Beside) -> float:
+    """To sort by, the worst first; pairs without a number last."""
+    found = one.differences.get(LIKENESS)
+    return float("inf") if found is None else found.value
+
+
+def _cells(one: Beside, key: str) -> tuple[str, str, str, str]:
+    """Difference, its standard error, recommended, rival."""
     if key not in one.differences:
-        return "–"
+        return "–", "–", "–", "–"
     (own, rival), difference = one.values[key], one.differences[key]
-    error = "" if difference.error is None else f" ± {difference.error:.2g}"
-    return f"{number(own)}, {number(rival)}, {difference.value:+.2f}{error}"
+    error = "–" if difference.error is None else f"± {plain(difference.error)}"
+    return signed(difference.value), error, plain(own), plain(rival)
 
 
 def rivals_row(one: Beside) -> list[Any]:

@@ -18,6 +18,7 @@ from boothlab.reports.figures import line_plot
 from boothlab.reports.info import RunInfo
 from boothlab.reports.lacking import parted
 from boothlab.reports.rulings import FAMILIAR, FIRST, headline, source_title
+from boothlab.statistics.digits import number
 
 WIDEST = 384
 """Pictures are embedded at no more than so many pixels a side: a page of hundreds must stay light."""
@@ -53,13 +54,6 @@ def _damaged(path: Path) -> str:
         f'<text x="{half}" y="{half + 32}" font-size="14">{name}</text></g></svg>'
     )
     return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
-
-
-def number(value: float) -> str:
-    """Three significant digits, no more than three decimals; what is not 0 is never printed as 0."""
-    if value and round(value, 3) == 0.0:
-        return f"{value:.1g}"
-    return f"{value:.3g}" if abs(value) >= 0.1 else f"{round(value, 3) + 0.0:.3f}".rstrip("0").rstrip(".")
 
 
 def mean(summary: Summary | None) -> str:

@@ -13,8 +13,9 @@ from markupsafe import Markup
 from boothlab.reports.figures import line_plot
 from boothlab.reports.info import Curve
 from boothlab.reports.lacking import Lacking
-from boothlab.reports.page import data_uri, file_uri, number
+from boothlab.reports.page import data_uri, file_uri
 from boothlab.reports.study_figures import Bar, HeatMap, Spot, forest, heat_map, pareto
+from boothlab.statistics.digits import number
 
 MEDALS = ("first", "second", "third")
 """Classes of the best, second and third value of a column."""
@@ -133,12 +134,13 @@ class SubjectView:
 
 @dataclass(frozen=True, slots=True)
 class ComparedView:
-    """A comparison of choices: a summary, a table of text, and how to read it."""
+    """A comparison of choices: a summary, a table of text, how to read it, and which columns (from 0) are bold."""
 
     summary: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     note: str
+    bold: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

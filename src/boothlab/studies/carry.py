@@ -31,22 +31,28 @@ AXES = {LIKENESS: "likeness", PROMPT: "prompt following"}
 class Carried:
     """The settings chosen on ``source``, applied to ``target``, against the settings of ``target``'s own best.
 
-    ``by_verdict`` tells whether both choices are recommendations; else the highest mean likeness was taken, because
-    no run of one of them may be recommended. ``differences`` maps a column to (carried over − own best) with its 95 %
-    interval, in the column's unit; ``about`` is "settings" where each was measured with three training seeds or more
-    on both sides (intervals over seeds), else "checkpoints" (over pictures). ``values`` maps a column to the means
-    (carried over, own best).
+    ``settings_recommended`` and ``best_recommended`` tell which of the two choices is a recommendation; the other one
+    is that of the highest mean likeness, because no run of its subject may be recommended. ``differences`` maps a
+    column to (carried over − own best) with its 95 % interval, in the column's unit; ``about`` is "settings" where
+    each was measured with three training seeds or more on both sides (intervals over seeds), else "checkpoints" (over
+    pictures). ``values`` maps a column to the means (carried over, own best).
     """
 
     source: str
     target: str
     settings: str
     best: str
-    by_verdict: bool
+    settings_recommended: bool
+    best_recommended: bool
     state: State
     about: str
     values: Mapping[str, tuple[float, float]]
     differences: Mapping[str, Interval]
+
+    @property
+    def by_verdict(self) -> bool:
+        """Whether both choices are recommendations."""
+        return self.settings_recommended and self.best_recommended
 
     @property
     def sentence(self) -> str:
@@ -57,7 +63,7 @@ class Carried:
         if self.state == "not measured":
             return f"{what}: {self.settings}; the two were not measured at the same pictures."
         numbers = "; ".join(_told(AXES[key], found) for key, found in self.differences.items())
-        about = "" if self.about == "settings" else f" These checkpoints only: fewer than {SEEDS_NEEDED} seeds."
+        about = "" if self.about == "settings" else f" These runs only: fewer than {SEEDS_NEEDED} seeds."
         return f"{what}: {self.settings} against its own best {self.best}: {self.state}: {numbers}.{about}"
 
 
@@ -107,7 +113,7 @@ def summary(found: Sequence[Carried]) -> str:
     ]
     lows = [difference.low for difference in unseen if difference.low is not None]
     if lows and min(lows) < 0:
-        said += f" Where no loss was seen, up to {-min(lows):.2g} of likeness may be lost and not be seen."
+        said += f" Where no loss was seen, the test would have missed a loss of up to {-min(lows):.2g} of likeness."
     return said
 
 
@@ -127,7 +133,7 @@ def _carry(
     settings, first = _best(source, there)
     best, second = _best(target, here)
     facts: dict[str, Any] = {"source": source, "target": target, "settings": settings, "best": best}
-    facts |= {"by_verdict": first and second, "about": "settings"}
+    facts |= {"settings_recommended": first, "best_recommended": second, "about": "settings"}
     if settings == best:
         return Carried(**facts, state="the same settings", values={}, differences={})
     values, differences = {}, {}
