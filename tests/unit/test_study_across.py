@@ -191,10 +191,35 @@ def test_baselines_are_rows_too_and_come_last() -> None:
     assert cell == AcrossCell(
         *(getattr(rows[0].cells[LIKENESS], part) for part in ("value", "low", "high")), rows[0].least[LIKENESS]
     )
+    least = min(p.cells[LIKENESS].value for p in base)
+    assert rows[-1].least[LIKENESS] == rows[-1].worst(COLUMNS[0]) == least
     head, lines = across_markdown(rows, DECIDING)
     assert head[:2] == ["setting", "subjects, trainings"]
     assert lines[0][2].endswith("; 0.3")
     assert lines[-1][0] == "base model"
+
+
+def test_the_worst_subject_is_the_highest_where_lower_is_better_and_what_is_the_same_has_no_interval() -> None:
+    """Copies of four subjects, and the untrained model's, who draws the same pictures for everybody."""
+    copied = next(column for column in COLUMNS if column.key == "copied")
+    points = made_study(PEOPLE, seeds=1)
+    names = list(PEOPLE)
+    points = [
+        replace(p, cells={**p.cells, "copied": Interval(0.05 * names.index(p.subject), None, None, 20)})
+        for p in points
+    ]
+    base = [
+        replace(p, run="base", state="baseline", cells={"copied": Interval(0.1, None, None, 20)}) for p in points[::2]
+    ]
+    rows = over_subjects([*points, *base])
+    view = across_view(rows, [], [copied])
+    assert view is not None
+    first, last = view.rows[0].cells[0], view.rows[-1].cells[0]
+    assert first is not None
+    assert (first.value, first.worst) == (pytest.approx(0.075), pytest.approx(0.15))
+    assert (rows[0].least["copied"], rows[0].most["copied"]) == (0.0, pytest.approx(0.15))
+    assert last == AcrossCell(pytest.approx(0.1), None, None, None)
+    assert across_markdown(rows, [copied])[1][-1][-1] == "0.1"
 
 
 def test_every_column_of_the_tables_has_a_value_of_its_own() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from boothlab.reports.rulings import source_title
 from boothlab.reports.study import AcrossCell, AcrossRow, AcrossView
-from boothlab.statistics.digits import number
+from boothlab.statistics.digits import plain, ranged
 from boothlab.studies.across import Difference, Row
 from boothlab.studies.points import COLUMNS, Column
 
@@ -25,8 +25,9 @@ DIFFERENCES_HEAD = [
 
 NOTE = (
     "Each subject is one unit, its number the mean over its training seeds; 95 % intervals by Student's t over "
-    "subjects, so they say what to expect of the next one. Lowest: the subject with the lowest number, which is the "
-    "best one where lower is better."
+    "subjects, so they say what to expect of the next one. Worst: the subject with the lowest number, or the highest "
+    "where lower is better (↓). A number that is the same for all subjects has no interval: it comes from the same "
+    "pictures, or all subjects are at the end of the scale."
 )
 
 
@@ -71,16 +72,19 @@ def _words(row: Row, parted: bool) -> list[str]:
 
 def _cell(row: Row, column: Column) -> AcrossCell | None:
     cell = row.cells.get(column.key)
-    return None if cell is None else AcrossCell(cell.value, cell.low, cell.high, row.least[column.key])
+    if cell is None:
+        return None
+    if column.key in row.same:
+        return AcrossCell(cell.value, None, None, None)
+    return AcrossCell(cell.value, cell.low, cell.high, row.worst(column))
 
 
 def _text(cell: AcrossCell | None) -> str:
     if cell is None:
         return "–"
-    said = number(cell.value)
-    if cell.low is not None and cell.high is not None:
-        said += f" [{number(cell.low)}, {number(cell.high)}]"
-    return f"{said}; {number(cell.least)}"
+    limits = ranged(cell.low, cell.high)
+    worst = "" if cell.worst is None else f"; {plain(cell.worst)}"
+    return f"{plain(cell.value)} {limits}".rstrip() + worst
 
 
 def across_row(row: Row) -> list[Any]:

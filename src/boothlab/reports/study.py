@@ -145,12 +145,15 @@ class ComparedView:
 
 @dataclass(frozen=True, slots=True)
 class AcrossCell:
-    """A mean over subjects, its interval where there is one, and the lowest subject's number."""
+    """A mean over subjects, its interval where there is one, and the worst subject's number.
+
+    ``worst`` is None where all subjects have one value, and so no worst.
+    """
 
     value: float
     low: float | None
     high: float | None
-    least: float
+    worst: float | None
 
 
 @dataclass(frozen=True, slots=True)

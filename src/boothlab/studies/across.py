@@ -45,7 +45,9 @@ class Row:
     """One setting, or one baseline, over all subjects of a class noun ("" where all have the same).
 
     ``cells`` maps a column to the mean over subjects with its 95 % t interval, ``n`` counting subjects; ``least`` to
-    the lowest subject. Each subject's number is the mean over its training seeds.
+    the lowest subject, ``most`` to the highest. Each subject's number is the mean over its training seeds. Columns in
+    ``same`` have one value for all subjects: the untrained model draws one class for everybody, which is one
+    measurement and says nothing of the next subject.
     """
 
     setting: str
@@ -55,6 +57,12 @@ class Row:
     baseline: bool
     cells: Mapping[str, Interval]
     least: Mapping[str, float]
+    most: Mapping[str, float]
+    same: frozenset[str]
+
+    def worst(self, column: Column) -> float:
+        """The worst subject's number; where no direction is better, the lowest."""
+        return (self.most if column.better == "lower" else self.least)[column.key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +148,16 @@ def differences(points: Sequence[Point]) -> list[Difference]:
 
 
 def _row(baseline: bool, setting: str, noun: str, points: Sequence[Point]) -> Row:
-    cells, least = {}, {}
+    cells, least, most, same = {}, {}, {}, set()
     for column in COLUMNS:
         each = list(_means(points, column).values())
         if len(each) >= SUBJECTS_NEEDED:
-            cells[column.key], least[column.key] = _mean(np.array(each), column), float(min(each))
-    return Row(setting, noun, len({p.subject for p in points}), len(points), baseline, cells, least)
+            cells[column.key] = _mean(np.array(each), column)
+            least[column.key], most[column.key] = float(min(each)), float(max(each))
+            if _agree(np.array(each)):
+                same.add(column.key)
+    subjects = len({point.subject for point in points})
+    return Row(setting, noun, subjects, len(points), baseline, cells, least, most, frozenset(same))
 
 
 def _mean(each: NDArray[np.float64], column: Column) -> Interval:
