@@ -75,7 +75,7 @@ def test_where_one_number_lacks_a_seed_nothing_is_said_of_settings() -> None:
     whole, partly = (next(one for one in carried(own) if one.target == "bob") for own in (points, lacking))
     assert {key: found.n for key, found in partly.differences.items()} == {LIKENESS: 40, PROMPT: 3}
     assert (whole.about, partly.about) == ("settings", "checkpoints")
-    assert "These checkpoints only" in partly.sentence
+    assert "These runs only" in partly.sentence
 
 
 def test_a_loss_of_prompt_following_is_a_loss() -> None:
