@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-
-import numpy as np
 
 from boothlab.api.study_fresh import Again
 from boothlab.api.study_gallery import Gallery
 from boothlab.api.study_photo_sets import photo_set_views
+from boothlab.api.study_plots import curves, forests, maps, spots
 from boothlab.api.study_resolving import Study
-from boothlab.reports.info import Curve, seconds_per_step
+from boothlab.reports.info import seconds_per_step
 from boothlab.reports.rulings import source_title
 from boothlab.reports.study import AgainView, CellView, RowView, SubjectView, medals
-from boothlab.reports.study_figures import Bar, HeatMap, Spot
 from boothlab.runs.run import Run
 from boothlab.statistics.intervals import Interval
 from boothlab.statistics.variance import SEEDS_NEEDED
-from boothlab.studies.choose import Choice, familiar, front
+from boothlab.studies.choose import Choice, familiar
 from boothlab.studies.compare import Effect, seeds_and_settings
-from boothlab.studies.expand import axis_name, shown
-from boothlab.studies.plan import STEPS
+from boothlab.studies.expand import shown
 from boothlab.studies.points import COLUMNS, LIKENESS, PROMPT, Column, Point
 
-MOST_EFFECTS = 24
-MOST_LINES = 8
 MOST_ILLUSTRATED = 60
 """Up to so many runs every card has four pictures; above, one."""
 
@@ -54,7 +49,6 @@ def subject_view(
     chosen = next((point for point in own if point.run == choice.run), None)
     # Rivals stand where they happen to be, not on the axes.
     placed = [point for point in own if not point.rival]
-    exposure = _exposure_axes(placed)
     return SubjectView(
         name=name,
         chosen=choice.run,
@@ -65,15 +59,15 @@ def subject_view(
         rows=_rows(study, own, choice, columns, gallery),
         series=_series(own),
         baselines=tuple((source_title(p.run, []), _cells(p, columns, [""] * len(columns))) for p in beside),
-        spots=_spots(own, choice),
+        spots=spots(own, choice),
         effects=_by_axis(found, name),
         set_effects=_by_axis(of_sets, name),
         untested=_untested(own),
         spread=tuple(f"{column.title}: {c.sentence}" for column, c in seeds_and_settings(own, name)),
         familiar=_familiar(own, name, choice),
-        forests=_forests([effect for effect in found if effect.subject == name]),
-        curves=_curves(placed, None) + (_curves(placed, exposure) if exposure else ()),
-        maps=_maps(placed, exposure),
+        forests=forests([effect for effect in found if effect.subject == name], placed),
+        curves=curves(placed),
+        maps=maps(placed),
         grid=gallery.grid(own, choice),
         finals=gallery.finals(own, choice),
         photo_sets=photo_set_views(study, own),
@@ -200,23 +194,6 @@ def _facts(study: Study, point: Point) -> tuple[tuple[str, str], ...]:
     return tuple(facts)
 
 
-def _spots(points: Sequence[Point], choice: Choice) -> tuple[Spot, ...]:
-    ahead = {point.run for point in front(points)}
-    return tuple(
-        Spot(
-            point.run,
-            (x.value, x.low, x.high),
-            (y.value, y.low, y.high),
-            point.word,
-            point.run in ahead,
-            point.run == choice.run,
-            None if (train := point.cells.get("likeness_train")) is None else train.value - x.value,
-        )
-        for point in points
-        if (x := point.cells.get(LIKENESS)) is not None and (y := point.cells.get(PROMPT)) is not None
-    )
-
-
 def _familiar(points: Sequence[Point], name: str, choice: Choice) -> tuple[str, ...]:
     said = []
     for found in familiar(points, name):
@@ -225,94 +202,3 @@ def _familiar(points: Sequence[Point], name: str, choice: Choice) -> tuple[str, 
         same = "; nothing is recommended here" if choice.run is None else f"; {same}"
         said.append(f"{found.column.title} alone would have taken {found.run} ({found.value:.3g}){verdict}{same}.")
     return tuple(said)
-
-
-def _exposure_axes(points: Sequence[Point]) -> tuple[str, str] | None:
-    """(path of the learning rate, path of the steps) where both vary."""
-    paths = dict.fromkeys(path for point in points for path in point.values)
-    rate = next((path for path in paths if path.endswith(".learning_rate") and _many(points, path)), None)
-    steps = next((path for path in STEPS if path in paths and _many(points, path)), None)
-    return (rate, steps) if rate and steps else None
-
-
-def _many(points: Sequence[Point], path: str) -> bool:
-    values = {repr(point.values.get(path)) for point in points}
-    return len(values) > 1 and all(isinstance(point.values.get(path), int | float) for point in points)
-
-
-def _forests(found: Sequence[Effect]) -> dict[str, tuple[Bar, ...]]:
-    """Title → the main effects on one number, axis by axis, where there are two or more."""
-    plots: dict[str, tuple[Bar, ...]] = {}
-    for key in (LIKENESS, PROMPT):
-        every = [effect for effect in found if effect.column.key == key]
-        own = every[:MOST_EFFECTS]
-        bars = tuple(Bar(f"{axis_name(e.axis)}: {e.b} − {e.a}", e.difference, e.low, e.high, e.shown) for e in own)
-        if len(bars) > 1:
-            plots[f"Main effects on {own[0].column.title}{_cut(len(own), len(every))}"] = bars
-    return plots
-
-
-def _cut(drawn: int, there: int) -> str:
-    """What a plot's title says where not all fits on it."""
-    return f" (the first {drawn} of {there}; effects.csv and table.csv hold all)" if drawn < there else ""
-
-
-def _curves(
-    points: Sequence[Point], exposure: tuple[str, str] | None
-) -> tuple[tuple[str, str, tuple[Curve, ...]], ...]:
-    """(title, x label, one line per setting but for its length): over steps, or over learning rate × steps."""
-    found: list[tuple[str, str, tuple[Curve, ...]]] = []
-    x_label = "optimizer steps" if exposure is None else "learning rate × steps"
-    same = {path for path in (points[0].values if points else ()) if len({repr(p.values[path]) for p in points}) == 1}
-    for title, key in (("Likeness", LIKENESS), ("Prompt following", PROMPT)):
-        lines: dict[str, dict[float, list[tuple[float, float | None, float | None]]]] = {}
-        for point in points:
-            cell = point.cells.get(key)
-            if cell is not None:
-                others = {p: v for p, v in point.values.items() if p not in (*STEPS, *same)}
-                label = ", ".join(f"{path.rpartition('.')[2]} {shown(value)}" for path, value in others.items())
-                x = float(point.step)
-                if exposure is not None:
-                    x = float(point.values[exposure[0]]) * float(point.values[exposure[1]])
-                lines.setdefault(label, {}).setdefault(x, []).append((cell.value, cell.low, cell.high))
-        curves = [_curve(label, rows) for label, rows in lines.items() if len(rows) > 1]
-        if curves:
-            drawn = tuple(curves[:MOST_LINES])
-            found.append((f"{title}{_cut(len(drawn), len(curves))}", x_label, drawn))
-    return tuple(found)
-
-
-def _curve(label: str, rows: Mapping[float, Sequence[tuple[float, float | None, float | None]]]) -> Curve:
-    """Means over the trainings at each place; with one training each, the intervals over its pictures."""
-    x = tuple(sorted(rows))
-    mean = tuple(float(np.mean([value for value, _, _ in rows[place]])) for place in x)
-    single = all(len(rows[place]) == 1 and rows[place][0][1] is not None for place in x)
-    low = tuple(float(rows[place][0][1] or 0.0) for place in x) if single else None
-    high = tuple(float(rows[place][0][2] or 0.0) for place in x) if single else None
-    return Curve(label, x, mean, low, high)
-
-
-def _maps(points: Sequence[Point], exposure: tuple[str, str] | None) -> tuple[HeatMap, ...]:
-    """Learning rate × steps as squares, each the mean over all trainings there."""
-    if exposure is None:
-        return ()
-    rate, steps = exposure
-    columns = sorted({point.values[steps] for point in points})
-    rows = sorted({point.values[rate] for point in points}, reverse=True)
-    found = []
-    for title, key in (("Likeness", LIKENESS), ("Prompt following", PROMPT)):
-        cells: list[tuple[float | None, ...]] = []
-        for row in rows:
-            line: list[float | None] = []
-            for column in columns:
-                here = [p for p in points if p.values[rate] == row and p.values[steps] == column and key in p.cells]
-                line.append(float(np.mean([p.cells[key].value for p in here])) if here else None)
-            cells.append(tuple(line))
-        if sum(cell is not None for line in cells for cell in line) > 1:
-            names = axis_name(steps)
-            found.append(
-                HeatMap(
-                    title, names, "learning rate", tuple(map(shown, columns)), tuple(map(shown, rows)), tuple(cells)
-                )
-            )
-    return tuple(found)

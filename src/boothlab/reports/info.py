@@ -25,13 +25,39 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """One line of a plot: y over x, with an interval where there is one."""
+    """One line of a plot: y over x, with an interval where there is one.
+
+    ``of`` is what it is about, which has one colour in all plots of a page (reports/figures.py); "" for none.
+    """
 
     label: str
     x: tuple[float, ...]
     y: tuple[float, ...]
     low: tuple[float, ...] | None = None
     high: tuple[float, ...] | None = None
+    of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What a gate asks of the curve of this meaning, as a level line."""
+
+    value: float
+    label: str
+    of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LinePlot:
+    """Curves on the same axes; ``star`` is the step of the recommended snapshot, None where there is none."""
+
+    title: str
+    y_label: str
+    curves: tuple[Curve, ...]
+    caption: str = ""
+    x_label: str = "optimizer steps"
+    limits: tuple[Limit, ...] = ()
+    star: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +135,7 @@ def loss_curves(events: Sequence[Event], window: int = 25) -> tuple[Curve, ...]:
     if not stepped:
         return ()
     steps = np.array([event.step for event in stepped], dtype=float)
-    curves = [_smoothed("photos", steps, np.array([e.instance_loss for e in stepped]), window)]
+    curves = [_smoothed("training photos", steps, np.array([e.instance_loss for e in stepped]), window)]
     if stepped[0].class_loss is not None:
         curves.append(_smoothed("class images", steps, np.array([e.class_loss for e in stepped], float), window))
     return tuple(curves)
@@ -118,7 +144,7 @@ def loss_curves(events: Sequence[Event], window: int = 25) -> tuple[Curve, ...]:
 def _smoothed(label: str, x: NDArray[np.float64], y: NDArray[np.float64], window: int) -> Curve:
     width = max(1, min(window, len(y) // 4))
     mean = np.convolve(y, np.ones(width) / width, mode="valid")
-    return Curve(label, tuple(x[width - 1 :].tolist()), tuple(mean.tolist()))
+    return Curve(label, tuple(x[width - 1 :].tolist()), tuple(mean.tolist()), of=label)
 
 
 def validation_curves(events: Sequence[Event]) -> tuple[Curve, ...]:
@@ -127,10 +153,10 @@ def validation_curves(events: Sequence[Event]) -> tuple[Curve, ...]:
     if len(seen) < 2:
         return ()
     steps = tuple(float(event.step) for event in seen)
-    curves = [Curve("training photos", steps, tuple(event.train_loss for event in seen))]
+    curves = [Curve("training photos", steps, tuple(event.train_loss for event in seen), of="training photos")]
     held_out = tuple(event.held_out_loss for event in seen if event.held_out_loss is not None)
     if len(held_out) == len(seen):
-        curves.append(Curve("held-out photos", steps, held_out))
+        curves.append(Curve("held-out photos", steps, held_out, of="held-out photos"))
     return tuple(curves)
 
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import base64
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup, escape
+from markupsafe import escape
 from numpy.typing import NDArray
 from PIL import Image
 
 from boothlab.evaluation.summaries import KINDS, Summary
 from boothlab.files import spelled
 from boothlab.reports.figures import line_plot
-from boothlab.reports.info import RunInfo
+from boothlab.reports.info import LinePlot, RunInfo
 from boothlab.reports.lacking import parted
 from boothlab.reports.rulings import FAMILIAR, FIRST, headline, source_title
 from boothlab.statistics.digits import number
@@ -73,6 +74,28 @@ def interval_kind(summary: Summary | None) -> str:
     return "" if summary is None or summary.kind == "none" else f"95 % interval: {KINDS[summary.kind]}"
 
 
+def _plots(info: RunInfo) -> list[LinePlot]:
+    """What is drawn over the steps: what each subject's verdict looks at, then the losses."""
+    plots = [
+        replace(plot, title=f"{ruling.subject}: {plot.title}" if len(info.rulings) > 1 else plot.title)
+        for ruling in info.rulings
+        for plot in ruling.plots
+    ]
+    # Of several subjects each may have another snapshot recommended: the losses are of all of them.
+    star = plots[0].star if len(info.rulings) == 1 and plots else None
+    if info.validation:
+        said = (
+            "At fixed noise, so that steps compare. A gap that opens is one sign of overfitting among others; the "
+            "base model may have one too."
+        )
+        title = "Loss on training and held-out photos (the gap alone decides nothing)"
+        plots.append(LinePlot(title, "mean squared error", info.validation, said, star=star))
+    if info.loss:
+        said = "Running mean: each step draws other noise, so one step's loss says little."
+        plots.append(LinePlot("Training loss", "mean squared error", info.loss, said, star=star))
+    return plots
+
+
 def render(info: RunInfo) -> str:
     """The page as text."""
     environment = Environment(
@@ -91,19 +114,11 @@ def render(info: RunInfo) -> str:
         "source_title": source_title,
         "number": number,
     }
-    figures = []
-    for ruling in info.rulings:
-        for title, curves in ruling.curves.items():
-            figures.append(line_plot(curves, title, ""))
-    if info.validation:
-        figures.append(line_plot(info.validation, "Loss at fixed noise (a gap = overfitting)", "mean squared error"))
-    if info.loss:
-        figures.append(line_plot(info.loss, "Training loss (running mean)", "mean squared error"))
     first, others = headline(info.table)
     lacking, others_lacking = parted(info.lacking, FIRST)
     return environment.get_template("run.html").render(
         info=info,
-        figures=[Markup(svg) for svg in figures],
+        plots=[line_plot(plot) for plot in _plots(info)],
         headline=first,
         others=others,
         lacking=lacking,

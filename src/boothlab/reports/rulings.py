@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from boothlab.evaluation.lots import BASE, COPIES, DESCRIBED, PHOTOS
 from boothlab.evaluation.orders import Sets
 from boothlab.photos.photoset import PhotoSet
-from boothlab.reports.info import Curve, TableRow
+from boothlab.reports.info import LinePlot, TableRow
+from boothlab.reports.ruling_plots import ruling_plots
 
 HEADLINE = (
     ("identity_normalised", "context", "held_out"),
@@ -60,7 +61,7 @@ class RulingView:
     subject: str
     verdict: Mapping[str, Any]
     fresh: Mapping[str, Any] | None
-    curves: Mapping[str, tuple[Curve, ...]]
+    plots: tuple[LinePlot, ...]
     shown: str
     pairs: tuple[Pair, ...]
     filmstrip: tuple[Path, ...]
@@ -90,54 +91,8 @@ def ruling_view(tree: Mapping[str, Any], drawn: Mapping[str, Sets], photos: Phot
         for item in ranked[:8]
     )
     strip = [one.picture.path for role in ("bare", "context") for one in sets.get(role, [])[:3]]
-    return RulingView(tree["subject"], verdict, tree["fresh"], _curves(tree["measured"]), shown, pairs, tuple(strip))
-
-
-def _curves(measured: Sequence[Mapping[str, Any]]) -> dict[str, tuple[Curve, ...]]:
-    """Title → curves over the steps of what the verdict looks at."""
-    likeness = [
-        _curve("to held-out photos", measured, "likeness"),
-        _curve("to training photos", measured, "likeness_train"),
-    ]
-    prompt = [
-        _curve("tuned", measured, "prompt"),
-        _curve("base model", measured, "prompt_base", band=False),
-        _curve("base model, described", measured, "prompt_described", band=False),
-    ]
-    variety = [
-        _plain("of the training photos'", measured, "diversity_photos"),
-        _plain("of the base model's", measured, "diversity_base"),
-    ]
-    gap = [_plain("held-out − training, less the base's", measured, "loss_gap")]
-    found = {
-        "Likeness (0 some person, 1 this person)": likeness,
-        "Prompt following": prompt,
-        "Variety of bare pictures": variety,
-        "Loss gap": gap,
-    }
-    kept = {title: tuple(curve for curve in curves if curve is not None) for title, curves in found.items()}
-    return {title: curves for title, curves in kept.items() if curves}
-
-
-def _curve(label: str, measured: Sequence[Mapping[str, Any]], name: str, band: bool = True) -> Curve | None:
-    points = [(float(found["step"]), found[name]) for found in measured if found[name] is not None]
-    if len(points) < 2:
-        return None
-    whole = band and all(value["low"] is not None for _, value in points)
-    return Curve(
-        label,
-        tuple(step for step, _ in points),
-        tuple(value["value"] for _, value in points),
-        tuple(value["low"] for _, value in points) if whole else None,
-        tuple(value["high"] for _, value in points) if whole else None,
-    )
-
-
-def _plain(label: str, measured: Sequence[Mapping[str, Any]], name: str) -> Curve | None:
-    points = [(float(found["step"]), float(found[name])) for found in measured if found[name] is not None]
-    if len(points) < 2:
-        return None
-    return Curve(label, tuple(step for step, _ in points), tuple(value for _, value in points))
+    plots = ruling_plots(tree["measured"], verdict["recommended"])
+    return RulingView(tree["subject"], verdict, tree["fresh"], plots, shown, pairs, tuple(strip))
 
 
 def source_title(name: str, recommended: Sequence[str | None]) -> str:

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup
 
-from boothlab.reports.figures import line_plot
-from boothlab.reports.info import Curve
+from boothlab.reports.figures import Drawing, line_plot
+from boothlab.reports.info import LinePlot
 from boothlab.reports.lacking import Lacking
 from boothlab.reports.page import data_uri, file_uri
-from boothlab.reports.study_figures import Bar, HeatMap, Spot, forest, heat_map, pareto
+from boothlab.reports.study_figures import Forest, HeatMap, Spot, forest, heat_map, pareto, scales
 from boothlab.statistics.digits import number
 
 MEDALS = ("first", "second", "third")
@@ -105,8 +104,7 @@ class SubjectView:
 
     ``series`` says how many of the runs were held against earlier snapshots of their trainings.
     ``baselines`` are (title, cells) of what the runs are read beside. ``untested`` says why there are no effects,
-    where there are none. ``forests`` maps the title of a plot to its comparisons; ``curves`` are (title, what is on
-    the x axis, lines). ``finals`` are up to four runs with four pictures each.
+    where there are none. ``finals`` are up to four runs with four pictures each.
     """
 
     name: str
@@ -124,8 +122,8 @@ class SubjectView:
     untested: str
     spread: tuple[str, ...]
     familiar: tuple[str, ...]
-    forests: Mapping[str, tuple[Bar, ...]]
-    curves: tuple[tuple[str, str, tuple[Curve, ...]], ...]
+    forests: tuple[Forest, ...]
+    curves: tuple[LinePlot, ...]
     maps: tuple[HeatMap, ...]
     grid: GridView | None
     finals: tuple[tuple[str, tuple[Path, ...]], ...]
@@ -265,12 +263,13 @@ def render_study(info: StudyInfo) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"data_uri": data_uri, "file_uri": file_uri, "number": number}
-    plots: dict[str, list[Markup]] = {}
-    forests: dict[str, list[Markup]] = {}
+    plots: dict[str, list[Drawing]] = {}
+    forests: dict[str, list[Drawing]] = {}
+    scale = scales(found for subject in info.subjects for found in subject.maps)
     for subject in info.subjects:
         drawn = [pareto(subject.spots, "likeness →", "prompt following →")] if len(subject.spots) > 1 else []
-        drawn += [line_plot(lines, title, "", x_label) for title, x_label, lines in subject.curves]
-        drawn += [heat_map(found) for found in subject.maps]
-        plots[subject.name] = [Markup(svg) for svg in drawn]
-        forests[subject.name] = [Markup(forest(bars, title)) for title, bars in subject.forests.items()]
+        drawn += [line_plot(plot) for plot in subject.curves]
+        drawn += [heat_map(found, scale[found.title]) for found in subject.maps]
+        plots[subject.name] = drawn
+        forests[subject.name] = [forest(found) for found in subject.forests]
     return environment.get_template("study.html").render(info=info, plots=plots, forests=forests)

@@ -90,13 +90,17 @@ def _settings(study: StudyPlan) -> Iterator[tuple[str, dict[str, Any], Named | N
 
 def label(values: Mapping[str, Any]) -> str:
     """A point of the grid in words: ``ada, learning rate 2e-06, steps per photo 100``; subjects go by their names."""
-    names = [path.split(".") for path in values]
-    short = [parts[-1] if sum(p[-1] == parts[-1] for p in names) == 1 else ".".join(parts[-2:]) for parts in names]
-    short = [name.replace("_", " ") for name in short]
     return ", ".join(
         who(value) if path == "subjects" else f"{name} {shown(value)}"
-        for name, (path, value) in zip(short, values.items(), strict=True)
+        for name, (path, value) in zip(axis_names(list(values)), values.items(), strict=True)
     )
+
+
+def axis_names(paths: Sequence[str]) -> list[str]:
+    """The last parts of settings' paths in words, with the part before where two are called alike."""
+    names = [path.split(".") for path in paths]
+    short = [parts[-1] if sum(p[-1] == parts[-1] for p in names) == 1 else ".".join(parts[-2:]) for parts in names]
+    return [name.replace("_", " ") for name in short]
 
 
 def axis_name(path: str) -> str:

@@ -1,0 +1,94 @@
+"""Short names where many runs stand side by side: only what tells them apart. (Torch-free.)"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from boothlab.studies.expand import axis_name, axis_names, shown, who
+from boothlab.studies.points import Point
+
+
+def apart(values: Sequence[Any]) -> tuple[str, ...]:
+    """Each of these values of an axis in words; of whole nodes only what they do not all share.
+
+    ``{kind = "lora", rank = 4}`` beside ``{kind = "lora", rank = 8}`` is ``rank 4``.
+    """
+    if len(values) < 2 or not all(isinstance(value, Mapping) for value in values):
+        return tuple(shown(value) for value in values)
+    nodes = [_leaves(value) for value in values]
+    paths = dict.fromkeys(path for node in nodes for path in node)
+    differing = [
+        path for path in paths if any(path not in node or node[path] != nodes[0].get(path) for node in nodes)
+    ]
+    return tuple(_parts(node, differing) for node in nodes)
+
+
+def _leaves(node: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Path within the node → value."""
+    found: dict[str, Any] = {}
+    for key, value in node.items():
+        found |= _leaves(value, f"{above}{key}.") if isinstance(value, Mapping) else {f"{above}{key}": value}
+    return found
+
+
+def _parts(node: Mapping[str, Any], paths: Sequence[str]) -> str:
+    own = [path for path in paths if path in node]
+    said = [
+        shown(node[path]) if path == "kind" else f"{name} {shown(node[path])}"
+        for path, name in zip(own, axis_names(own), strict=True)
+    ]
+    # What has nothing of its own is the one that leaves the others' settings at their defaults.
+    return ", ".join(said) or shown(node.get("kind")) or "nothing else"
+
+
+def setting_labels(points: Sequence[Point], without: Sequence[str] = ()) -> tuple[str, ...]:
+    """Each point's place on the axes on which these points differ, but for those ``without``; "" where on none."""
+    paths = dict.fromkeys(path for point in points for path in point.values if path not in without)
+    columns = []
+    for path, name in zip(paths, axis_names(list(paths)), strict=True):
+        own = [point.values.get(path) for point in points]
+        values = {repr(value): value for value in own}
+        if len(values) > 1:
+            columns.append(_column(path, name, own, values))
+    return tuple(", ".join(parts) for parts in zip(*columns, strict=True)) if columns else ("",) * len(points)
+
+
+def _column(path: str, name: str, own: Sequence[Any], values: Mapping[str, Any]) -> list[str]:
+    short = dict(
+        zip(values, map(who, values.values()) if path == "subjects" else apart(list(values.values())), strict=True)
+    )
+    # The parts of a node bring their own names, and subjects are called by theirs.
+    bare = path == "subjects" or all(isinstance(value, Mapping) for value in values.values())
+    return [short[repr(value)] if bare else f"{name} {short[repr(value)]}" for value in own]
+
+
+def run_labels(points: Sequence[Point]) -> tuple[str, ...]:
+    """The runs of one subject without its name: those of the grid by what differs on it, others by their names."""
+    grid = [point for point in points if _on_grid(point)]
+    short = dict(zip((point.run for point in grid), setting_labels(grid), strict=True))
+    seeds = len({point.seed for point in grid}) > 1
+    found = []
+    for point in points:
+        said = short.get(point.run, "")
+        if said and seeds:
+            said = f"{said} · seed {point.seed}"
+        found.append(said or _named(point))
+    return tuple(found)
+
+
+def _on_grid(point: Point) -> bool:
+    """Whether the setting is called by its places on the axes, and not by a name that the plan gives it."""
+    rest = point.setting
+    for path, value in point.values.items():
+        for name in (f"{axis_name(path)} ", f"{'.'.join(path.split('.')[-2:]).replace('_', ' ')} ", ""):
+            said = who(value) if path == "subjects" else f"{name}{shown(value)}"
+            if (name or path == "subjects") and (rest == said or rest.startswith(f"{said}, ")):
+                rest = rest.removeprefix(said).removeprefix(", ")
+                break
+    return not rest
+
+
+def _named(point: Point) -> str:
+    name = point.run.removeprefix(f"{point.subject}, ").replace(f", {point.subject} ·", " ·")
+    return name.removesuffix(f", {point.subject}")

@@ -1,0 +1,53 @@
+"""Short names where many runs stand side by side."""
+
+from __future__ import annotations
+
+from boothlab.studies.labels import apart, run_labels, setting_labels
+from study_made import made_point
+
+
+def test_of_whole_nodes_only_what_differs_is_said() -> None:
+    assert apart([{"kind": "lora", "rank": 4, "alpha": 8}, {"kind": "lora", "rank": 16, "alpha": 8}]) == (
+        "rank 4",
+        "rank 16",
+    )
+    assert apart([{"kind": "lora"}, {"kind": "lora", "rank": 8}]) == ("lora", "rank 8")
+    assert apart([{"kind": "lora", "rank": 8}, {"kind": "dreambooth"}]) == ("lora, rank 8", "dreambooth")
+    assert apart([{"a": {"rate": 1, "steps": 2}}, {"a": {"rate": 3, "steps": 2}}]) == ("rate 1", "rate 3")
+    assert apart([{"rank": 4}]) == ("rank 4",) or apart([{"rank": 4}]) == ("(rank 4)",)
+
+
+def test_what_is_no_node_is_said_as_everywhere() -> None:
+    assert apart([5e-5, 0.0005, "all", None, True]) == ("5e-05", "0.0005", "all", "–", "true")
+    assert apart([{"kind": "lora", "rank": 4}, None]) == ("lora (rank 4)", "–")
+
+
+def test_settings_are_called_by_the_axes_on_which_they_differ() -> None:
+    places = ({"a.rate": 1, "b.rate": 2, "c": 3}, {"a.rate": 4, "b.rate": 2, "c": 5})
+    points = [made_point(str(place), place) for place in places]
+    assert setting_labels(points) == ("a.rate 1, c 3", "a.rate 4, c 5")
+    assert setting_labels(points, without=("c",)) == ("a.rate 1", "a.rate 4")
+    assert setting_labels(points[:1]) == ("",)
+    assert setting_labels([]) == ()
+
+
+def test_runs_with_a_name_keep_it_without_their_subject() -> None:
+    grid = [
+        made_point(
+            f"ada, steps {steps} · seed {seed}",
+            {"subjects": "ada", "training.steps": steps, "photos.framing": "head"},
+            seed,
+            setting=f"ada, steps {steps}",
+        )
+        for steps in (1, 2)
+        for seed in (0, 1)
+    ]
+    named = made_point("best, ada · seed 1", {"subjects": "ada", "training.steps": 7}, 1, setting="best, ada")
+    assert run_labels([*grid, named]) == (
+        "steps 1 · seed 0",
+        "steps 1 · seed 1",
+        "steps 2 · seed 0",
+        "steps 2 · seed 1",
+        "best · seed 1",
+    )
+    assert run_labels([grid[0]]) == ("steps 1 · seed 0",)
