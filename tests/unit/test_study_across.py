@@ -272,3 +272,13 @@ def test_a_mean_of_one_value_for_everybody_has_no_interval() -> None:
         same, other = row.cells[LIKENESS], row.cells["prompt"]
         assert (same.value, same.low, same.high) == (pytest.approx(0.3), None, None)
         assert (other.low or 0.0) < other.value < (other.high or 0.0)
+
+
+def test_a_group_of_one_value_beside_one_that_varies_is_tested_without_a_word_on_stderr(
+    recwarn: pytest.WarningsRecorder,
+) -> None:
+    faces, others = np.full(8, 1.0), np.array([0.1, 0.15, 0.1, 0.2, 0.05, 0.1, 0.15, 0.2])
+    one = welch(COLUMNS[0], "person", "monster", faces, others)
+    assert one.difference == pytest.approx(others.mean() - 1)
+    assert one.p < 1e-6
+    assert not recwarn.list
