@@ -168,6 +168,33 @@ def test_no_means_no_and_a_busy_run_is_refused_before_anything_goes(run: Run, tm
     assert everything(tmp_path, home()) == before
 
 
+@pytest.mark.parametrize("verb", ["generate", "report", "rate", "export"])
+def test_whoever_writes_of_a_run_holds_it(verb: str, run: Run, tmp_path: Path) -> None:
+    (run.path / "scores.csv").write_text("")
+    (run.path / "summary.json").write_text("{}")
+    verbs = {
+        "generate": lambda: api.generate(run.path, ["a photo of {it}"], 1),
+        "report": lambda: api.report(run.path),
+        "rate": lambda: api.rate(run.path, tmp_path / "rating"),
+        "export": lambda: api.export(run.path, tmp_path / "out"),
+    }
+    before = everything(tmp_path)
+    with FileLock(run.path / ".lock"), pytest.raises(RunBusy, match="Another process is working on"):
+        verbs[verb]()
+    assert everything(tmp_path) == before
+
+
+def test_nobody_is_forgotten_while_pictures_are_drawn(run: Run, tmp_path: Path) -> None:
+    def forget(*told: Any) -> None:
+        with pytest.raises(RunBusy, match="nothing was removed"):
+            api.forget(CANARY, tmp_path / "runs")
+
+    (picture,) = api.generate(run.path, ["a photo of {it}"], 1, progress=forget)
+    assert picture.path.is_file()
+    assert api.forget(CANARY, tmp_path / "runs").remaining == ()
+    assert not run.path.exists()
+
+
 def test_a_misspelt_name_is_no_success(run: Run, tmp_path: Path) -> None:
     with pytest.raises(PlanError, match=f"(?s)nothing of 'Xantippe'.*Subjects there: {CANARY}"):
         api.forget("Xantippe", tmp_path / "runs")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import FrozenInstanceError
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from boothlab.errors import PlanError, RunBusy, RunDamaged
 from boothlab.files import TEMPORARY_MARK, write_json
@@ -177,3 +180,21 @@ def test_a_subject_may_be_called_as_people_are() -> None:
 
     for name in ("ada", "Ada Lovelace", "zoë-2", "J.Doe"):
         assert Subject(name=name, photos=Path("photos")).name == name
+
+
+def test_a_run_that_was_removed_is_not_begun_anew(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written into its folder, nobody would find again."""
+    acquire = FileLock.acquire
+
+    def late(lock: FileLock, *given: Any, **more: Any) -> Any:
+        shutil.rmtree(run.path, ignore_errors=True)
+        return acquire(lock, *given, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FileLock, "acquire", late)
+        with pytest.raises(RunDamaged, match=r"plan\.json is gone"), run.writing():
+            pass
+    assert not run.path.exists(), "removed between the look and the lock"
+    with pytest.raises(RunDamaged, match=r"plan\.json is gone"), run.writing():
+        pass
+    assert not run.path.exists(), "removed before"

@@ -85,6 +85,16 @@ def export_run(
     _require_same_base(run, plan)
     precision = precision or plan.training.snapshot_precision
     progress("export", 0, 1)
+    # Held, so that no removal of the person runs beside it and leaves these weights.
+    with run.writing():
+        code = _write(run, plan, name, to, format_, precision)
+    progress("export", 1, 1)
+    size = sum(file.stat().st_size for file in to.rglob("*") if file.is_file())
+    return Exported(to, format_, name, size, code)
+
+
+def _write(run: Run, plan: RunPlan, name: str, to: Path, format_: Format, precision: Precision) -> str:
+    """Fill the folder ``to``; returns the Python that loads it from here."""
     remember(run, to)
     with new_folder(to) as folder:
         if format_ == "adapter":
@@ -99,9 +109,7 @@ def export_run(
         shared = snippet(plan, ".", known_by, format_, precision)
         write_text(folder / NOTE, note(run, name, shared, format_))
         write_json(folder / MARK, {"format": 1, "run": run.name, "snapshot": name, "kind": format_})
-    progress("export", 1, 1)
-    size = sum(file.stat().st_size for file in to.rglob("*") if file.is_file())
-    return Exported(to, format_, name, size, code)
+    return code
 
 
 def _write_whole(run: Run, plan: RunPlan, name: str, folder: Path, precision: Precision) -> None:

@@ -120,9 +120,10 @@ def lock_all(folders: tuple[Path, ...]) -> list[FileLock]:
 
 LAST = (
     *("provenance.json", "plan.toml", MANIFEST, "export.json", "exports.json", "status.json", "plan.json"),
-    *("study.toml", MARK),
+    *("study.toml", MARK, ".lock"),
 )
-"""What tells whose a folder is goes last, in this order, so that an interrupted removal is found again."""
+"""What tells whose a folder is goes last, in this order, so that an interrupted removal is found again; after it the
+lock that holds off whoever would write into what is left."""
 
 
 def remove(path: Path, going: Sequence[Path], keep: Sequence[Path] = ()) -> Removed:

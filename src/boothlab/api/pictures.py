@@ -90,7 +90,10 @@ def choose_snapshot(run: Run, wanted: str | None) -> str:
 def generate_prompts(
     run: Run, prompts: Sequence[str], seeds: int, snapshot: str | None = None, progress: Progress = silent
 ) -> list[Picture]:
-    """Pictures of the user's own prompts in ``images/prompts/SNAPSHOT``; {it} stands for the first subject."""
+    """Pictures of the user's own prompts in ``images/prompts/SNAPSHOT``; {it} stands for the first subject.
+
+    The run is held meanwhile: what is drawn into a folder that `forget` removes would come back.
+    """
     plan = plan_of(run)
     keep_threads(plan)
     name = choose_snapshot(run, snapshot)
@@ -103,7 +106,8 @@ def generate_prompts(
     folder = run.images / "prompts" / name
     model = memo(lambda: snapshot_model(run, plan, name))
     weights = weights_hash(run, plan, name)
-    return generate(model, weights, wanted, plan.generation, folder, within(progress, "pictures"))
+    with run.writing():
+        return generate(model, weights, wanted, plan.generation, folder, within(progress, "pictures"))
 
 
 def _own_order(template: str, subject: Subject, tuned: bool, seed: int) -> Order:

@@ -14,6 +14,7 @@ from boothlab.features import clip, dino
 from boothlab.features.inception import fetch_inception
 from boothlab.features.lpips_vgg import fetch_lpips_vgg
 from boothlab.files import new_folder
+from boothlab.plan import RunPlan
 from boothlab.progress import Progress, silent
 from boothlab.reports.rating import Preference, write_rating
 from boothlab.reports.rating import read_ratings as read
@@ -36,6 +37,11 @@ def rate_run(run: Run, out: Path, seed: int, progress: Progress = silent) -> Pat
     Raises PlanError with fewer than two snapshots.
     """
     plan = plan_of(run)
+    with run.writing():
+        return _page(run, plan, out, seed, progress)
+
+
+def _page(run: Run, plan: RunPlan, out: Path, seed: int, progress: Progress) -> Path:
     subject = plan.subjects[0]
     drawn = evaluation_pictures(run, plan, progress)[subject.name]
     sets = {

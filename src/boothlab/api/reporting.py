@@ -28,10 +28,17 @@ ROLES: tuple[Role, ...] = ("context", "bare", "class", "unrelated")
 
 
 def report_run(run: Run, progress: Progress = silent) -> Path:
-    """Write ``report.html``. Raises PlanError when the run has not been evaluated."""
-    path = run.path / "report.html"
+    """Write ``report.html``. Raises PlanError when the run has not been evaluated, RunBusy while it is trained."""
     if not (run.path / "scores.csv").is_file():
         raise PlanError(f"{run.path} has no scores yet.", f"Run `boothlab evaluate {run.path}` first.")
+    with run.writing():
+        path = run.path / "report.html"
+        write_text(path, page_of(run, progress))
+        return path
+
+
+def page_of(run: Run, progress: Progress = silent) -> str:
+    """The page of an evaluated run; pictures that are not there any more are drawn again."""
     plan = plan_of(run)
     summary = summary_of(run)
     summaries = summaries_of(summary)
@@ -44,7 +51,7 @@ def report_run(run: Run, progress: Progress = silent) -> Path:
     facts = (*DERIVED, COPIED, MEMORISATION, *METRICS)
     table = gather.score_table(summaries, facts, snapshots, summary["nulls"])
     grids = (gather.grid(name, role, sources) for name, sources in drawn.items() for role in ROLES)
-    page = render(
+    return render(
         gather.RunInfo(
             name=run.name,
             state=run.status().state,
@@ -67,8 +74,6 @@ def report_run(run: Run, progress: Progress = silent) -> Path:
             provenance=read_json(run.path / "provenance.json"),
         )
     )
-    write_text(path, page)
-    return path
 
 
 def _require_all_judged(run: Run, summary: Mapping[str, Any]) -> None:

@@ -16,7 +16,7 @@ Readers ignore what they do not know; every JSON file carries ``"format": 1``.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -113,11 +113,13 @@ class Run:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Hold the folder for writing; raises RunBusy when another process does.
+        """Hold the folder for writing; raises RunBusy when another process does, RunDamaged for a run that is gone.
 
-        Entering cleans up after a killed writer: unfinished files are deleted, the torn last line of the event
-        log is cut off, and a state still ``running`` becomes ``lost``.
+        A run without its plan was removed, by `forget` perhaps: nothing is written there, because nobody would find
+        it again. Entering cleans up after a killed writer: unfinished files are deleted, the torn last line of the
+        event log is cut off, and a state still ``running`` becomes ``lost``.
         """
+        self._require_there()
         with disk_errors(self.path, f"work in {self.path}"):
             lock = FileLock(self.path / ".lock", timeout=0)
             try:
@@ -127,6 +129,7 @@ class Run:
                     f"Another process is working on {self.path}.", "Wait for it to end, or stop it."
                 ) from None
         try:
+            self._require_there()
             for folder in (self.path, self.checkpoints, self.snapshots, self.path / "photos"):
                 sweep_temporaries(folder)
             event_log.mend(self.path / "events.jsonl")
@@ -136,6 +139,18 @@ class Run:
             yield
         finally:
             lock.release()
+
+    def _require_there(self) -> None:
+        if (self.path / "plan.json").is_file():
+            return
+        with suppress(OSError):  # what a lock that came too late made anew
+            if [path.name for path in self.path.iterdir()] == [".lock"]:
+                (self.path / ".lock").unlink()
+                self.path.rmdir()
+        raise RunDamaged(
+            f"{self.path} is no run any more: its plan.json is gone. Nothing is written where nobody would find it.",
+            "Train it again with the command that made it.",
+        )
 
 
 def open_run(path: Path) -> Run:
