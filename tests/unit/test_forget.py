@@ -569,6 +569,76 @@ def test_a_folder_with_a_date_and_a_plan_is_no_run(run: Run, tmp_path: Path) -> 
     assert everything(mine) == before
 
 
+def test_a_run_that_was_renamed_goes_with_its_export(run: Run, tmp_path: Path) -> None:
+    api.export(run.path, tmp_path / "out")
+    renamed = run.path.rename(run.path.with_name("final"))
+    assert api.forget(CANARY, tmp_path / "runs").remaining == ()
+    assert not renamed.exists()
+    assert not (tmp_path / "out").exists()
+
+
+def test_files_of_another_program_make_no_run_of_a_folder(run: Run, tmp_path: Path) -> None:
+    mine = tmp_path / "runs" / "notes"
+    mine.mkdir()
+    shutil.copy2(run.path / "plan.toml", mine / "plan.toml")
+    (mine / "plan.json").write_text(json.dumps({"digest": "0" * 64, "plan": {"subjects": []}}))
+    (mine / "status.json").write_text("{}")
+    (mine / "raw.dng").write_text("raw")
+    (mine / "plan.json").write_text("{}")
+    before = everything(mine)
+    api.forget(CANARY, tmp_path / "runs")
+    assert everything(mine) == before
+
+
+def test_what_speaks_of_somebody_is_searched_before_nothing_is_claimed(run: Run, tmp_path: Path) -> None:
+    alone = tmp_path / "runs" / "copy" / "events.jsonl"
+    alone.parent.mkdir()
+    alone.write_text(f'{{"subject": "{CANARY}"}}\n')
+    shutil.rmtree(run.path)
+    shutil.rmtree(home() / "cache")
+    with pytest.raises(PlanError, match="these speak of it") as caught:
+        api.forget(CANARY, tmp_path / "runs")
+    assert f"{alone}: says the name" in caught.value.message
+
+
+def test_what_lies_below_the_users_own_photos_is_searched(run: Run, tmp_path: Path) -> None:
+    """As with photos = ".": the runs lie in the folder of the photos."""
+    place = tmp_path / "place"
+    shutil.copytree(tmp_path / "photos" / f"of-{CANARY}", place)
+    made = Run(shutil.move(run.path, place / "runs" / run.name))
+    tree = json.loads((made.path / "plan.json").read_text())
+    tree["plan"]["subjects"][0]["photos"] = str(place)
+    (made.path / "plan.json").write_text(json.dumps(tree))
+    copy = shutil.copy2(place / "0.png", place / "runs" / "copy.png")
+    (place / "runs" / "notes.txt").write_text(f"{CANARY} was here\n")
+    done = api.forget(CANARY, place / "runs")
+    assert set(done.remaining) == {f"{copy}: is a photo", f"{place / 'runs' / 'notes.txt'}: says the name"}
+    assert (place / "0.png").is_file()
+
+
+def test_the_users_own_photos_are_no_remains_where_runs_are_looked_for_beside_them(run: Run, tmp_path: Path) -> None:
+    own = tmp_path / "photos" / f"of-{CANARY}"
+    tree = json.loads((run.path / "plan.json").read_text())
+    tree["plan"]["subjects"][0]["photos"] = str(own)
+    (run.path / "plan.json").write_text(json.dumps(tree))
+    assert api.forget(CANARY, tmp_path).remaining == ()
+    assert (own / "0.png").is_file()
+
+
+def test_a_place_that_an_old_plan_names_without_its_beginning_is_nowhere(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From today's folder it would be another place, and another person's photos."""
+    tree = json.loads((run.path / "plan.json").read_text())
+    tree["plan"]["subjects"][0]["photos"] = "of-Bob"
+    (run.path / "plan.json").write_text(json.dumps(tree))
+    photo_folder(tmp_path / "of-Bob", 2)
+    monkeypatch.chdir(tmp_path)
+    found = look(CANARY, [tmp_path / "runs"])
+    assert found.own == ()
+    assert not found.hashes & {sha256_file(path) for path in (tmp_path / "of-Bob").iterdir()}
+
+
 def test_every_table_of_a_study_is_known_to_be_its_own() -> None:
     assert {*study_exports.TABLES, ACROSS, ACROSS_DIFFERENCES, CARRY, RIVALS, SEARCH} == set(TABLES)
     assert {*study_exports.TEXTS, OUTCOMES, TRIALS} - FILES == {"study.toml"}

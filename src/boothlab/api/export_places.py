@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from boothlab.errors import BoothlabError
 from boothlab.files import damaged, read_json, read_table, write_json
-from boothlab.runs.run import Run
+from boothlab.runs.run import Run, folder_name
 
 MARK = "export.json"
 """Says that a folder was made by `export`, so that it may be replaced by another export."""
@@ -55,8 +56,17 @@ def is_rating_of(path: Path, run: Run) -> bool:
     return _names(path / RATING[1], run)
 
 
+def names_of(run: Run) -> set[str]:
+    """What a run's folder is called, and was when the run was made: exports and pages go on saying the latter."""
+    names = {run.name}
+    with suppress(BoothlabError, KeyError, TypeError):
+        tree = read_json(run.path / "plan.json")
+        names.add(folder_name(str(tree["plan"]["name"]), str(tree["digest"])))
+    return names
+
+
 def _names(file: Path, run: Run) -> bool:
     try:
-        return bool(read_json(file)["run"] == run.name)
+        return read_json(file)["run"] in names_of(run)
     except (BoothlabError, KeyError, TypeError):
         return False

@@ -21,6 +21,7 @@ from boothlab.api.traces import Found, look, run_folders, subjects_of
 from boothlab.errors import Cancelled, PlanError, RunBusy, disk_errors
 from boothlab.files import is_abandoned, sha256_file
 from boothlab.home import home
+from boothlab.photos.folder import list_folder
 from boothlab.photos.photoset import MANIFEST
 
 WEIGHTS = frozenset({".safetensors"})
@@ -61,8 +62,15 @@ def forget_subject(
     found = look(subject, roots, photos)
     # What a killed preparation left goes too, but says nothing of whom it was.
     if all(path in found.sets and is_abandoned(path) for path in found.folders):
+        searched, remaining = search(found, (*roots, home()))
+        said = "".join(f"\n  - {text}" for text in remaining[:MOST_NAMED])
+        more = f"\n  - and {len(remaining) - MOST_NAMED} more" if len(remaining) > MOST_NAMED else ""
+        where = f"below {' or '.join(map(str, roots))} or in the shared cache"
         raise PlanError(
-            f"There is nothing of {subject!r} below {' or '.join(map(str, roots))} or in the shared cache.",
+            f"There is nothing of {subject!r} {where}."
+            if not remaining
+            else f"There is nothing of {subject!r} {where} that can be removed as a whole, but of {searched} files "
+            f"these speak of it:{said}{more}",
             f"Subjects there: {', '.join(everybody(roots)) or 'none'}. "
             "For photos that were prepared but never trained on, add --photos FOLDER."
             + "".join(f" {path} could not be looked through: its plan is damaged." for path in found.damaged),
@@ -81,6 +89,10 @@ def forget_subject(
             lock.release()
     searched, remaining = search(found, (*roots, home()))
     return Forgotten(found, removed, searched, remaining)
+
+
+MOST_NAMED = 10
+"""So many files are named that speak of somebody of whom nothing else is there."""
 
 
 def apart(roots: Sequence[Path]) -> tuple[Path, ...]:
@@ -187,14 +199,23 @@ def search(found: Found, places: tuple[Path, ...]) -> tuple[int, tuple[str, ...]
     return searched, tuple(remaining)
 
 
+def originals(folder: Path) -> Iterator[Path]:
+    """The photos right in a folder, and the captions beside them."""
+    listing = list_folder(folder)
+    yield from (*listing.photos, *listing.words)
+
+
 def files_in(places: tuple[Path, ...], own: tuple[Path, ...]) -> Iterator[tuple[Path, str]]:
-    """Every file in ``places`` once, with its path below the place, but for the user's ``own`` folders."""
+    """Every file in ``places`` once, with its path below the place, but for the photos in the user's ``own`` folders.
+
+    Not for all that lies below these: where the photos lie beside ``runs``, that would be everything.
+    """
     seen: set[Path] = set()
-    kept_out = [folder.resolve() for folder in own]
+    kept_out = {path.resolve() for folder in own if folder.is_dir() for path in originals(folder)}
     for place in places:
         for path in sorted(place.rglob("*")):
             real = path.resolve()
-            if not path.is_file() or real in seen or any(real.is_relative_to(folder) for folder in kept_out):
+            if not path.is_file() or real in seen or real in kept_out:
                 continue
             seen.add(real)
             yield path, path.relative_to(place).as_posix()

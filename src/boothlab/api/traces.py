@@ -19,6 +19,7 @@ from boothlab.files import is_abandoned, read_json
 from boothlab.home import cache
 from boothlab.photos.photoset import MANIFEST, is_written_set
 from boothlab.runs.run import Run
+from boothlab.runs.status import LEGAL_MOVES
 from boothlab.subjects import fill
 
 RUN_NAME = re.compile(r".+-[0-9a-f]{8}")
@@ -66,7 +67,7 @@ def look(subject: str, roots: Collection[Path], photos: Path | None = None) -> F
     hashes: set[str] = set()
     for path in named:
         hashes |= hashes_of(path / "photos" / subject / MANIFEST)
-        own |= {Path(node["photos"]).absolute() for node in nodes_of(path) if node.get("name") == subject}
+        own |= photo_folders([path], subject)
     # What `prepare` made is a copy, wherever a plan took it from.
     prepared = {path for path in own if (photos is None or path != photos.absolute()) and is_written_set(path)}
     own -= prepared
@@ -119,9 +120,13 @@ def look(subject: str, roots: Collection[Path], photos: Path | None = None) -> F
     )
 
 
-def photo_folders(runs: Collection[Path]) -> set[Path]:
-    """The folders of photos that the plans of these runs name."""
-    return {Path(node["photos"]).absolute() for run in runs for node in nodes_of(run)}
+def photo_folders(runs: Collection[Path], subject: str | None = None) -> set[Path]:
+    """The folders of photos that the plans of these runs name, of one subject if asked.
+
+    Old plans may name a place relative to wherever somebody was at the time; from here it would be another one.
+    """
+    nodes = [node for run in runs for node in nodes_of(run) if subject in (None, node.get("name"))]
+    return {path for node in nodes if (path := Path(node["photos"])).is_absolute()}
 
 
 def run_folders(root: Path) -> list[Path]:
@@ -131,15 +136,25 @@ def run_folders(root: Path) -> list[Path]:
 
 
 def is_run_folder(path: Path) -> bool:
-    """Whether boothlab made the folder. A date is eight digits too, and a plan may be the user's."""
-    if not RUN_NAME.fullmatch(path.name):
-        return False
-    if any((path / name).is_file() for name in ("status.json", "provenance.json")):
+    """Whether boothlab made the folder, whatever it is called now: a plan alone may be the user's.
+
+    A run that was renamed says what it is in its files. One whose making, or removal, was cut short, or whose plan is
+    damaged, has its name besides; a date is eight digits too, so the name proves nothing by itself.
+    """
+    named = RUN_NAME.fullmatch(path.name) is not None
+    others = [(path / name).is_file() for name in ("status.json", "provenance.json")]
+    if (named and any(others)) or (all(others) and _is_status(path / "status.json")):
         return True
-    try:
-        return bool(HASH.fullmatch(str(read_json(path / "plan.json")["digest"])))
-    except (BoothlabError, KeyError, TypeError):
-        return False
+    with suppress(BoothlabError, KeyError, TypeError):
+        tree = read_json(path / "plan.json")
+        return bool(HASH.fullmatch(str(tree["digest"]))) and (named or (any(others) and "subjects" in tree["plan"]))
+    return False
+
+
+def _is_status(file: Path) -> bool:
+    with suppress(BoothlabError, KeyError, TypeError):
+        return read_json(file)["state"] in LEGAL_MOVES
+    return False
 
 
 def nodes_of(run: Path) -> list[dict[str, Any]]:
