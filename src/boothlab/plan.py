@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, model_validator
 
 from boothlab.config.base import Config, closed_union
-from boothlab.config.load import load, validate
+from boothlab.config.load import load, parse_override, validate
 from boothlab.diffusion.config import Objective
 from boothlab.evaluation.config import Evaluation
 from boothlab.files import expanded, sha256_json
 from boothlab.generation.config import Generation
-from boothlab.models.config import Base
+from boothlab.models.config import Base, is_place, placed_base
 from boothlab.photos.config import Photos
 from boothlab.strategies import STRATEGIES, DreamBooth, Strategy
 from boothlab.subjects import Subject
@@ -71,8 +72,12 @@ class RunPlan(Config):
 
 
 def load_plan(path: Path, overrides: tuple[str, ...] | list[str] = ()) -> RunPlan:
-    """The plan in a TOML file. Relative paths in it are meant from the file's folder."""
-    return relative_to(load(RunPlan, path, overrides), path.resolve().parent)
+    """The plan in a TOML file. Relative paths in it are meant from the file's folder; a base model that ``--set``
+    names, as the command line is typed, from the current one."""
+    plan = load(RunPlan, path, overrides)
+    if any(parse_override(text)[0][:2] in (["base"], ["base", "model"]) for text in overrides):
+        plan = plan.model_copy(update={"base": placed_base(plan.base, Path.cwd())})
+    return relative_to(plan, path.resolve().parent)
 
 
 def plan_from(tree: dict[str, Any], source: str) -> RunPlan:
@@ -90,10 +95,7 @@ def relative_to(plan: RunPlan, folder: Path) -> RunPlan:
     references = plan.photos.references
     if references is not None:
         update["photos"] = plan.photos.model_copy(update={"references": folder / expanded(references)})
-    model = plan.base.model
-    if model != "toon" and (folder / model).exists():
-        update["base"] = plan.base.model_copy(update={"model": str(folder / model)})
-    return plan.model_copy(update=update)
+    return plan.model_copy(update=update | {"base": placed_base(plan.base, folder)})
 
 
 def for_others(plan: RunPlan) -> dict[str, Any]:
@@ -104,8 +106,8 @@ def for_others(plan: RunPlan) -> dict[str, Any]:
     for node, name in ((tree["photos"], "references"), (tree["objective"], "class_folder")):
         if node[name] is not None:
             node[name] = Path(node[name]).name
-    if Path(tree["base"]["model"]).is_absolute():
-        tree["base"]["model"] = Path(tree["base"]["model"]).name
+    if is_place(plan.base.model) or Path(plan.base.model).is_absolute():
+        tree["base"]["model"] = re.split(r"[/\\]", tree["base"]["model"].rstrip("/\\"))[-1]
     return tree
 
 

@@ -12,9 +12,11 @@ from pydantic import ValidationError
 from boothlab.config.base import Config
 from boothlab.config.load import apply_override, parse_override, validate
 from boothlab.config.show import difference, json_schema, to_toml
-from boothlab.errors import PlanError
+from boothlab.errors import NoWeights, PlanError
+from boothlab.models.config import Base
+from boothlab.models.locate import locate
 from boothlab.photos.steps import STEPS
-from boothlab.plan import RunPlan, digest, load_plan, plan_from
+from boothlab.plan import RunPlan, digest, for_others, load_plan, plan_from
 from boothlab.strategies import STRATEGIES, Lora
 
 ADA = {"name": "ada", "photos": "photos"}
@@ -286,6 +288,46 @@ def test_relative_paths_are_meant_from_the_plan(tmp_path: Path) -> None:
 
 
 INPUTS = {"photos/ada": "1" * 64, "base": "2" * 64}
+
+
+@pytest.mark.parametrize(
+    ("model", "shown"),
+    [
+        ("~/clients/jane/sd15", "sd15"),
+        ("../jane/sd15", "sd15"),
+        ("/home/jane/sd15/", "sd15"),
+        ("clients/jane/sd15.safetensors", "sd15.safetensors"),
+        ("C:\\jane\\sd15", "sd15"),
+        ("owner/name", "owner/name"),
+        ("toon", "toon"),
+    ],
+)
+def test_pages_show_no_place_of_a_base_model(model: str, shown: str) -> None:
+    plan = plan_from({"subjects": [{"name": "ada", "photos": "p"}], "base": {"model": model}}, "test")
+    assert for_others(plan)["base"]["model"] == shown
+
+
+def test_a_local_base_model_is_one_place_from_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here, plans = tmp_path / "here", tmp_path / "plans"
+    for folder in (here / "jane" / "sd15", here / "only-here", plans / "jane" / "sd15"):
+        folder.mkdir(parents=True)
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    def loaded(model: str, *overrides: str) -> str:
+        text = f"[[subjects]]\nname = 'ada'\nphotos = 'p'\n[base]\nmodel = '{model}'\n"
+        return load_plan(written(plans, text), overrides).base.model
+
+    assert loaded("jane/sd15") == str(plans / "jane" / "sd15")
+    assert loaded("toon", "base.model=jane/sd15") == str(here / "jane" / "sd15"), "typed there"
+    assert loaded("~/plans/jane/sd15") == str(plans / "jane" / "sd15")
+    assert loaded("./gone") == str(plans / "gone"), "not there, and never looked for elsewhere"
+    assert loaded("owner/name") == "owner/name"
+    assert loaded("toon") == "toon"
+    assert loaded("only-here") == "only-here"
+    for model in ("jane/sd15", "only-here", "./only-here"):
+        with pytest.raises((PlanError, NoWeights)):
+            locate(Base(model=model))
 
 
 def test_the_digest_is_of_content_not_of_place_or_name() -> None:

@@ -46,3 +46,12 @@ def test_fresh_noise_at_every_step_is_for_the_built_in_model(tmp_path: Path) -> 
 def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(PhotoError, match="nobody"):
         demo_plan(tmp_path / "nobody", "person", Base(model="some/model"))
+
+
+def test_its_places_mean_the_same_from_every_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    photo_folder(tmp_path / "ada", 4)
+    (tmp_path / "model").mkdir()
+    monkeypatch.chdir(tmp_path)
+    plan = demo_plan(Path("ada"), "woman", Base(model="model"))
+    assert plan.subjects[0].photos == tmp_path / "ada"
+    assert plan.base.model == str(tmp_path / "model")

@@ -14,7 +14,7 @@ from boothlab.assets import asset
 from boothlab.errors import NoWeights, PlanError
 from boothlab.models.config import Base
 from boothlab.photos.folder import list_folder
-from boothlab.plan import RunPlan, plan_from
+from boothlab.plan import RunPlan, plan_from, relative_to
 from boothlab.progress import Progress, silent
 from boothlab.runs.events import Event
 
@@ -90,7 +90,9 @@ def demo_plan(photos: Path | None, class_noun: str, base: Base, description: str
         subject |= {"name": SUBJECT, "photos": str(sample), "class_noun": "person", "description": DESCRIPTION}
         tree["photos"] = {"references": str(asset("samples", SUBJECT, "more"))}
     tree |= TOON if base.model == "toon" else _defaults(Path(subject["photos"]))
-    return plan_from({"name": "demo", "subjects": [subject], **tree}, "the demo's plan")
+    plan = plan_from({"name": "demo", "subjects": [subject], **tree}, "the demo's plan")
+    # What the run's folder keeps must mean the same places from wherever it is read.
+    return relative_to(plan, Path.cwd())
 
 
 def _defaults(photos: Path) -> dict[str, Any]:

@@ -105,7 +105,7 @@ def _write(run: Run, plan: RunPlan, name: str, to: Path, format_: Format, precis
         base = locate(plan.base)
         code = snippet(plan, str(to.resolve()), str(base), format_, precision)
         # Who gets the folder has it elsewhere, and need not know what it is called here.
-        known_by = base.name if expanded(Path(plan.base.model)).exists() else plan.base.model
+        known_by = base.name if expanded(Path(plan.base.model)).is_absolute() else plan.base.model
         shared = snippet(plan, ".", known_by, format_, precision)
         write_text(folder / NOTE, note(run, name, shared, format_))
         write_json(folder / MARK, {"format": 1, "run": run.name, "snapshot": name, "kind": format_})

@@ -19,7 +19,7 @@ from boothlab.errors import BoothlabError
 from boothlab.evaluation.orders import SOURCES, unique, wanted
 from boothlab.features.lpips import LPIPS_ALEX
 from boothlab.home import home
-from boothlab.models.config import Base
+from boothlab.models.config import Base, placed_base
 from boothlab.models.speed import speed
 from boothlab.models.tokens import TokenReport, inspect_word, load_tokenizer, suggest
 from boothlab.photos.read import find_photos
@@ -180,5 +180,5 @@ def _toon() -> Finding:
 
 def inspect_words(words: Sequence[str], base: Base, suggestions: int) -> tuple[list[TokenReport], list[str]]:
     """What is known of each word, and words that would be better."""
-    tokenizer = load_tokenizer(base)
+    tokenizer = load_tokenizer(placed_base(base, Path.cwd()))
     return [inspect_word(tokenizer, word) for word in words], suggest(tokenizer, suggestions, words)

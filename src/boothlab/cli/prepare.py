@@ -28,13 +28,13 @@ def prepare(
     from boothlab.cli.screen import progress_screen, say
     from boothlab.config.load import validate
     from boothlab.files import read_json
-    from boothlab.models.config import Base
+    from boothlab.models.config import Base, placed_base
     from boothlab.photos.config import Photos
 
     given: dict[str, Any] = {"domain": domain, "framing": framing, "keep": keep or [], "size": size}
     settings = validate(Photos, given, "the command line").model_copy(update={"references": references})
     with progress_screen() as progress:
-        made = api.prepare(photos, out, settings, Base(model=base), progress)
+        made = api.prepare(photos, out, settings, placed_base(Base(model=base), Path.cwd()), progress)
     photos_kept = f"{len(made.photos)} photo{'' if len(made.photos) == 1 else 's'} kept"
     say(f"{photos_kept} ({len(made.held_out)} held out), {len(made.rejected)} set aside → {out}")
     for item in made.rejected:

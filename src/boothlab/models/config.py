@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any, Literal
 
 from boothlab.config.base import Config
+from boothlab.files import expanded
 
 Sampler = Literal["dpm++", "dpm++sde", "ddim"]
 """Names of the samplers that plans and models speak of."""
@@ -35,3 +38,27 @@ class Base(Config):
     """Branch, tag or commit of a hub id."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where to compute; auto takes a GPU when there is one."""
+
+
+HUB_ID = re.compile(r"\w[\w.-]*/[\w.-]+")
+
+
+def is_place(model: str) -> bool:
+    """Whether a base model's name can only be a place on some disk: neither the built-in one's, nor a hub id, nor a
+    single word, which may be a slip."""
+    single = not re.search(r"[/\\]", model) and not model.startswith(("~", "."))
+    return not (single or HUB_ID.fullmatch(model)) or model.lower().endswith(".safetensors")
+
+
+def placed(model: str, folder: Path) -> str:
+    """A base model's name that means the same from everywhere: a local one's place, taken from ``folder``.
+
+    "owner/name" is a hub id where there is no such folder. Raises PlanError for the home folder of nobody.
+    """
+    whole = folder.absolute() / expanded(Path(model))
+    return str(whole) if model != "toon" and (is_place(model) or whole.exists()) else model
+
+
+def placed_base(base: Base, folder: Path) -> Base:
+    """``base`` with the model's place taken from ``folder``."""
+    return base.model_copy(update={"model": placed(base.model, folder)})

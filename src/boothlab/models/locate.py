@@ -18,7 +18,7 @@ from boothlab.assets import asset
 from boothlab.errors import BoothlabError, NoWeights, PlanError, RunDamaged
 from boothlab.files import expanded, folder_listing, read_json, read_table, sha256_file, sha256_json, write_json
 from boothlab.home import cache as shared
-from boothlab.models.config import Base
+from boothlab.models.config import HUB_ID, Base, is_place
 from boothlab.models.families import sd_config
 
 PICKLES = frozenset({".ckpt", ".bin", ".pt", ".pth", ".pkl", ".pickle"})
@@ -59,15 +59,21 @@ def locate(base: Base) -> Path:
             f"base.model is {base.model}: a pickle can run any code when it is opened, so only safetensors is read.",
             "Use the .safetensors edition of the model, or convert it on a machine you can afford to lose.",
         )
-    if path.is_dir():
+    # Nothing is looked for in the current folder: that of a later command may hold another model of this name.
+    if path.is_absolute() and path.is_dir():
         _require_parts(path)
         return path
-    if path.is_file():
+    if path.is_absolute() and path.is_file():
         if path.suffix.lower() != ".safetensors":
             raise PlanError(f"base.model is {base.model}: a file must be .safetensors.")
         return path
-    if base.model.count("/") == 1 and not base.model.startswith((".", "/", "~")):
+    if HUB_ID.fullmatch(base.model):
         return _locate_in_hub_cache(base)
+    if is_place(base.model) and not path.is_absolute():
+        raise PlanError(
+            f"base.model is {base.model!r}: nobody knows any more from which folder this place was meant.",
+            "Write the whole path there (of a run: in its plan.json).",
+        )
     raise PlanError(
         f"base.model is {base.model!r}: there is no such folder or file.",
         "Give toon, a folder in diffusers format, a .safetensors file, or a hub id like owner/name.",

@@ -13,6 +13,7 @@ from boothlab.config.base import Config
 from boothlab.config.load import apply_override, parse_override, read_toml, validate
 from boothlab.errors import PlanError
 from boothlab.files import expanded
+from boothlab.models.config import placed
 from boothlab.studies.search import Search
 from boothlab.training.config import MOST_STEPS
 
@@ -251,7 +252,9 @@ def load_study(path: Path, overrides: tuple[str, ...] | list[str] = ()) -> tuple
                 f"--set {text}: the study's training seeds are {list(study.seeds)}, whatever its plan says.",
                 "Change `seeds` in the study's file.",
             )
-        apply_override(tree, setting, value)
+        # A place that is typed is meant from where it is typed.
+        typed = setting == ["base", "model"] and isinstance(value, str)
+        apply_override(tree, setting, placed(value, Path.cwd()) if typed else value)
     return _with_own_seed(study, tree), tree
 
 
@@ -277,9 +280,7 @@ def anchored(tree: dict[str, Any], folder: Path) -> dict[str, Any]:
             node[key] = str(folder / expanded(Path(node[key])))
     base = found.get("base")
     if isinstance(base, dict) and isinstance(base.get("model"), str):
-        model = base["model"]
-        if model != "toon" and (folder / model).exists():
-            base["model"] = str(folder / model)
+        base["model"] = placed(base["model"], folder)
     return found
 
 
