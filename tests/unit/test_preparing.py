@@ -29,7 +29,7 @@ from boothlab.photos.variety import effective_number, variety
 from boothlab.preparing import develop
 from boothlab.preparing.prepare import prepare
 from boothlab.preparing.sheet import _kept_card
-from photos_made import made_photo
+from photos_made import made_photo, photo_folder
 
 SIZE = 64
 
@@ -472,3 +472,20 @@ def test_a_name_in_brackets_is_meant_as_it_stands(tmp_path: Path) -> None:
     settings = Photos(domain="drawings", exclude=("copy[1].png",), screen=Screen(enabled=False))
     kept = [photo.name for photo in prepare(photos, tmp_path / "set", settings, SIZE).photos]
     assert "copy[1].png" not in kept
+
+
+def test_a_photo_set_is_not_prepared_again(tmp_path: Path) -> None:
+    """Its contact sheet would be a training photo, and what was held out be trained on."""
+    prepare(photo_folder(tmp_path / "photos", 4), tmp_path / "set", Photos(), 64)
+    with pytest.raises(PhotoError, match="is a photo set") as caught:
+        prepare(tmp_path / "set", tmp_path / "again", Photos(), 64)
+    assert "train on it" in caught.value.hint
+    assert not (tmp_path / "again").exists()
+
+
+def test_cores_are_counted_where_the_system_does_not_tell_which_are_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on macOS and Windows."""
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    assert len(prepare(photo_folder(tmp_path / "photos", 3), tmp_path / "set", Photos(), 64).photos) == 3

@@ -120,6 +120,11 @@ def _words(places: Sequence[Place], settings: Photos) -> Words:
 
 def _places(folder: Path, out: Path, settings: Photos) -> list[Place]:
     references = settings.references
+    if is_photo_set(folder):
+        raise PhotoError(
+            f"{folder} is a photo set: it is prepared, and what is held out of it is decided.",
+            "Name it as `photos` of a plan and train on it, or prepare the folder of its originals.",
+        )
     _require_free(out, [folder] if references is None else [folder, references])
     places = [Place(folder, list_folder(folder, settings.include, settings.exclude))]
     if references is not None:
@@ -188,10 +193,16 @@ def _reader(settings: Photos) -> tuple[FaceReader | None, str]:
     return (reader, "") if missing is None else (None, f"Nobody looked for faces: {missing}")
 
 
+def _cores() -> int:
+    """Cores that this process may use; where the system does not tell (macOS, Windows), all there are."""
+    told = getattr(os, "sched_getaffinity", None)
+    return (os.cpu_count() or 1) if told is None else len(told(0))
+
+
 def _developed(developer: Developer, sources: Sequence[Source], progress: Progress | None) -> list[Done]:
     """Every source, in order, on all cores."""
     done: list[Done] = []
-    with ThreadPoolExecutor(max(1, min(8, len(os.sched_getaffinity(0))))) as pool:
+    with ThreadPoolExecutor(max(1, min(8, _cores()))) as pool:
         results = pool.map(lambda source: developer.develop(source.path, source.name), sources)
         for result in results:
             done.append(result)
