@@ -127,18 +127,19 @@ def report(run: Path, progress: Progress = silent) -> Path:
     return report_run(open_run(run), progress)
 
 
-def rate(run: Path, out: Path, seed: int = 0, progress: Progress = silent) -> Path:
-    """Write a page on which people choose blindly between a run's snapshots; returns its path."""
+def rate(run: Path, out: Path | None = None, seed: int = 0, progress: Progress = silent) -> Path:
+    """Write a page on which people choose blindly between a run's snapshots, to rating/RUN if no folder is given;
+    returns its path."""
     from boothlab.api.rating import rate_run
 
     return rate_run(open_run(run), out, seed, progress)
 
 
-def read_ratings(answers: Sequence[Path], folder: Path) -> list[Preference]:
-    """What people answered on the page in ``folder``."""
+def read_ratings(run: Path, answers: Sequence[Path], folder: Path | None = None) -> list[Preference]:
+    """What people answered on the page of ``run`` in ``folder``, rating/RUN if left out."""
     from boothlab.api.rating import read_ratings
 
-    return read_ratings(answers, folder)
+    return read_ratings(open_run(run), answers, folder)
 
 
 def fetch(what: str, source: Path | None = None) -> Path:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from boothlab.api.export_places import remember
+from boothlab.api.export_places import RATING, is_rating_of, remember
 from boothlab.api.pictures import evaluation_pictures, plan_of
 from boothlab.api.resolving import photo_sets_of
 from boothlab.errors import NoWeights, PlanError, disk_errors
 from boothlab.features import clip, dino
 from boothlab.features.inception import fetch_inception
 from boothlab.features.lpips_vgg import fetch_lpips_vgg
-from boothlab.files import new_folder
+from boothlab.files import is_no_folder, new_folder, read_table
 from boothlab.plan import RunPlan
 from boothlab.progress import Progress, silent
 from boothlab.reports.rating import Preference, write_rating
 from boothlab.reports.rating import read_ratings as read
 from boothlab.runs.run import Run
+
+PAGES = Path("rating")
+"""Where pages go if not told otherwise, each run's into a folder of its name: answers belong to one page's key."""
 
 FOLDERS: dict[str, tuple[Callable[[], Path], Callable[[Path], object]]] = {
     "clip": (clip.folder, clip.load),
@@ -30,15 +34,28 @@ KEPT = (".json", ".safetensors", ".txt")
 """What is taken of a model folder: never a pickle."""
 
 
-def rate_run(run: Run, out: Path, seed: int, progress: Progress = silent) -> Path:
+def rate_run(run: Run, out: Path | None, seed: int, progress: Progress = silent) -> Path:
     """Write the blind page for the snapshots of a run on its context pictures; returns its path.
 
     The page holds photos of the person, so the run remembers the place and `forget` finds it.
-    Raises PlanError with fewer than two snapshots.
+    Raises PlanError with fewer than two snapshots, and for a folder with another page in it.
     """
-    plan = plan_of(run)
+    plan, out = plan_of(run), out or PAGES / run.name
+    _require_own(out, run)
     with run.writing():
         return _page(run, plan, out, seed, progress)
+
+
+def _require_own(out: Path, run: Run) -> None:
+    """Raises PlanError where the page or its key would take the place of a file that is not of this run's page."""
+    if is_no_folder(out):
+        raise PlanError(f"{out} is there and is no folder.", "Name another folder with --out.")
+    there = [name for name in RATING if os.path.lexists(out / name)]
+    if there and not is_rating_of(out, run):
+        raise PlanError(
+            f"{out} holds {' and '.join(there)} that `rate` did not write for {run.name}; nothing is overwritten.",
+            "Name another folder with --out, or move that away.",
+        )
 
 
 def _page(run: Run, plan: RunPlan, out: Path, seed: int, progress: Progress) -> Path:
@@ -61,9 +78,32 @@ def _page(run: Run, plan: RunPlan, out: Path, seed: int, progress: Progress) -> 
     return page
 
 
-def read_ratings(answers: Sequence[Path], folder: Path) -> list[Preference]:
-    """People's answers, one line per pair of snapshots and question. Raises RunDamaged for files that are none."""
-    return read(answers, folder / "rating-key.json")
+def read_ratings(run: Run, answers: Sequence[Path], folder: Path | None) -> list[Preference]:
+    """People's answers on the page of a run in ``folder``, one line per pair of snapshots and question.
+
+    Raises PlanError for answers that are not there and a folder without a page of this run, RunDamaged for files that
+    are no answers.
+    """
+    folder = folder or PAGES / run.name
+    missing = [str(path) for path in answers if not path.exists() or path.is_dir()]
+    if missing:
+        raise PlanError(
+            f"--read is given {', '.join(missing)}: there is no such file.",
+            "Give the file that the page's last screen saved.",
+        )
+    key = folder / RATING[1]
+    if not key.is_file():
+        raise PlanError(
+            f"{folder} holds no rating page of {run.name}: there is no {key.name}.",
+            "Name the folder that it was written to with --out.",
+        )
+    of = read_table(key).get("run")
+    if of and not is_rating_of(folder, run):
+        raise PlanError(
+            f"{folder} holds the rating page of {of}, not of {run.name}.",
+            "Give that run, or name the folder of this one's page with --out.",
+        )
+    return read(answers, key)
 
 
 def fetch_weights(what: str, source: Path | None) -> Path:

@@ -10,7 +10,7 @@ import typer
 
 def rate(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
-    out: Annotated[Path, typer.Option(help="Folder for the page and its key.")] = Path("rating"),
+    out: Annotated[Path | None, typer.Option(help="Folder for the page and its key; rating/RUN if left out.")] = None,
     answers: Annotated[
         list[Path] | None, typer.Option("--read", help="A file of answers; may be given several times.")
     ] = None,
@@ -26,7 +26,7 @@ def rate(
     from boothlab.cli.screen import say
 
     if answers:
-        for line in api.read_ratings(answers, out):
+        for line in api.read_ratings(run, answers, out):
             say(line.sentence)
         return
     page = api.rate(run, out, seed)

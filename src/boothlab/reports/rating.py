@@ -123,8 +123,9 @@ def write_rating(
             state={"page": page, "trials": trials, "pictures": pictures, "questions": QUESTIONS, "format": FORMAT},
         )
     )
-    write_text(folder / "rating.html", html)
+    # The key first: it says whose the page is, so a page without it would belong to nobody.
     write_json(folder / "rating-key.json", key)
+    write_text(folder / "rating.html", html)
     return folder / "rating.html", folder / "rating-key.json"
 
 

@@ -1,0 +1,158 @@
+"""Where rating pages lie: each run's in a folder of its own, over nobody's files, and found by `forget`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from boothlab import api
+from boothlab.api import rating
+from boothlab.cli.main import main
+from boothlab.errors import PlanError
+from boothlab.reports import rating as page_of
+from boothlab.runs.run import Run, create_run
+from photos_made import photo_folder
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A picture in memory, of one colour."""
+
+    shade: int
+    prompt: str = "a photo"
+    seed: int = 0
+
+    def pixels(self) -> NDArray[np.uint8]:
+        return np.full((8, 8, 3), self.shade, np.uint8)
+
+
+def made(place: Path, name: str, digest: str) -> Run:
+    """A run folder with a plan of the one subject ``name``; nothing is trained."""
+    photo_folder(place / "photos" / name, 2)
+    plan = {"name": name, "subjects": [{"name": name, "photos": str(place / "photos" / name)}]}
+    return create_run(place / "runs", name, digest * 8, None, plan, "", {"format": 1})
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Run, Run]:
+    """Two runs of Ada and Bob in the current folder, whose snapshots have pictures already."""
+    monkeypatch.chdir(tmp_path)
+    shown = {f"step-00000{k}": {"context": [SimpleNamespace(picture=Drawn(k))]} for k in (1, 2)}
+    subjects = [SimpleNamespace(name="the one")]
+    monkeypatch.setattr(rating, "plan_of", lambda run: SimpleNamespace(subjects=subjects))
+    monkeypatch.setattr(rating, "evaluation_pictures", lambda *given: {"the one": shown})
+    monkeypatch.setattr(rating, "photo_sets_of", lambda *given: {"the one": SimpleNamespace(photos=())})
+    return made(tmp_path, "ada", "1a2b3c4d"), made(tmp_path, "bob", "5e6f7a8b")
+
+
+def called(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
+    """The exit code of ``boothlab ARGUMENTS``."""
+    monkeypatch.setattr("sys.argv", ["boothlab", *map(str, arguments)])
+    return main()
+
+
+def answered(run: Run, file: Path) -> Path:
+    """The file of one who always preferred the left picture, as the page of a run saves it."""
+    key = json.loads(Path("rating", run.name, "rating-key.json").read_text())
+    answers = [{"trial": k, "question": "likeness", "choice": "left"} for k in range(len(key["trials"]))]
+    tree = {"format": 1, "kind": "boothlab-rating", "page": key["page"], "rater": "r", "saved": 1, "answers": answers}
+    file.write_text(json.dumps(tree))
+    return file
+
+
+def test_each_run_has_a_page_of_its_own(runs: tuple[Run, Run]) -> None:
+    pages = [api.rate(run.path) for run in runs]
+    assert pages == [Path("rating", run.name, "rating.html") for run in runs]
+    for page, run in zip(pages, runs, strict=True):
+        assert json.loads((page.parent / "rating-key.json").read_text())["run"] == run.name
+
+
+def test_the_page_of_a_run_may_be_made_again(runs: tuple[Run, Run], tmp_path: Path) -> None:
+    api.rate(runs[0].path, tmp_path / "out")
+    page = api.rate(runs[0].path, tmp_path / "out", seed=1)
+    key = json.loads((tmp_path / "out" / "rating-key.json").read_text())
+    assert f'"page": "{key["page"]}"' in page.read_text()
+
+
+def test_another_runs_page_is_left_alone(runs: tuple[Run, Run], tmp_path: Path) -> None:
+    page = api.rate(runs[0].path, tmp_path / "out")
+    before = page.read_bytes(), (tmp_path / "out" / "rating-key.json").read_bytes()
+    with pytest.raises(PlanError, match=f"holds rating.html and rating-key.json .* for {runs[1].name}"):
+        api.rate(runs[1].path, tmp_path / "out")
+    assert (page.read_bytes(), (tmp_path / "out" / "rating-key.json").read_bytes()) == before
+    assert not (runs[1].path / "exports.json").exists(), "the run remembers a place that holds nothing of it"
+
+
+@pytest.mark.parametrize(("name", "text"), [("rating.html", "mine"), ("rating-key.json", "{}")])
+def test_a_users_own_file_is_left_alone(name: str, text: str, runs: tuple[Run, Run], tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / name).write_text(text)
+    with pytest.raises(PlanError, match="nothing is overwritten"):
+        api.rate(runs[0].path, tmp_path / "site")
+    assert [path.name for path in (tmp_path / "site").iterdir()] == [name]
+    assert (tmp_path / "site" / name).read_text() == text
+
+
+def test_a_file_where_the_folder_should_be_is_named(runs: tuple[Run, Run], tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(PlanError, match="out is there and is no folder"):
+        api.rate(runs[0].path, tmp_path / "out")
+
+
+def test_a_page_that_was_cut_short_says_whose_it_is(
+    runs: tuple[Run, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(path: Path, text: str) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(page_of, "write_text", killed)
+        with pytest.raises(KeyboardInterrupt):
+            api.rate(runs[0].path)
+    assert [path.name for path in Path("rating", runs[0].name).iterdir()] == ["rating-key.json"]
+    assert api.rate(runs[0].path).is_file()
+
+
+def test_the_pages_of_somebody_forgotten_are_found_wherever_they_went(runs: tuple[Run, Run], tmp_path: Path) -> None:
+    pages = [api.rate(runs[0].path), api.rate(runs[0].path, tmp_path / "elsewhere")]
+    kept = api.rate(runs[1].path)
+    assert api.forget("ada", tmp_path / "runs").remaining == ()
+    assert [page.parent.exists() for page in (*pages, kept)] == [False, False, True]
+
+
+def test_answers_are_read_with_the_key_of_their_run(
+    runs: tuple[Run, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for run in runs:
+        api.rate(run.path)
+    file = answered(runs[0], tmp_path / "answers.json")
+    assert called(monkeypatch, "rate", runs[0].path, "--read", file) == 0
+    assert capsys.readouterr().out.startswith("step-000002 against step-000001, more like the person: ")
+    place = Path("rating", runs[0].name)
+    assert called(monkeypatch, "rate", runs[1].path, "--out", place, "--read", file) == 2
+    said = capsys.readouterr().err
+    assert f"{place} holds the rating page of {runs[0].name}, not of {runs[1].name}." in said
+
+
+def test_answers_that_are_not_there_are_a_mistake_of_the_command(
+    runs: tuple[Run, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    api.rate(runs[0].path)
+    assert called(monkeypatch, "rate", runs[0].path, "--read", "answers.json", "--read", tmp_path) == 2
+    assert f"--read is given answers.json, {tmp_path}: there is no such file." in capsys.readouterr().err
+
+
+def test_answers_without_a_page_are_a_mistake_of_the_command(
+    runs: tuple[Run, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "answers.json").write_text("{}")
+    assert called(monkeypatch, "rate", runs[0].path, "--read", "answers.json") == 2
+    said = capsys.readouterr().err
+    assert f"{Path('rating', runs[0].name)} holds no rating page of {runs[0].name}" in said
+    assert "--out" in said
