@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from boothlab.api.resolving import _contents
+from boothlab.api.resolving import contents_of
 from boothlab.api.study_pools import fill_folder
 from boothlab.assets import asset
 from boothlab.errors import PhotoError
@@ -244,7 +244,7 @@ def test_names_that_are_not_utf_8_are_spelled_out(words: str, tmp_path: Path) ->
     assert captions == {"M\\udcfcller.png": "a photo of {it}, at sea"}
     assert {item.name for item in made.rejected} == {"paper.d\\udcfct", "broken.j\\udcfcg"}
     assert all("\\udcfc" in item.reason for item in made.rejected)
-    assert len(sha256_json(_contents(photos))) == 64
+    assert len(sha256_json(contents_of(photos))) == 64
     kept = settings.model_copy(update={"include": ("M*",), "keep": ("M\\udcfcller.png",)})
     assert [photo.name for photo in prepare(photos, tmp_path / "one", kept, SIZE).photos] == ["M\\udcfcller.png"]
     (made.path / name).touch()
