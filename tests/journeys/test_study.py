@@ -163,7 +163,7 @@ def test_the_page_stands_alone_and_says_what_may_be_said(journey: Journey) -> No
     assert all((journey.place / name).is_file() for name in leads_to)
     assert "Longer is better." in page
     assert "9 of 26 steps" in page
-    assert "Take none of these checkpoints" in page, "random weights draw nobody"
+    assert "Take none of these runs" in page, "random weights draw nobody"
     assert "a statement about a setting needs 3 training seeds" in page.replace("\n", " ").replace("A st", "a st")
     assert page.count("data:image/webp") >= 2 * 6
     assert "of the bare prompt, nearest to a training photo" in page
@@ -417,7 +417,7 @@ def test_the_recommended_checkpoint_is_scored_again_on_fresh_pictures(
     assert {p["seed"] for p in drawn}.isdisjoint(p["seed"] for p in first)
     for value in (fresh["face"]["value"], point.cells["face"].value):
         assert f"<b>{number(value)}</b>" in page.split("on fresh pictures")[1].split("</table>")[0]
-    assert "chosen from 5 checkpoints" in page
+    assert "chosen from 5 runs" in page
     # Again nothing is drawn or computed.
     kept = {path: path.stat().st_mtime_ns for path in folder.parent.glob("fresh/*/*")}
     report_study(Studied(study, ()))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from boothlab.studies.labels import apart, run_labels, setting_labels
+from boothlab.studies.choose import Choice
+from boothlab.studies.labels import apart, called, renamed, run_labels, setting_labels
 from study_made import made_point
 
 
@@ -51,3 +52,28 @@ def test_runs_with_a_name_keep_it_without_their_subject() -> None:
         "best · seed 1",
     )
     assert run_labels([grid[0]]) == ("steps 1 · seed 0",)
+
+
+def test_a_label_that_would_mean_two_runs_gives_way_to_their_names() -> None:
+    twice = [made_point(run, {}, subject="ada") for run in ("ada, head", "head", "ada, smart")]
+    assert called(twice) == {"ada, head": "ada, head", "head": "head", "ada, smart": "smart"}
+
+
+def test_in_a_subjects_own_section_a_choice_speaks_of_its_runs_by_their_labels() -> None:
+    """Longest name first and in one pass: one run's name is the beginning of another's, and a part of a label."""
+    names = {"ada, steps 100": "steps 100", "ada, steps 1000": "steps 1000", "steps 1": "steps 1"}
+    choice = Choice(
+        "ada",
+        "ada, steps 100",
+        "Because 0.80 is near 0.81 (ada, steps 1000), and it took fewer steps than steps 1.",
+        ("ada, steps 100", "ada, steps 1000"),
+        (("outdone", ("ada, steps 1000",)),),
+    )
+    assert renamed(choice, names) == Choice(
+        "ada",
+        "steps 100",
+        "Because 0.80 is near 0.81 (steps 1000), and it took fewer steps than steps 1.",
+        ("steps 100", "steps 1000"),
+        (("outdone", ("steps 1000",)),),
+    )
+    assert renamed(Choice("ada", None, "None.", ()), {}) == Choice("ada", None, "None.", ())

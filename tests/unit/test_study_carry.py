@@ -35,7 +35,7 @@ def test_what_is_chosen_on_one_is_compared_with_the_others_own_best() -> None:
     )
     assert (to_ada.settings, to_ada.best, to_ada.state) == ("learning rate 1e-06", "learning rate 2e-06", "loses")
     said = "Chosen on ada, applied to bob: learning rate 2e-06 against its own best learning rate 1e-06: loses: "
-    assert to_bob.sentence.startswith(said + "likeness -0.")
+    assert to_bob.sentence.startswith(said + "likeness −0.")
     assert summary([to_bob, to_ada]) == (
         "Settings were carried from one subject to another 2 times: 0 were the other's own choice too, 0 showed no "
         "loss, 2 lost."
@@ -193,7 +193,7 @@ def test_a_claim_that_settings_carry_over_holds_fails_or_stays_undecided() -> No
     each = np.mean([to_bob, to_ada], 0)
     expected = t_interval(each)
     assert found[1].numbers.startswith(
-        f"likeness {expected.value:+.3g}, 95 % CI {expected.low:.3g} to {expected.high:.3g} over 2 pairs"
+        f"likeness {signed(expected.value)}, 95 % CI {plain(expected.low)} to {plain(expected.high)} over 2 pairs"
     )
     p = stats.ttest_1samp(each, -0.1).pvalue
     assert f"3 seeds, Holm p = {p:.2g}" in found[1].numbers
@@ -216,7 +216,7 @@ def test_where_all_choose_the_same_settings_no_loss_is_tested() -> None:
 def test_losses_that_are_equal_at_every_seed_are_not_tested() -> None:
     """The two choices are settings that differ by 0 at every seed, or by 0.05: a t test would be certain of both."""
     flat = np.linspace(-0.02, 0.02, 20)
-    for gain, said in ((0.0, "+0, 95 % CI 0 to 0"), (-0.05, "-0.05, 95 % CI -0.05 to -0.05")):
+    for gain, said in ((0.0, "0, 95 % CI 0 to 0"), (-0.05, "−0.05, 95 % CI −0.05 to −0.05")):
         likeness = {("ada", 1e-6): 0.8 + gain, ("ada", 2e-6): 0.8, ("bob", 1e-6): 0.8, ("bob", 2e-6): 0.8 + gain}
         prompt = {("ada", 1e-6): 0.2, ("ada", 2e-6): 0.5, ("bob", 1e-6): 0.5, ("bob", 2e-6): 0.2}
         points = [

@@ -70,7 +70,7 @@ def test_fewer_seeds_speak_about_checkpoints_only(seeds: int) -> None:
     likeness = effects(grid(seeds))[0]
     assert (likeness.about, likeness.n, likeness.trainings) == ("checkpoints", 12 * seeds, seeds)
     assert likeness.shown
-    assert likeness.sentence.endswith("These checkpoints only: fewer than 3 training seeds.")
+    assert likeness.sentence.endswith("These runs only: fewer than 3 training seeds.")
 
 
 def test_only_what_differs_in_one_setting_is_compared() -> None:
@@ -230,8 +230,10 @@ def points_to_choose() -> list[Point]:
 def test_the_least_trained_good_run_within_one_standard_error_is_taken() -> None:
     choice = choose(points_to_choose(), "ada")
     assert choice.run == "short"
-    assert "long has likeness 0.81, but that is within one standard error" in choice.reason
-    assert "2 of 4 checkpoints are good" in choice.reason
+    assert choice.reason == (
+        "Because its likeness, 0.80, is within one standard error (0.01) of the highest, 0.81 (long), and it took "
+        "fewer steps; prompt following 0.60. 2 of 4 runs may be taken."
+    )
 
 
 @pytest.mark.parametrize("order", [1, -1], ids=["listed first", "listed last"])
@@ -246,14 +248,13 @@ def test_of_runs_with_as_few_steps_the_best_is_taken_and_none_is_said_to_have_ta
     choice = choose([low, high][::order], "ada")
     assert choice.run == "lr 0.002"
     assert "fewer steps" not in choice.reason
-    assert choice.reason.endswith("No snapshot that may be chosen has a higher likeness.")
+    assert choice.reason.startswith("Because no run that may be taken has a higher likeness than its 0.60; prompt")
     later = replace(
         high, run="later", step=400, cells={**high.cells, LIKENESS: replace(high.cells[LIKENESS], value=0.61)}
     )
     choice = choose([low, high, later][::order], "ada")
     assert choice.run == "lr 0.002"
-    assert "later has likeness 0.61" in choice.reason
-    assert "and lr 0.002 took fewer steps" in choice.reason
+    assert "of the highest, 0.61 (later), and it took fewer steps" in choice.reason
     follows = made_point("z", {}, likeness=0.60 + flat, prompt=0.61 + flat[::-1], step=300)
     assert choose([high, follows][::order], "ada").run == "z"
     assert choose([high, replace(high, run="a")][::order], "ada").run == "a"
@@ -290,14 +291,16 @@ def test_of_many_equals_the_least_trained_is_taken() -> None:
     ]
     choice = choose(points, "ada")
     assert choice.run == "steps 100"
-    assert "steps 1050 has likeness 0.79, but that is within one standard error" in choice.reason
+    assert "of the highest, 0.79 (steps 1050), and it took fewer steps" in choice.reason
 
 
 def test_a_failed_gate_bars_a_good_run() -> None:
     points = [
         replace(point, failed_gates=("leak",)) if point.run == "short" else point for point in points_to_choose()
     ]
-    assert choose(points, "ada").run == "long"
+    choice = choose(points, "ada")
+    assert choice.run == "long"
+    assert choice.reason.endswith("1 of 4 runs may be taken; 1 more is called good, but failed a gate.")
 
 
 def test_what_could_not_be_tested_goes_last_and_is_named() -> None:
@@ -310,7 +313,7 @@ def test_what_could_not_be_tested_goes_last_and_is_named() -> None:
     ]
     choice = choose(found, "ada")
     assert choice.run == "short"
-    assert choice.reason.endswith("Higher, but with gates that could not be tested: long.")
+    assert choice.passed == (("gates that could not be tested", ("long",)),)
     alone = choose([point for point in found if point.run != "short"], "ada")
     assert alone.run == "long"
     assert "Not tested: copies, memorisation." in alone.reason
@@ -324,25 +327,30 @@ def test_what_another_dominates_is_named_where_it_has_more_likeness() -> None:
     ]
     choice = choose(found, "ada")
     assert choice.run == "faithful"
-    assert choice.reason.endswith("Higher, but outdone when both axes count: vain.")
+    assert choice.passed == (("outdone when both axes count", ("vain",)),)
+    assert choice.reason == (
+        "Because its likeness, 0.70, is the highest but for the 1 passed over; prompt following 0.95. "
+        "2 of 2 runs may be taken."
+    )
 
 
 def test_none_is_recommended_where_none_is_good_and_the_reason_counts() -> None:
     points = [replace(p, word="copying", failed_gates=("copies",)) for p in points_to_choose()]
     choice = choose(points, "ada")
     assert choice.run is None
-    assert choice.reason == (
-        "None of 4 checkpoints may be recommended: 4 copying. Gates that failed: copies (4). Take fewer steps, more "
-        "and more varied photos, or captions that say where each was taken."
+    assert choice.reason == ("Because none of 4 runs may be taken: 4 copying. Gates that failed: copies (4).")
+    assert choice.advice == (
+        "Take fewer steps, more and more varied photos, or captions that say where each was taken."
     )
 
 
 def test_what_to_try_follows_the_word_that_most_runs_got() -> None:
     early, *late = points_to_choose()
     words = [replace(early, word="underfitted"), *(replace(point, word="overfitted") for point in late)]
-    assert choose(words, "ada").reason.endswith("Take fewer steps, and keep more snapshots of the early ones.")
-    assert choose([replace(p, word="underfitted") for p in words], "ada").reason.endswith("a higher learning rate.")
-    assert choose([replace(p, word="") for p in words], "ada").reason.endswith("4 not judged.")
+    assert choose(words, "ada").advice == "Take fewer steps, and keep more snapshots of the early ones."
+    assert choose([replace(p, word="underfitted") for p in words], "ada").advice.endswith("a higher learning rate.")
+    unjudged = choose([replace(p, word="") for p in words], "ada")
+    assert (unjudged.reason.endswith("4 not judged."), unjudged.advice) == (True, "")
 
 
 def test_seeds_that_differ_in_their_last_bits_show_nothing() -> None:
@@ -361,7 +369,7 @@ def test_seeds_that_differ_in_their_last_bits_show_nothing() -> None:
     assert 0.1 + 0.2 != 0.3
     for found in effects(shaken):
         assert (found.about, found.difference, found.low, found.high, found.p) == ("settings", 0, 0, 0, 1)
-        assert found.sentence.endswith("no difference found (+0, 95 % CI 0 to 0, Holm p = 1).")
+        assert found.sentence.endswith("no difference found (0, 95 % CI 0 to 0, Holm p = 1).")
 
 
 def test_the_front_holds_what_no_run_beats() -> None:
@@ -475,7 +483,7 @@ def test_a_difference_that_is_equal_at_every_seed_is_not_tested() -> None:
     )
     same = [replace(point, cells=points[0].cells) for point in points]
     (none,) = claims_tested(same, [claim])
-    assert (none.state, none.numbers) == ("undecided", "likeness +0, 95 % CI 0 to 0, 3 seeds, Holm p = 1")
+    assert (none.state, none.numbers) == ("undecided", "likeness 0, 95 % CI 0 to 0, 3 seeds, Holm p = 1")
 
 
 def test_a_claim_compares_each_subject_with_itself() -> None:

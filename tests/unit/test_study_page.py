@@ -64,6 +64,8 @@ def page(
         name="ada",
         chosen=chosen or choice.run,
         reason=choice.reason,
+        passed=(("outdone when both axes count", "run 2"),),
+        advice="",
         caution="",
         again=AgainView((("likeness", cell, CellView(0.44, 0.3, 0.5, 20, "")),), "It was chosen by these."),
         strip=tuple(pictures[:4]),
@@ -192,9 +194,10 @@ def test_every_link_of_the_contents_leads_somewhere(pictures: list[Path]) -> Non
 
 def test_of_several_subjects_each_is_named_once_with_what_to_take(pictures: list[Path]) -> None:
     assert "Take run 0</p>" in page(4, pictures, chosen="run 0")
-    text = page(4, pictures, subjects=("ada", "bob"), chosen="ada, steps 400")
+    text = page(4, pictures, subjects=("ada", "bob"), chosen="steps 400")
     assert "Take steps 400 for ada</p>" in text
-    assert "Take ada, steps 400 for bob</p>" in text, "only the subject's own name is left out"
+    assert "Take steps 400 for bob</p>" in text
+    assert text.count("<summary>Passed over (1)</summary>") == 2
 
 
 def test_a_comparison_without_rows_is_its_summary(pictures: list[Path]) -> None:

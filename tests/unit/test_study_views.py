@@ -9,21 +9,13 @@ from types import SimpleNamespace
 
 from boothlab.api.study_exports import write_tables
 from boothlab.api.study_published import published_view
-from boothlab.api.study_views import _facts, _series, without_subject
+from boothlab.api.study_views import _facts, _series
 from boothlab.evaluation.verdict import judge
 from boothlab.evaluation.verdict_data import Measured
 from boothlab.statistics.intervals import Interval
 from boothlab.studies.plan import StudyPlan
 from boothlab.studies.points import Point, judged
 from study_made import made_point
-
-
-def test_in_a_subjects_own_section_its_name_is_not_said_with_every_run() -> None:
-    points = [made_point(run, {}, subject="ada") for run in ("ada, steps 100", "ada, steps 1000", "zl635_008, ada")]
-    said = "Take ada, steps 1000. ada, steps 100 has less, zl635_008, ada more; data, it is said."
-    assert without_subject(said, points, "ada") == (
-        "Take steps 1000. steps 100 has less, zl635_008, ada more; data, it is said."
-    )
 
 
 def test_it_is_said_which_snapshots_a_run_was_held_against(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
-"""The checkpoint that a study recommends, scored once more on pictures that had no part in choosing it.
+"""The run that a study recommends, scored once more on pictures that had no part in choosing it.
 
-The best of many checkpoints is partly the luckiest: its scores are those that chose it. Other initial noises, which
+The best of many runs is partly the luckiest: its scores are those that chose it. Other initial noises, which
 no run has drawn from for its choice, say what it is worth; the page prints both.
 """
 

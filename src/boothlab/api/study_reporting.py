@@ -148,7 +148,11 @@ def report_study(studied: Studied, progress: Progress = silent) -> tuple[Point, 
         provenance=provenance(known.inputs, known.plan.base.device),
     )
     write_text(place / "report.html", render_study(info))
-    tree = {"format": 1, "choices": {s.name: s.chosen for s in subjects}, "fresh": _fresh_tree(again)}
+    tree = {
+        "format": 1,
+        "choices": {name: choice.run for name, choice in chosen.items()},
+        "fresh": _fresh_tree(again),
+    }
     write_json(place / "choices.json", tree)
     return points
 
@@ -195,7 +199,7 @@ def _choices(study: Study, results: Results, progress: Progress) -> tuple[dict[s
 
 
 def _fresh_tree(again: Mapping[str, Again]) -> dict[str, Any]:
-    """Subject → column → the recommended checkpoint's numbers on fresh pictures."""
+    """Subject → column → the recommended run's numbers on fresh pictures."""
     return {
         name: {key: asdict(cell) for key, cell in found.point.cells.items()}
         for name, found in again.items()

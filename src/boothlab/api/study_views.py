@@ -19,6 +19,7 @@ from boothlab.statistics.variance import SEEDS_NEEDED
 from boothlab.studies.choose import Choice, familiar
 from boothlab.studies.compare import Effect, seeds_and_settings
 from boothlab.studies.expand import shown
+from boothlab.studies.labels import called, renamed
 from boothlab.studies.points import COLUMNS, LIKENESS, PROMPT, Column, Point
 
 MOST_ILLUSTRATED = 60
@@ -27,7 +28,7 @@ MOST_ILLUSTRATED = 60
 
 @dataclass(frozen=True, slots=True)
 class Ruled:
-    """The choice for one subject, and the chosen checkpoint on fresh pictures (None where none is chosen)."""
+    """The choice for one subject, and the chosen run on fresh pictures (None where none is chosen)."""
 
     choice: Choice
     again: Again | None
@@ -42,8 +43,11 @@ def subject_view(
     columns: Sequence[Column],
 ) -> SubjectView:
     """Everything on the page about one subject; ``points`` holds the baselines too."""
-    choice, name = ruled.choice, ruled.choice.subject
+    name = ruled.choice.subject
     own = [point for point in points if point.subject == name and point.state != "baseline"]
+    # Whose they are and what all of them share is known in the subject's own section.
+    names = called(own)
+    choice, own = renamed(ruled.choice, names), [replace(point, run=names[point.run]) for point in own]
     beside = [point for point in points if point.subject == name and point.state == "baseline"]
     gallery = Gallery(study)
     chosen = next((point for point in own if point.run == choice.run), None)
@@ -52,7 +56,9 @@ def subject_view(
     return SubjectView(
         name=name,
         chosen=choice.run,
-        reason=without_subject(choice.reason, own, name),
+        reason=choice.reason,
+        passed=tuple((why, run) for why, runs in choice.passed for run in runs),
+        advice=choice.advice,
         caution=_caution(study),
         again=_again(chosen, ruled.again, sum(point.state == "done" for point in placed)),
         strip=() if chosen is None else tuple(gallery.pictures(chosen, 8)),
@@ -103,25 +109,18 @@ def _series(points: Sequence[Point]) -> str:
     )
 
 
-def without_subject(text: str, points: Sequence[Point], subject: str) -> str:
-    """``text`` with runs of a subject called by what else they are, where its own section says whose they are."""
-    for run in sorted({point.run for point in points}, key=len, reverse=True):
-        text = text.replace(run, run.removeprefix(f"{subject}, "))
-    return text
-
-
 def _caution(study: Study) -> str:
     seeds = len(study.plan.seeds)
     if seeds >= SEEDS_NEEDED:
         return ""
     return (
-        f"Every setting was trained {'once' if seeds == 1 else 'twice'}: this is about these checkpoints. A "
+        f"Every setting was trained {'once' if seeds == 1 else 'twice'}: this is about these runs. A "
         f"statement about a setting needs {SEEDS_NEEDED} training seeds (seeds = [0, 1, 2])."
     )
 
 
 def _again(chosen: Point | None, again: Again | None, done: int) -> AgainView | None:
-    """The chosen checkpoint's numbers on the pictures that chose it and on fresh ones, and why both stand there."""
+    """The chosen run's numbers on the pictures that chose it and on fresh ones, and why both stand there."""
     if chosen is None or again is None:
         return None
     fresh = {} if again.point is None else again.point.cells
@@ -130,9 +129,8 @@ def _again(chosen: Point | None, again: Again | None, done: int) -> AgainView | 
         for column in COLUMNS
         if column.key in (LIKENESS, PROMPT, "face") and column.key in chosen.cells
     )
-    called = without_subject(chosen.run, [chosen], chosen.subject)
     why = (
-        f"{called} was chosen from {done} checkpoints by the scores of the first column, so these are optimistic: "
+        f"{chosen.run} was chosen from {done} runs by the scores of the first column, so these are optimistic: "
         "the best of many is partly the luckiest. The second column is from other initial noises, which had no part "
         "in the choice; it is what to expect."
     )

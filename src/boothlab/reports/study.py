@@ -103,13 +103,16 @@ class SubjectView:
     ``set_effects`` the same for scores of whole sets.
 
     ``series`` says how many of the runs were held against earlier snapshots of their trainings.
-    ``baselines`` are (title, cells) of what the runs are read beside. ``untested`` says why there are no effects,
-    where there are none. ``finals`` are up to four runs with four pictures each.
+    ``passed`` are runs of more likeness than the chosen one: (why it is not taken, run). ``advice`` says what to try
+    where none is. ``baselines`` are (title, cells) of what the runs are read beside. ``untested`` says why there are
+    no effects, where there are none. ``finals`` are up to four runs with four pictures each.
     """
 
     name: str
     chosen: str | None
     reason: str
+    passed: tuple[tuple[str, str], ...]
+    advice: str
     caution: str
     again: AgainView | None
     strip: tuple[Path, ...]

@@ -40,7 +40,7 @@ class Components:
         if not self.about_settings:
             seeds = "1 training seed" if fewest == 1 else f"{fewest} training seeds"
             return (
-                f"These scores are about these checkpoints. A statement about a setting needs {SEEDS_NEEDED} "
+                f"These scores are about these runs. A statement about a setting needs {SEEDS_NEEDED} "
                 f"training seeds; one of them has {seeds}."
             )
         if self.between_seeds is None or self.between_settings is None or self.p is None:

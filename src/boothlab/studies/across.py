@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from boothlab.statistics.comparisons import LEVEL, holm, rise
+from boothlab.statistics.digits import plain, signed
 from boothlab.statistics.intervals import CONFIDENCE, Interval, settled, t_interval, within
 from boothlab.studies.compare import (
     Ladder,
@@ -101,9 +102,9 @@ class Difference:
         where = f" ({self.where})" if self.where else ""
         held = f"from {self.a} to {self.b}, {self.values} values" if self.values else f"{self.b} against {self.a}"
         what = f"{self.column.title}: {self.axis} {held}{where}"
-        numbers = f"{self.difference:+.3g}"
+        numbers = signed(self.difference)
         if self.low is not None and self.high is not None:
-            numbers += f", 95 % CI {self.low:.3g} to {self.high:.3g}"
+            numbers += f", 95 % CI {plain(self.low)} to {plain(self.high)}"
         numbers += f", {self.n} subjects, Holm p = {self.adjusted:.2g}"
         if not self.shown:
             return f"{what}: no {'trend' if self.values else 'difference'} found ({numbers})."

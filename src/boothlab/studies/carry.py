@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from boothlab.seeds import derive
 from boothlab.statistics.comparisons import compare_paired, differences
+from boothlab.statistics.digits import plain, signed
 from boothlab.statistics.intervals import Interval, t_interval
 from boothlab.statistics.variance import SEEDS_NEEDED
 from boothlab.studies.choose import choose
@@ -192,5 +193,5 @@ def _mean(pairs: Sequence[tuple[Point, Point]], side: int, key: str) -> float:
 
 def _told(title: str, found: Interval) -> str:
     if found.low is None or found.high is None:
-        return f"{title} {found.value:+.3g}"
-    return f"{title} {found.value:+.3g}, 95 % CI {found.low:.3g} to {found.high:.3g}"
+        return f"{title} {signed(found.value)}"
+    return f"{title} {signed(found.value)}, 95 % CI {plain(found.low)} to {plain(found.high)}"

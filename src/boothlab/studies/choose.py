@@ -1,4 +1,4 @@
-"""Which checkpoint of a whole study to take, which ones nothing beats, and what usual numbers would have chosen."""
+"""Which run of a whole study to take, which ones nothing beats, and what usual numbers would have chosen."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from boothlab.evaluation.thresholds import DOMINANCE_MARGIN
-from boothlab.evaluation.verdict_choice import advice_for, dominated, least_trained, passed_over, standard_error
+from boothlab.evaluation.verdict_choice import advice_for, dominated, least_trained, standard_error
 from boothlab.evaluation.verdict_data import Measured
 from boothlab.seeds import derive
 from boothlab.studies.points import COLUMNS, FRECHET, LIKENESS, PROMPT, Column, Point
@@ -21,12 +21,18 @@ in place of one of these; the others are left out by their means."""
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The checkpoint to take for one subject, and why; ``run`` is None where none may be recommended."""
+    """The run to take for one subject, and why; ``run`` is None where none may be recommended.
+
+    ``passed`` are those of more likeness that were not taken: (why, names). ``advice`` says what to try where none
+    may be recommended.
+    """
 
     subject: str
     run: str | None
     reason: str
     front: tuple[str, ...]
+    passed: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    advice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +46,9 @@ class Familiar:
 
 
 def choose(points: Sequence[Point], subject: str) -> Choice:
-    """The least trained of the best good checkpoints of ``subject``, over all runs.
+    """The least trained of the best good runs of ``subject``, over all runs.
 
-    Only good snapshots that failed no gate are candidates, and no rivals; as in the verdict on one run those that are
+    Only good runs that failed no gate are candidates, and no rivals; as in the verdict on one run those that are
     doubtful, because a gate could not be tested, go last. Those that another one dominates are left out (paired
     tests, Holm); of the rest the one of fewest steps within one standard error of the highest likeness is taken, and
     of several with as few steps the best. The order of ``points`` does not matter.
@@ -50,7 +56,7 @@ def choose(points: Sequence[Point], subject: str) -> Choice:
     done = [point for point in points if point.subject == subject and point.state == "done" and not point.rival]
     allowed = [point for point in done if point.may_be_chosen]
     if not allowed:
-        return Choice(subject, None, _none(done), ())
+        return Choice(subject, None, _none(done), (), advice=advice_for([point.word for point in done]))
     firm = [point for point in allowed if not point.doubtful] or allowed
     # Random sign flips and the cut at the most contestants go by the order: it is that of steps and names.
     good = sorted((point.measured() for point in firm), key=lambda found: (found.step, found.name))
@@ -61,16 +67,45 @@ def choose(points: Sequence[Point], subject: str) -> Choice:
     prefer = "likeness" if any(found.likeness for found in front) else "prompt following"
     chosen, best = least_trained(front, "likeness" if prefer == "likeness" else "prompt following")
     names = tuple(found.name for found in front)
-    said = f"{len(allowed)} of {len(done)} checkpoints are good. {_scores(chosen)}"
-    if chosen.likeness is not None:
-        outdone = [found for found in good if found.name not in names]
-        tested = {found.name for found in good}
-        untested = [point.measured() for point in allowed if point.run not in tested]
-        said += f" {passed_over(chosen, best, 'likeness', outdone, untested)}"
+    tested = {found.name for found in good}
+    passed = passed_over(
+        chosen,
+        [found for found in good if found.name not in names],
+        [point.measured() for point in allowed if point.run not in tested],
+    )
+    said = f"{_because(chosen, best, passed)} {_counted(allowed, done)}"
     own = next(point for point in firm if point.run == chosen.name)
     if own.doubtful and own.untested_gates:
         said += f" Not tested: {', '.join(own.untested_gates)}."
-    return Choice(subject, chosen.name, said, names)
+    return Choice(subject, chosen.name, said, names, passed)
+
+
+def _counted(allowed: Sequence[Point], done: Sequence[Point]) -> str:
+    """How many may be taken; the table beside it may call more of them good."""
+    said = f"{len(allowed)} of {len(done)} runs may be taken."
+    barred = sum(point.word == "good" for point in done) - len(allowed)
+    if not barred:
+        return said
+    return f"{said[:-1]}; {barred} more {'is' if barred == 1 else 'are'} called good, but failed a gate."
+
+
+def passed_over(
+    chosen: Measured, outdone: Sequence[Measured], untested: Sequence[Measured]
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """(why, names) of those with more likeness than what was chosen: who is outdone, and whose gates were not
+    tested."""
+    found = []
+    for others, why in ((outdone, "outdone when both axes count"), (untested, "gates that could not be tested")):
+        higher = tuple(
+            other.name
+            for other in others
+            if other.likeness is not None
+            and chosen.likeness is not None
+            and other.likeness.value > chosen.likeness.value
+        )
+        if higher:
+            found.append((why, higher))
+    return tuple(found)
 
 
 def _contestants(good: Sequence[Measured]) -> list[Measured]:
@@ -93,11 +128,21 @@ def _clearly(other: Measured, found: Measured) -> bool:
     return len(known) == 2 and all(a - b > DOMINANCE_MARGIN for a, b in known)
 
 
-def _scores(chosen: Measured) -> str:
+def _because(chosen: Measured, best: Measured, passed: Sequence[tuple[str, tuple[str, ...]]]) -> str:
+    """Why this one, in one sentence."""
+    prompt = "" if chosen.prompt is None else f"; prompt following {chosen.prompt.value:.2f}"
     if chosen.likeness is None:
-        return f"Likeness is not measured; {chosen.name} follows the prompts best with the fewest steps."
-    prompt = "" if chosen.prompt is None else f" and prompt following {chosen.prompt.value:.2f}"
-    return f"{chosen.name} has likeness {chosen.likeness.value:.2f}{prompt}."
+        return f"Because it follows the prompts best with the fewest steps; likeness is not measured{prompt}."
+    own = f"{chosen.likeness.value:.2f}"
+    if best.name != chosen.name and best.likeness is not None:
+        return (
+            f"Because its likeness, {own}, is within one standard error ({standard_error(best.likeness):.2f}) of the "
+            f"highest, {best.likeness.value:.2f} ({best.name}), and it took fewer steps{prompt}."
+        )
+    if passed:
+        count = sum(len(names) for _, names in passed)
+        return f"Because its likeness, {own}, is the highest but for the {count} passed over{prompt}."
+    return f"Because no run that may be taken has a higher likeness than its {own}{prompt}."
 
 
 def _none(done: Sequence[Point]) -> str:
@@ -108,8 +153,7 @@ def _none(done: Sequence[Point]) -> str:
     )
     gates = Counter(gate for point in done for gate in point.failed_gates)
     failed = f" Gates that failed: {', '.join(f'{gate} ({n})' for gate, n in gates.most_common(4))}." if gates else ""
-    advice = advice_for([point.word for point in done])
-    return f"None of {len(done)} checkpoints may be recommended: {words}.{failed} {advice}".rstrip()
+    return f"Because none of {len(done)} runs may be taken: {words}.{failed}"
 
 
 def front(points: Sequence[Point]) -> list[Point]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from boothlab.statistics.comparisons import LEVEL, holm
+from boothlab.statistics.digits import plain, signed
 from boothlab.statistics.intervals import t_interval
 from boothlab.statistics.variance import SEEDS_NEEDED
 from boothlab.studies.across import SAME
@@ -75,7 +76,7 @@ def _higher(points: Sequence[Point], claim: Claim) -> _Tried | str:
     found = effect_of("", claim.axis, column, differing(points, claim.axis, claim.than, claim.at))
     if found is None:
         return "no two finished runs differ in this alone, or the number was not measured"
-    numbers = f"{column.title} {found.difference:+.3g}{_interval(found.low, found.high)}"
+    numbers = f"{column.title} {signed(found.difference)}{_interval(found.low, found.high)}"
     if found.about != "settings":
         return _Tried(found.difference, None, numbers)
     numbers += f", {found.n} seeds"
@@ -103,7 +104,7 @@ def _carries(points: Sequence[Point], claim: Carries) -> _Tried | str:
         return "the two settings were never measured at the same training seed"
     mean: NDArray[np.float64] = each.mean(0)
     over = t_interval(mean)
-    numbers = f"{title} {over.value:+.3g}{_interval(over.low, over.high)} over {len(each)} pairs of subjects"
+    numbers = f"{title} {signed(over.value)}{_interval(over.low, over.high)} over {len(each)} pairs of subjects"
     numbers += f", {claim.margin:g} less would still be carried over"
     if len(mean) < SEEDS_NEEDED:
         return _Tried(over.value + claim.margin, None, numbers)
@@ -122,7 +123,7 @@ def _agree(value: float, low: float | None, high: float | None) -> bool:
 
 
 def _interval(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f", 95 % CI {low:.3g} to {high:.3g}"
+    return "" if low is None or high is None else f", 95 % CI {plain(low)} to {plain(high)}"
 
 
 def _decided(say: str, tried: _Tried | str, adjusted: float | None) -> Tested:

@@ -13,6 +13,7 @@ from scipy import stats
 
 from boothlab.seeds import derive
 from boothlab.statistics.comparisons import LEVEL, compare_paired, differences, holm, minimum_detectable
+from boothlab.statistics.digits import plain, signed
 from boothlab.statistics.intervals import settled, t_interval
 from boothlab.statistics.variance import SEEDS_NEEDED, Components, components
 from boothlab.studies.expand import axis_name, shown
@@ -64,15 +65,15 @@ class Effect:
         name = axis_name(self.axis)
         what = f"{self.column.title}: {name} {self.b} against {self.a}"
         if self.n < 2:
-            return f"{what}: {self.difference:+.3g}; one pair can show nothing."
-        interval = "" if self.low is None or self.high is None else f"95 % CI {self.low:.3g} to {self.high:.3g}, "
-        numbers = f"{self.difference:+.3g}, {interval}Holm p = {self.adjusted:.2g}"
+            return f"{what}: {signed(self.difference)}; one pair can show nothing."
+        limits = "" if self.low is None or self.high is None else f"95 % CI {plain(self.low)} to {plain(self.high)}, "
+        numbers = f"{signed(self.difference)}, {limits}Holm p = {self.adjusted:.2g}"
         if self.smallest is not None and self.smallest > LEVEL:
             return f"{what}: not testable ({numbers}, which could not have been below {self.smallest:.2g})."
         if not self.shown:
             least = "" if not self.detectable else f"; only ≥ {self.detectable:.2g} could have been seen"
             return f"{what}: no difference found ({numbers}){least}."
-        about = "" if self.about == "settings" else " These checkpoints only: fewer than 3 training seeds."
+        about = "" if self.about == "settings" else " These runs only: fewer than 3 training seeds."
         return f"{what}: {self.column.word(self.difference)} ({numbers}).{about}"
 
 

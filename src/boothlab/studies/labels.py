@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from boothlab.studies.choose import Choice
 from boothlab.studies.expand import axis_name, axis_names, shown, who
 from boothlab.studies.points import Point
 
@@ -75,6 +78,26 @@ def run_labels(points: Sequence[Point]) -> tuple[str, ...]:
             said = f"{said} · seed {point.seed}"
         found.append(said or _named(point))
     return tuple(found)
+
+
+def called(points: Sequence[Point]) -> dict[str, str]:
+    """Run → :func:`run_labels` of it; a label that would mean two runs gives way to the name."""
+    short = dict(zip((point.run for point in points), run_labels(points), strict=True))
+    return {run: run if list(short.values()).count(said) > 1 else said for run, said in short.items()}
+
+
+def renamed(choice: Choice, names: Mapping[str, str]) -> Choice:
+    """A subject's choice with its runs under other ``names``."""
+    differing = sorted((run for run in names if names[run] != run), key=len, reverse=True)
+    # In one pass: what a name has become may hold another name.
+    found = re.compile("|".join(map(re.escape, differing)) or "$^")
+    return replace(
+        choice,
+        run=None if choice.run is None else names[choice.run],
+        reason=found.sub(lambda match: names[match[0]], choice.reason),
+        front=tuple(names[run] for run in choice.front),
+        passed=tuple((why, tuple(names[run] for run in runs)) for why, runs in choice.passed),
+    )
 
 
 def _on_grid(point: Point) -> bool:
