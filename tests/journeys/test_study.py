@@ -162,7 +162,7 @@ def test_the_page_stands_alone_and_says_what_may_be_said(journey: Journey) -> No
     assert ("Parquet files are left out" in page) is not has_parquet()
     assert all((journey.place / name).is_file() for name in leads_to)
     assert "Longer is better." in page
-    assert "9 of 26 steps" in page
+    assert "9 steps instead of 26" in page
     assert "Take none of these runs" in page, "random weights draw nobody"
     assert "a statement about a setting needs 3 training seeds" in page.replace("\n", " ").replace("A st", "a st")
     assert page.count("data:image/webp") >= 2 * 6

@@ -29,6 +29,7 @@ from boothlab.reports.study import (
     SubjectView,
     TrialView,
     render_study,
+    worth,
 )
 from boothlab.reports.study_figures import Bar, Forest, HeatMap, Spot
 from boothlab.studies.choose import choose
@@ -99,7 +100,7 @@ def page(
         finals=(("run 1 ★", tuple(pictures)), ("run 2", tuple(pictures))),
         photo_sets=(PhotoSetView((("framing", "head"),), 12, 4, 1, 3, (0.5, 0.7), None, (pictures[0],)),) * 2,
     )
-    heads = tuple(Head(f"number {k}", "↑", k > 7) for k in range(10))
+    heads = tuple(Head(f"number {k}", "↑", k > 7, more=k > 3) for k in range(10))
     first = TrialView(0, ("4",), (0.5,), "trained to the end", True)
     trials = (first, TrialView(1, ("8",), (None,), "failed: NaN", False))
     claims = (("More helps.", "holds", "likeness +0.1"),)
@@ -193,18 +194,39 @@ def test_every_link_of_the_contents_leads_somewhere(pictures: list[Path]) -> Non
 
 
 def test_of_several_subjects_each_is_named_once_with_what_to_take(pictures: list[Path]) -> None:
-    assert "Take run 0</p>" in page(4, pictures, chosen="run 0")
+    assert "Take run 0</h2>" in page(4, pictures, chosen="run 0")
     text = page(4, pictures, subjects=("ada", "bob"), chosen="steps 400")
-    assert "Take steps 400 for ada</p>" in text
-    assert "Take steps 400 for bob</p>" in text
+    assert "Take steps 400 for ada</h2>" in text
+    assert "Take steps 400 for bob</h2>" in text
     assert text.count("<summary>Passed over (1)</summary>") == 2
 
 
 def test_a_comparison_without_rows_is_its_summary(pictures: list[Path]) -> None:
-    assert "<th>chosen on</th>" in page(4, pictures)
+    assert '<th scope="col">chosen on</th>' in page(4, pictures)
     text = page(4, pictures, carried=False)
     assert "Two were carried." in text
-    assert "<th>chosen on</th>" not in text
+    assert '<th scope="col">chosen on</th>' not in text
+
+
+def test_what_a_study_took_is_told_with_its_reason() -> None:
+    assert worth(7200, 7200) == "7,200 steps; nothing could be shared"
+    assert worth(10496, 30336) == "10,496 steps instead of 30,336, because runs share trainings"
+
+
+def test_columns_after_the_first_are_shown_on_demand_in_every_row(pictures: list[Path]) -> None:
+    """Four numbers of ten stand there at once; heads, runs and baselines hide the same ones."""
+    text = page(4, pictures)
+    table = text.split('<table class="scores sortable">')[1].split("</table>")[0]
+    assert len(re.findall(r'<th scope="col" class="more"', table)) == 6
+    assert len(re.findall(r'<td class="first more"', table)) == 4 * 6
+    assert len(re.findall(r'<td class="more">', table)) == 6
+    assert "All 10 numbers</label>" in text
+
+
+def test_pictures_open_with_the_keyboard_too(pictures: list[Path]) -> None:
+    text = page(4, pictures)
+    drawn = text.split("<body>")[1].split("<dialog")[0]
+    assert drawn.count("<img") == drawn.count('<button type="button" class="zoom"><img') > 0
 
 
 def test_names_are_text_and_nothing_else(pictures: list[Path]) -> None:

@@ -50,8 +50,11 @@ from boothlab.studies.claims import claims_tested
 from boothlab.studies.compare import effects
 from boothlab.studies.compare_sets import set_effects
 from boothlab.studies.plan import without_places
-from boothlab.studies.points import COLUMNS, Column, Point
+from boothlab.studies.points import COLUMNS, FACE, LIKENESS, PROMPT, Column, Point
 from boothlab.studies.rivals import Beside, beside_rivals
+
+FIRST = (LIKENESS, PROMPT, FACE, "copied")
+"""Columns that stand first."""
 
 ARROWS = {"higher": "↑", "lower": "↓", "neither": ""}
 
@@ -118,7 +121,8 @@ def report_study(studied: Studied, progress: Progress = silent) -> tuple[Point, 
     more, texts = _more(studied, across, apart, over, beside)
     files = write_more(place, more, texts)
     seen = {column.key for point in points for column in COLUMNS if column.key in point.cells}
-    columns = [column for column in COLUMNS if column.key in seen]
+    # What a run is judged by first; all other numbers are shown on demand, or the table is too wide for any screen.
+    columns = sorted((column for column in COLUMNS if column.key in seen), key=lambda found: found.key not in FIRST)
     rows = [*points, *results.baselines]
     subjects = tuple(
         subject_view(study, Ruled(chosen[name], again.get(name)), rows, found, of_sets, columns) for name in chosen
@@ -133,7 +137,9 @@ def report_study(studied: Studied, progress: Progress = silent) -> tuple[Point, 
         asked=study.shared.asked,
         claims=tuple((t.say, t.state, t.numbers) for t in claims_tested(points, placed_claims(study))),
         failed=_lacking(points),
-        heads=tuple(Head(c.title, ARROWS[c.better], c.familiar, _kinds(c, points)) for c in columns),
+        heads=tuple(
+            Head(c.title, ARROWS[c.better], c.familiar, _kinds(c, points), c.key not in FIRST) for c in columns
+        ),
         subjects=subjects,
         across=across_view(across, apart, columns),
         carry=carry_view(over),

@@ -14,7 +14,7 @@ from boothlab.reports.info import LinePlot
 from boothlab.reports.lacking import Lacking
 from boothlab.reports.page import data_uri, file_uri
 from boothlab.reports.study_figures import Forest, HeatMap, Spot, forest, heat_map, pareto, scales
-from boothlab.statistics.digits import number
+from boothlab.statistics.digits import number, plain, signed
 
 MEDALS = ("first", "second", "third")
 """Classes of the best, second and third value of a column."""
@@ -27,13 +27,14 @@ RANKED = 4
 class Head:
     """A column of the table. ``arrow`` is ↑, ↓ or nothing; ``familiar`` ones decide nothing.
 
-    ``interval`` says what the column's intervals are.
+    ``interval`` says what the column's intervals are; ``more`` tells a column that is shown on demand.
     """
 
     title: str
     arrow: str
     familiar: bool
     interval: str = ""
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +99,42 @@ class PhotoSetView:
 
 
 @dataclass(frozen=True, slots=True)
+class EffectCell:
+    """A difference with the interval of this comparison alone, what was found, and whether it is more than chance."""
+
+    value: float
+    low: float | None
+    high: float | None
+    finding: str
+    shown: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EffectRow:
+    """What changed between runs that are equal otherwise, and a cell per head, None where it was not measured."""
+
+    change: str
+    cells: tuple[EffectCell | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EffectsView:
+    """Which differences are real: the columns' heads, a row a change, and what to know before reading it."""
+
+    heads: tuple[str, ...]
+    rows: tuple[EffectRow, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SubjectView:
-    """What the page says about one subject. ``effects`` maps an axis to (sentence, whether it is shown),
-    ``set_effects`` the same for scores of whole sets.
+    """What the page says about one subject. ``set_effects`` maps an axis to (sentence, whether it is shown) for
+    scores of whole sets.
 
     ``series`` says how many of the runs were held against earlier snapshots of their trainings.
     ``passed`` are runs of more likeness than the chosen one: (why it is not taken, run). ``advice`` says what to try
-    where none is. ``baselines`` are (title, cells) of what the runs are read beside. ``untested`` says why there are
-    no effects, where there are none. ``finals`` are up to four runs with four pictures each.
+    where none is. ``baselines`` are (title, cells) of what the runs are read beside. ``finals`` are up to four runs
+    with four pictures each.
     """
 
     name: str
@@ -120,10 +149,8 @@ class SubjectView:
     series: str
     baselines: tuple[tuple[str, tuple[CellView, ...]], ...]
     spots: tuple[Spot, ...]
-    effects: Mapping[str, tuple[tuple[str, bool], ...]]
+    effects: EffectsView
     set_effects: Mapping[str, tuple[tuple[str, bool], ...]]
-    untested: str
-    spread: tuple[str, ...]
     familiar: tuple[str, ...]
     forests: tuple[Forest, ...]
     curves: tuple[LinePlot, ...]
@@ -256,6 +283,13 @@ def medals(values: Sequence[float | None], better: str) -> list[str]:
     return ["" if value is None else places.get(value, "") for value in printed]
 
 
+def worth(executed: int, asked: int) -> str:
+    """How many steps a study took, and why not more."""
+    if executed == asked:
+        return f"{asked:,} steps; nothing could be shared"
+    return f"{executed:,} steps instead of {asked:,}, because runs share trainings"
+
+
 def render_study(info: StudyInfo) -> str:
     """The page as text."""
     environment = Environment(
@@ -265,7 +299,7 @@ def render_study(info: StudyInfo) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"data_uri": data_uri, "file_uri": file_uri, "number": number}
+    environment.filters |= {"data_uri": data_uri, "file_uri": file_uri, "number": plain, "signed": signed, "worth": worth}
     plots: dict[str, list[Drawing]] = {}
     forests: dict[str, list[Drawing]] = {}
     scale = scales(found for subject in info.subjects for found in subject.maps)
