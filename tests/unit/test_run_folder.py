@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
+from boothlab.api.inspecting import status_now
 from boothlab.errors import PlanError, RunBusy, RunDamaged
 from boothlab.files import TEMPORARY_MARK, write_json
 from boothlab.runs.events import Stepped
 from boothlab.runs.run import Run, create_run, open_run, step_name
-from boothlab.runs.status import LEGAL_MOVES, STATES, State, require_legal
+from boothlab.runs.status import LEGAL_MOVES, STATES, State, Status, require_legal
 
 DIGEST = "0123456789abcdef" * 4
 
@@ -198,3 +199,26 @@ def test_a_run_that_was_removed_is_not_begun_anew(run: Run, monkeypatch: pytest.
     with pytest.raises(RunDamaged, match=r"plan\.json is gone"), run.writing():
         pass
     assert not run.path.exists(), "removed before"
+
+
+def test_whether_a_run_is_still_run(run: Run) -> None:
+    assert not run.is_held()
+    with run.writing():
+        assert run.is_held()
+    assert not run.is_held()
+
+
+def test_what_is_shown_of_a_run_that_another_process_trains_and_of_one_that_was_killed(run: Run) -> None:
+    run.move("running", 0)
+    for step in range(1, 8):
+        run.say(Stepped(step, 0.1, 0.1, None, 1.0, 1e-6, 0.5))
+    with FileLock(run.path / ".lock"):
+        assert status_now(run) == Status("running", 7)
+    before = (run.path / "status.json").read_bytes()
+    gone = status_now(run)
+    assert (gone.state, gone.step) == ("lost", 7)
+    assert "is gone; the command that made it goes on" in gone.reason
+    assert (run.path / "status.json").read_bytes() == before, "to show writes nothing"
+    with run.writing():
+        pass
+    assert status_now(run) == gone

@@ -121,12 +121,26 @@ def show_run(run: Run) -> Shown:
     summary = run.path / "summary.json"
     return Shown(
         run=run,
-        status=run.status(),
+        status=status_now(run),
         plan=plan,
         differences=tuple(difference(RunPlan(subjects=plan.subjects), plan)),
         snapshots=tuple(run.snapshot_steps()),
         summary=read_json(summary) if summary.is_file() else None,
     )
+
+
+def status_now(run: Run) -> Status:
+    """What a run's status amounts to: the step that its log has come to, and whether anybody still runs it.
+
+    Nothing is written: the command that goes on with the run does that.
+    """
+    status = run.status()
+    if status.state not in ("running", "lost"):
+        return status
+    step = max(status.step, run.reached())
+    if status.state == "running" and run.is_held():
+        return Status("running", step)
+    return Status("lost", step, "the process that was running it is gone; the command that made it goes on with it")
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,19 @@ class Run:
         """The step that its log speaks of last, also while another process trains it; 0 before the first."""
         return event_log.last_step(self.path / "events.jsonl")
 
+    def is_held(self) -> bool:
+        """Whether a process works in the folder now; True too where that cannot be seen."""
+        path = self.path / ".lock"
+        if not path.is_file():
+            return False
+        lock = FileLock(path, timeout=0)
+        try:
+            lock.acquire()
+        except (Timeout, OSError):
+            return True
+        lock.release()
+        return False
+
     def move(self, state: State, step: int, reason: str = "") -> None:
         """Change the state. Raises ValueError for an illegal move."""
         old = self.status()
