@@ -17,6 +17,7 @@ from boothlab.api.exporting import _require_same_base
 from boothlab.api.pictures import choose_snapshot
 from boothlab.api.scoring import SCORING, summaries_of, summary_of
 from boothlab.cli.main import main
+from boothlab import api
 from boothlab.config.load import apply_override, parse_override, read_toml, validate
 from boothlab.config.show import to_toml
 from boothlab.errors import NoWeights, PlanError, RunDamaged
@@ -59,6 +60,21 @@ def test_a_working_folder_that_was_deleted(
     assert code == 1
     assert "is not there any more" in text
     assert "Change to another folder" in text
+
+
+def test_ctrl_c_that_no_room_hears_is_one_message(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """typer makes an exit of it, which said nothing."""
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(api, "doctor", interrupted)
+    assert said(capsys, monkeypatch, "doctor") == (
+        130,
+        "boothlab: stopped. Give the same command again and it goes on.",
+    )
 
 
 def test_a_grid_that_nobody_could_run(tmp_path: Path) -> None:

@@ -158,6 +158,21 @@ def spoil(folder: Path, damage: str) -> None:
         (folder / "checkpoint.json").unlink()
 
 
+def test_ctrl_c_is_heard_while_class_images_are_drawn(plan: RunPlan, tmp_path: Path) -> None:
+    drawing = plan.objective.model_copy(update={"prior_preservation": True, "class_images": 40})
+    told = []
+
+    def interrupt(stage: str, done: int, total: int) -> None:
+        told.append(stage)
+        if stage == "class images" and told.count(stage) == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Cancelled, match="Stopped at step 0"):
+        api.train(plan.model_copy(update={"objective": drawing}), tmp_path / "runs", interrupt)
+    assert told.count("class images") == 1, "it drew on"
+    assert only_run(tmp_path / "runs").status().state == "cancelled"
+
+
 def test_ctrl_c_keeps_what_was_done(plan: RunPlan, undisturbed: Run, tmp_path: Path) -> None:
     def interrupt(event: Event) -> None:
         if isinstance(event, Stepped) and event.step == 3:

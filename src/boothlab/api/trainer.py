@@ -49,8 +49,14 @@ def train_run(
             return run
         run.move("running", run.status().step)
         step = run.status().step
+
+        def heard(what: str, done: int, of: int) -> None:
+            progress(what, done, of)
+            if stopped():
+                raise KeyboardInterrupt
+
         try:
-            job = make_job(run, resolved, progress, kept)
+            job = make_job(run, resolved, heard, kept)
             extended = extend(run, resolved, job.steps)
             if extended is not None:
                 run.say(extended)
@@ -61,9 +67,7 @@ def train_run(
                     run.say(event)
                     listen(event)
                     step = event.step
-                    progress("training", event.step, job.steps)
-                    if stopped():
-                        raise KeyboardInterrupt
+                    heard("training", event.step, job.steps)
         except KeyboardInterrupt:
             run.move("cancelled", step, "stopped by the user")
             raise Cancelled(
@@ -163,7 +167,8 @@ def class_pictures(resolved: Resolved, model: Callable[[], Model], progress: Pro
 
 @contextmanager
 def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C into a flag that is looked at between steps; the second one stops at once.
+    """Turn the first Ctrl-C into a flag that is looked at between steps, and between class images; the second one
+    stops at once.
 
     Outside the main thread signals cannot be caught, and the flag never rises.
     """

@@ -65,6 +65,10 @@ def _root() -> None:
     """Personalise text-to-image models on a few photos, and find out with numbers what works."""
 
 
+STOPPED = 130
+"""Exit code after Ctrl-C."""
+
+
 def run() -> None:
     """The entry point of the ``boothlab`` command."""
     sys.exit(main())
@@ -79,9 +83,10 @@ def main() -> int:
         print(f"boothlab: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("boothlab: stopped. Give the same command again and it goes on.", file=sys.stderr)
-        return 130
+        return _stopped()
     except SystemExit as leaving:
+        if leaving.code == STOPPED:  # typer's own word for a Ctrl-C that nobody else heard
+            return _stopped()
         return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
     except BrokenPipeError:
         return 1
@@ -90,6 +95,11 @@ def main() -> int:
         print("boothlab: this is a bug in boothlab; the lines above say where.", file=sys.stderr)
         return 1
     return 0
+
+
+def _stopped() -> int:
+    print("boothlab: stopped. Give the same command again and it goes on.", file=sys.stderr)
+    return STOPPED
 
 
 def _printable() -> None:
