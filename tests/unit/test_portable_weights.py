@@ -129,3 +129,11 @@ def test_a_program_that_knows_no_alpha_draws_the_same(
     once = (tmp_path / FILE).read_bytes()
     make_portable(tmp_path / FILE)
     assert (tmp_path / FILE).read_bytes() == once
+
+
+def test_weights_are_as_readable_as_all_other_files(model: Model, tmp_path: Path) -> None:
+    """Exports on a shared disk could be opened by their owner alone."""
+    (tmp_path / "plain.txt").write_text("")
+    target = save_module(model.parts()["autoencoder"], tmp_path, "autoencoder", "fp32")
+    (weights,) = target.glob("*.safetensors")
+    assert weights.stat().st_mode == (tmp_path / "plain.txt").stat().st_mode

@@ -12,12 +12,11 @@ import torch
 from peft import LoraConfig, inject_adapter_in_model
 from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from boothlab.errors import PlanError, RunDamaged, TrainingError, disk_errors
 from boothlab.models.costs import no_layer
-from boothlab.models.weights import TEXT_MODEL, load_tensors, sort_notes, standard_prefix
+from boothlab.models.weights import TEXT_MODEL, load_tensors, sort_notes, standard_prefix, write_tensors
 
 FILE_ROLES = {"backbone": "unet", "text_encoder": "text_encoder"}
 """Role → what the names of its tensors begin with in a file of adapters."""
@@ -81,7 +80,7 @@ def make_portable(path: Path) -> None:
                     tensors[name] = tensor * (alpha / rank)
     notes[ADAPTER_NOTES] = json.dumps(facts, indent=2, sort_keys=True)
     with disk_errors(path, f"write {path.name}"):
-        save_file(tensors, path, notes)
+        write_tensors(path, tensors, notes)
     sort_notes(path)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -33,11 +34,19 @@ def save_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
     """One safetensors file. Raises NoSpace, NoAccess."""
     with disk_errors(path, f"write {path.name}"):
         try:
-            save_file(_of_their_own(tensors), path, {"format": "pt"})
+            write_tensors(path, _of_their_own(tensors), {"format": "pt"})
         except SafetensorError as error:
             # The Rust writer wraps the operating system's error in text: "(os error 28)".
             number = str(error).rpartition("os error ")[2].partition(")")[0]
             raise OSError(int(number), str(error)) from error if number.isdigit() else error
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], notes: dict[str, str]) -> None:
+    """safetensors' own writer, whose files are for their owner alone, with the rights of all other new files."""
+    path.touch()
+    mode = stat.S_IMODE(path.stat().st_mode)
+    save_file(tensors, path, notes)
+    path.chmod(mode)
 
 
 def sort_notes(path: Path) -> None:
