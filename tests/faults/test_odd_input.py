@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from boothlab import api
 from boothlab.api.export_places import exports_of
 from boothlab.api.exporting import _require_same_base
 from boothlab.api.pictures import choose_snapshot
 from boothlab.api.scoring import SCORING, summaries_of, summary_of
 from boothlab.cli.main import main
-from boothlab import api
 from boothlab.config.load import apply_override, parse_override, read_toml, validate
 from boothlab.config.show import to_toml
 from boothlab.errors import NoWeights, PlanError, RunDamaged
