@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -87,10 +89,18 @@ def _require_all_judged(run: Run, summary: Mapping[str, Any]) -> None:
         )
 
 
+def from_here(path: Path) -> str:
+    """A path as it is typed from the current folder; pages go to others, so it says no more of where it lies."""
+    try:
+        return shlex.quote(os.path.relpath(path.resolve(), Path.cwd().resolve()))
+    except ValueError:  # another drive of Windows
+        return shlex.quote(str(path.resolve()))
+
+
 def advice(run: Run, plan: RunPlan) -> tuple[str, str]:
     """What to do next, and the command: one's own photos after the built-in model, else the weights for elsewhere."""
     if plan.base.model != "toon":
-        return "The weights, for other programs:", f"boothlab export runs/{run.name} --to FOLDER"
+        return "The weights, for other programs:", f"boothlab export {from_here(run.path)} --to FOLDER"
     return (
         "With your own photos:",
         "boothlab demo --photos FOLDER --class person --base stable-diffusion-v1-5/stable-diffusion-v1-5",
