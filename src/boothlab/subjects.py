@@ -8,10 +8,8 @@ from pathlib import Path
 from pydantic import Field, field_validator
 
 from boothlab.config.base import Config
+from boothlab.config.templates import IT as IT
 from boothlab.files import safe_name
-
-IT = "{it}"
-"""Template word that stands for "identifier class", e.g. "rinn person"."""
 
 CLASS = "CLASS"
 """Template word that stands for the class noun alone."""

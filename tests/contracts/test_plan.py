@@ -122,6 +122,10 @@ def test_defaults() -> None:
         ({**MINIMAL, "strategy": {"kind": "lora", "learning_rate": float("nan")}}, "strategy.learning_rate: "),
         ({**MINIMAL, "strategy": {"rank": 3}}, "strategy.kind: required, but missing (one of dreambooth, lora"),
         ({**MINIMAL, "objective": {"prior_weight": float("inf")}}, "objective.prior_weight: "),
+        ({**MINIMAL, "objective": {"instance_prompt": "{id} here"}}, "instance_prompt: '{id} here' says {id}"),
+        ({**MINIMAL, "objective": {"class_prompt": "a {class}"}}, "class_prompt: 'a {class}' says {class}; {it} is"),
+        ({**MINIMAL, "evaluation": {"prompts": ["{it}", "{} at sea"]}}, "prompts: '{} at sea' says {}; {it} is"),
+        ({**MINIMAL, "training": {"validation": {"preview": {"prompts": ["{It}"]}}}}, "prompts: '{It}' says {It}"),
     ],
 )
 def test_each_mistake_is_named_where_it_is(tree: dict[str, Any], expected: str) -> None:

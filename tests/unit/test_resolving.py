@@ -125,3 +125,26 @@ def test_an_identifier_whose_vector_is_learned_is_one_token(tiny_sd: Path, tmp_p
         resolve(plan_from(tree, "t"))
     tree["subjects"] = [{**tree["subjects"][0], "identifier": "nlwx"}]
     assert resolve(plan_from(tree, "t")).plan.subjects[0].identifier == "nlwx"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "contexts", "said"),
+    [
+        ("a photo of {it}", ["a drawing of {it}"], []),
+        ("a photo of rinn person", ["rinn person at sea"], []),
+        ("a photo", ["a drawing of {it}"], ["objective.instance_prompt is 'a photo': it does not say {it}"]),
+        ("a photo of {it}", ["a drawing", "the sea"], ["No prompt of evaluation.prompts says {it}"]),
+        ("a photo of {it}", ["the sea", "{it} at sea"], []),
+    ],
+)
+def test_a_subject_that_no_prompt_names_is_told(
+    prompt: str, contexts: list[str], said: list[str], tiny_sd: Path, tmp_path: Path
+) -> None:
+    tree = {
+        "subjects": [{"name": "ada", "photos": str(photo_folder(tmp_path / "ada", 3)), "identifier": "rinn"}],
+        "base": {"model": str(tiny_sd), "device": "cpu"},
+        "objective": {"instance_prompt": prompt},
+        "evaluation": {"prompts": contexts},
+    }
+    told = [text for text in resolve(plan_from(tree, "test")).warnings if "{it}" in text]
+    assert [text.startswith(start) for text, start in zip(told, said, strict=True)] == [True] * len(said)

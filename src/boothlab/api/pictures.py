@@ -8,6 +8,7 @@ from functools import cache as memo
 import torch
 
 from boothlab.config.load import whole_number
+from boothlab.config.templates import require_known_words
 from boothlab.errors import PlanError
 from boothlab.evaluation.lots import BASE as BASE
 from boothlab.evaluation.lots import DESCRIBED
@@ -95,6 +96,10 @@ def generate_prompts(
     The run is held meanwhile: what is drawn into a folder that `forget` removes would come back.
     """
     plan = plan_of(run)
+    try:
+        require_known_words("--prompt", prompts)
+    except ValueError as error:
+        raise PlanError(f"{error}.") from error
     keep_threads(plan)
     name = choose_snapshot(run, snapshot)
     subject = plan.subjects[0]

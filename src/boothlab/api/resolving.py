@@ -35,7 +35,7 @@ from boothlab.preparing.prepare import looks_for_faces, prepare
 from boothlab.progress import Progress, silent, within
 from boothlab.runs.provenance import provenance
 from boothlab.runs.run import Run, create_run
-from boothlab.subjects import Subject, fill
+from boothlab.subjects import IT, Subject, fill
 from boothlab.training.libraries import require_optimizer_library
 
 DECIDED = (
@@ -116,7 +116,8 @@ def look_up_inputs(plan: RunPlan, progress: Progress = silent) -> Resolved:
         names = [path.name for path in pictures_in(own, "objective.class_folder")]
         with disk_errors(own, "read the class images"):
             inputs["class_folder"] = sha256_json(folder_listing(own, names))
-    return Resolved(filled, sets, inputs, (*warnings, *long_prompts(filled, sets), *remarks_on(sets)))
+    remarks = (*unnamed(filled, sets), *long_prompts(filled, sets), *remarks_on(sets))
+    return Resolved(filled, sets, inputs, (*warnings, *remarks))
 
 
 def require_parts(plan: RunPlan) -> None:
@@ -215,6 +216,24 @@ def remarks_on(sets: Mapping[str, PhotoSet]) -> list[str]:
         for name, found in sets.items()
         if not found.held_out
     ]
+
+
+def unnamed(plan: RunPlan, sets: Mapping[str, PhotoSet]) -> list[str]:
+    """A sentence per subject that no prompt names where it is learnt, or where it is looked at."""
+    objective, warnings = plan.objective, []
+    for subject in plan.subjects:
+        names = (IT, *([subject.identifier] if subject.identifier else []))
+        bare = [photo for photo in sets[subject.name].train if not photo.caption]
+        if (bare or objective.instance_prompt_share) and not any(name in objective.instance_prompt for name in names):
+            warnings.append(
+                f"objective.instance_prompt is {objective.instance_prompt!r}: it does not say {IT}, so nothing names "
+                f"{subject.name} in the training."
+            )
+        if not any(name in template for name in names for template in plan.evaluation.contexts()):
+            warnings.append(
+                f"No prompt of evaluation.prompts says {IT}: none of these pictures is asked to show {subject.name}."
+            )
+    return warnings
 
 
 def long_prompts(plan: RunPlan, sets: dict[str, PhotoSet]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from boothlab.config.base import Config
+from boothlab.config.templates import require_known_words
 
 
 class Objective(Config):
@@ -51,6 +52,13 @@ class Objective(Config):
     """How timesteps are drawn: all equally often, or those in the middle more often."""
     caption_dropout: float = Field(0.0, ge=0, lt=1)
     """Share of the samples that are trained with an empty prompt."""
+
+    @model_validator(mode="after")
+    def _templates_are_known(self) -> Objective:
+        require_known_words("instance_prompt", [self.instance_prompt])
+        require_known_words("class_prompt", [self.class_prompt])
+        require_known_words("class_contexts", self.class_contexts)
+        return self
 
     @model_validator(mode="after")
     def _contexts_are_drawn(self) -> Objective:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from boothlab.config.base import Config
+from boothlab.config.templates import require_known_words
 from boothlab.evaluation.prompts import PRESETS, UNRELATED, Preset
 
 
@@ -31,6 +32,11 @@ class Evaluation(Config):
     references_at_random: bool = False
     """Say that chance decided which photos went to `photos.references` and which are trained on. Only then the test
     of memorisation is exact: other photos, of another day say, differ from those trained on in more than that."""
+
+    @model_validator(mode="after")
+    def _templates_are_known(self) -> Evaluation:
+        require_known_words("prompts", self.prompts or ())
+        return self
 
     def contexts(self) -> tuple[str, ...]:
         """The context prompts."""

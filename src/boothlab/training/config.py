@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from boothlab.config.base import Config
+from boothlab.config.templates import require_known_words
 
 MOST_STEPS = 100_000_000
 """No training takes more steps: years of them; what is computed from them stays far from where numbers end."""
@@ -70,6 +71,11 @@ class Preview(Config):
     """What is drawn of each subject; {it} stands for "identifier class"."""
     seeds: int = Field(1, ge=1, le=64)
     """Pictures per prompt; the same noises every time, so that a row of them shows what the steps did."""
+
+    @model_validator(mode="after")
+    def _templates_are_known(self) -> Preview:
+        require_known_words("prompts", self.prompts)
+        return self
 
     def steps(self, total: int) -> list[int]:
         """The steps after which pictures are drawn, of ``total`` steps."""
