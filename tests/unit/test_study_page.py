@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from boothlab.api.study_effects import effects_view
+from boothlab.api.study_overview import overview_view
 from boothlab.metrics import METRICS
 from boothlab.reports.lacking import lacking
 from boothlab.reports.study import (
@@ -81,10 +83,8 @@ def page(
         spots=tuple(
             Spot(p.run, (0.1 * k, None, None), (0.2, 0.1, 0.3), "good", k < 3, False) for k, p in enumerate(points)
         ),
-        effects={"steps": tuple((effect.sentence, effect.shown) for effect in effects(points))},
+        effects=effects_view(effects(points), points, "ada", ""),
         set_effects={"steps": (("Vendi: no difference found.", False),)},
-        untested="",
-        spread=(),
         familiar=(),
         forests=(
             Forest(
@@ -103,6 +103,7 @@ def page(
     heads = tuple(Head(f"number {k}", "↑", k > 7, more=k > 3) for k in range(10))
     first = TrialView(0, ("4",), (0.5,), "trained to the end", True)
     trials = (first, TrialView(1, ("8",), (None,), "failed: NaN", False))
+    own = tuple(replace(subject, name=one) for one in subjects)
     claims = (("More helps.", "holds", "likeness +0.1"),)
     return render_study(
         StudyInfo(
@@ -114,7 +115,8 @@ def page(
             claims,
             (),
             heads,
-            tuple(replace(subject, name=one) for one in subjects),
+            overview_view(own, ()),
+            own,
             AcrossView(
                 ("setting", "likeness", "copies"),
                 (
@@ -177,7 +179,7 @@ def test_every_link_of_the_contents_leads_somewhere(pictures: list[Path]) -> Non
     for subjects in ((), ("ada",), ("ada", "bob")):
         text = page(4, pictures, subjects=subjects)
         links = re.findall(r'<a href="#([^"]+)"', text)
-        places = re.findall(r'<section[^>]* id="([^"]+)"', text)
+        places = re.findall(r'<(?:section|details)[^>]* id="([^"]+)"', text)
         assert set(links) <= set(places)
         assert len(places) == len(set(places))
         contents = re.search(r"<nav.*?</nav>", text, re.S)
@@ -196,6 +198,12 @@ def test_every_link_of_the_contents_leads_somewhere(pictures: list[Path]) -> Non
 def test_of_several_subjects_each_is_named_once_with_what_to_take(pictures: list[Path]) -> None:
     assert "Take run 0</h2>" in page(4, pictures, chosen="run 0")
     text = page(4, pictures, subjects=("ada", "bob"), chosen="steps 400")
+    assert re.search(r'id="take">\s*<h2 class="big">What to take for 2 subjects</h2>\s*<p>All 2 subjects have', text)
+    assert (
+        text.index("What to take for 2 subjects") < text.index("<h2>Over all subjects") < text.index("for ada</h2>")
+    )
+    assert text.count('<details class="subject"') == text.count(" open><summary>ada") + 1 == 2
+    assert '<details class="subject" id="subject-3"><summary>cyd' in page(4, pictures, subjects=("ada", "bob", "cyd"))
     assert "Take steps 400 for ada</h2>" in text
     assert "Take steps 400 for bob</h2>" in text
     assert text.count("<summary>Passed over (1)</summary>") == 2

@@ -23,6 +23,7 @@ from boothlab.api.study_costs import folder_of, is_finished
 from boothlab.api.study_exports import Lines, write_more, write_tables
 from boothlab.api.study_fresh import Again, score_again
 from boothlab.api.study_looking import Looking
+from boothlab.api.study_overview import overview_view
 from boothlab.api.study_places import placed_claims
 from boothlab.api.study_published import published_view
 from boothlab.api.study_ray import cluster, go_through_on_ray
@@ -140,6 +141,7 @@ def report_study(studied: Studied, progress: Progress = silent) -> tuple[Point, 
         heads=tuple(
             Head(c.title, ARROWS[c.better], c.familiar, _kinds(c, points), c.key not in FIRST) for c in columns
         ),
+        overview=overview_view(subjects, apart),
         subjects=subjects,
         across=across_view(across, apart, columns),
         carry=carry_view(over),

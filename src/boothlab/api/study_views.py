@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from boothlab.api.study_effects import effects_view
 from boothlab.api.study_fresh import Again
 from boothlab.api.study_gallery import Gallery
 from boothlab.api.study_photo_sets import photo_set_views
@@ -17,7 +18,7 @@ from boothlab.runs.run import Run
 from boothlab.statistics.intervals import Interval
 from boothlab.statistics.variance import SEEDS_NEEDED
 from boothlab.studies.choose import Choice, familiar
-from boothlab.studies.compare import Effect, seeds_and_settings
+from boothlab.studies.compare import Effect
 from boothlab.studies.expand import shown
 from boothlab.studies.labels import called, renamed
 from boothlab.studies.points import COLUMNS, LIKENESS, PROMPT, Column, Point
@@ -44,10 +45,10 @@ def subject_view(
 ) -> SubjectView:
     """Everything on the page about one subject; ``points`` holds the baselines too."""
     name = ruled.choice.subject
-    own = [point for point in points if point.subject == name and point.state != "baseline"]
+    full = [point for point in points if point.subject == name and point.state != "baseline"]
     # Whose they are and what all of them share is known in the subject's own section.
-    names = called(own)
-    choice, own = renamed(ruled.choice, names), [replace(point, run=names[point.run]) for point in own]
+    names = called(full)
+    choice, own = renamed(ruled.choice, names), [replace(point, run=names[point.run]) for point in full]
     beside = [point for point in points if point.subject == name and point.state == "baseline"]
     gallery = Gallery(study)
     chosen = next((point for point in own if point.run == choice.run), None)
@@ -66,17 +67,15 @@ def subject_view(
         series=_series(own),
         baselines=tuple((source_title(p.run, []), _cells(p, columns, [""] * len(columns))) for p in beside),
         spots=spots(own, choice),
-        effects=_by_axis(found, name),
+        effects=effects_view(found, own, name, _caution(study)),
         set_effects=_by_axis(of_sets, name),
-        untested=_untested(own),
-        spread=tuple(f"{column.title}: {c.sentence}" for column, c in seeds_and_settings(own, name)),
         familiar=_familiar(own, name, choice),
         forests=forests([effect for effect in found if effect.subject == name], placed),
         curves=curves(placed),
         maps=maps(placed),
         grid=gallery.grid(own, choice),
         finals=gallery.finals(own, choice),
-        photo_sets=photo_set_views(study, own),
+        photo_sets=photo_set_views(study, full),
     )
 
 
@@ -86,13 +85,6 @@ def _by_axis(found: Sequence[Effect], subject: str) -> dict[str, tuple[tuple[str
         if effect.subject == subject:
             axes[effect.axis] = (*axes.get(effect.axis, ()), (effect.sentence, effect.shown))
     return axes
-
-
-def _untested(points: Sequence[Point]) -> str:
-    """Why no two runs are compared."""
-    if not any(key in point.cells for point in points for key in (LIKENESS, PROMPT)):
-        return "Neither likeness nor prompt following could be measured, so no difference is tested."
-    return "No two finished runs differ in one setting only, so nothing can be said about any setting."
 
 
 def _series(points: Sequence[Point]) -> str:

@@ -161,6 +161,29 @@ class SubjectView:
 
 
 @dataclass(frozen=True, slots=True)
+class OverviewRow:
+    """What to take for one subject: a cell on fresh pictures per deciding number, or why nothing (``none``)."""
+
+    subject: str
+    take: str | None
+    cells: tuple[CellView | None, ...]
+    none: str
+
+
+@dataclass(frozen=True, slots=True)
+class OverviewView:
+    """What a study of several subjects found: sentences, a row a subject, and what holds for all of them.
+
+    ``heads`` are the titles of the cells, none where no subject has a number.
+    """
+
+    sentences: tuple[str, ...]
+    heads: tuple[str, ...]
+    rows: tuple[OverviewRow, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ComparedView:
     """A comparison of choices: a summary, a table of text, how to read it, and which columns (from 0) are bold."""
 
@@ -246,6 +269,7 @@ class StudyInfo:
     claims: tuple[tuple[str, str, str], ...]
     failed: tuple[str, ...]
     heads: tuple[Head, ...]
+    overview: OverviewView | None
     subjects: tuple[SubjectView, ...]
     across: AcrossView | None
     carry: ComparedView | None
@@ -299,7 +323,13 @@ def render_study(info: StudyInfo) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"data_uri": data_uri, "file_uri": file_uri, "number": plain, "signed": signed, "worth": worth}
+    environment.filters |= {
+        "data_uri": data_uri,
+        "file_uri": file_uri,
+        "number": plain,
+        "signed": signed,
+        "worth": worth,
+    }
     plots: dict[str, list[Drawing]] = {}
     forests: dict[str, list[Drawing]] = {}
     scale = scales(found for subject in info.subjects for found in subject.maps)

@@ -60,6 +60,18 @@ class Effect:
         return self.adjusted <= LEVEL
 
     @property
+    def finding(self) -> str:
+        """:attr:`sentence` in a few words, to stand beside the difference and its interval."""
+        if self.n < 2:
+            return "one pair can show nothing"
+        if self.smallest is not None and self.smallest > LEVEL:
+            return "not testable"
+        p = f"p = {self.adjusted:.2g}"
+        if self.shown:
+            return f"{self.column.word(self.difference)}, {p}"
+        return f"none found, {p}" + (f"; seen if ≥ {self.detectable:.2g}" if self.detectable else "")
+
+    @property
     def sentence(self) -> str:
         """What may be said; never that two are equal."""
         name = axis_name(self.axis)
