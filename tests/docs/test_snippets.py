@@ -44,6 +44,16 @@ def test_plans_in_the_docs_are_valid(page: str, text: str) -> None:
     assert validate(RunPlan, tomllib.loads(text), page).subjects
 
 
+@pytest.mark.parametrize("text", [text for page, text in blocks("toml") if page == "README.md"])
+def test_plans_of_the_readme_keep_all_their_snapshots_with_eight_photos(text: str) -> None:
+    """Five of eight are trained on; a newcomer's first plan must not begin with a warning."""
+    import tomllib
+
+    training = validate(RunPlan, tomllib.loads(text), "README.md").training
+    assert len(training.snapshots) == 2
+    assert max(training.snapshots) <= training.total_steps(5)
+
+
 @pytest.mark.parametrize(("page", "text"), blocks("python"))
 def test_python_in_the_docs_runs(page: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
