@@ -53,8 +53,8 @@ def memorisation(scored: Path, chance: bool) -> dict[str, str]:
 
 def test_given_photos_are_tested_for_memorisation_only_where_chance_is_said_to_have_parted_them(scored: Path) -> None:
     assert memorisation(scored, False)["state"] == "not testable"
-    assert "not parted by chance" in memorisation(scored, False)["reason"]
-    assert "not parted by chance" not in memorisation(scored, True)["reason"]
+    assert "not drawn by chance" in memorisation(scored, False)["reason"]
+    assert "not drawn by chance" not in memorisation(scored, True)["reason"]
     assert "4 training and 3 held-out photos" in memorisation(scored, True)["reason"]
     assert "beyond what pictures of the untrained model show" in memorisation(scored, True)["reason"]
 

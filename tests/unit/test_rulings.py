@@ -10,10 +10,22 @@ import pytest
 
 from boothlab.evaluation.thresholds import DIVERSITY_TO_PHOTOS_LEAST
 from boothlab.evaluation.verdict_data import Measured
+from boothlab.evaluation.verdict_gates import gates as judged_gates
 from boothlab.photos.photoset import PhotoSet
 from boothlab.reports.figures import MEANINGS, line_plot
 from boothlab.reports.info import Curve, LinePlot
-from boothlab.reports.rulings import ruling_view
+from boothlab.reports.rulings import (
+    CHOSE,
+    HEADLINE,
+    RulingView,
+    columns,
+    compared,
+    fresh_scores,
+    ruling_view,
+    source_title,
+    verdict_title,
+    without_title,
+)
 from boothlab.statistics.intervals import Interval
 
 
@@ -103,3 +115,54 @@ def test_labels_of_any_length_leave_the_plot_its_size() -> None:
 def test_a_drawing_is_an_image_with_words() -> None:
     svg = line_plot(LinePlot("Loss <b>", "y", (Curve("a & b", (1, 20), (0.25, 0.5)),))).svg
     assert svg.startswith('<svg role="img" aria-label="Loss &lt;b&gt;. a &amp; b: 0.25 at 1, 0.5 at 20"')
+
+
+def test_what_is_recommended_stands_first_and_what_decides_nothing_last() -> None:
+    sources = ["photos", "copies", "base", "described", "step-000060", "step-000120", "step-000300"]
+    assert columns(sources, ["step-000120"]) == [
+        "step-000120",
+        "base",
+        "described",
+        "step-000060",
+        "step-000300",
+        "photos",
+        "copies",
+    ]
+    assert columns(sources, [])[:3] == ["base", "described", "step-000060"]
+    assert columns(["base", "step-000060"], [None, "step-000300"]) == ["base", "step-000060"]
+
+
+def test_sources_are_named_for_people() -> None:
+    sources = ["photos", "base", "described", "step-000060", "step-000120"]
+    assert compared(sources) == "2 snapshots · the base model, without and with a description · the photos themselves"
+    assert compared(["base", "step-000060"]) == "1 snapshot · the base model"
+    assert source_title("step-000120", ["step-000120"]) == "step 120 ★"
+    assert source_title("described", []) == "base, described"
+
+
+def test_the_title_is_not_said_twice() -> None:
+    def ruling(chosen: str | None, reason: str) -> RulingView:
+        verdict = {"recommended": chosen, "reason": reason}
+        return RulingView("ada", verdict, None, (), "step-000120", (), ())
+
+    taken = ruling("step-000120", "Take step 120: likeness 0.76.")
+    assert (verdict_title(taken), without_title(taken)) == ("Take step 120", "Likeness 0.76.")
+    none = ruling(None, "No snapshot is good.")
+    assert (verdict_title(none), without_title(none)) == ("Take none of these snapshots", "No snapshot is good.")
+
+
+def test_fresh_scores_are_the_ones_to_expect() -> None:
+    fresh = {
+        "likeness": {"value": 0.73, "low": 0.55, "high": 0.9, "n": 20},
+        "prompt": {"value": 0.88, "low": None, "high": None, "n": 1},
+    }
+    assert fresh_scores(fresh) == "likeness 0.73 (95 % CI 0.55 to 0.90), prompt following 0.88"
+    assert fresh_scores({"likeness": None, "prompt": {"value": None, "low": None, "high": None, "n": 0}}) == ""
+    assert fresh_scores(None) == ""
+    assert CHOSE.startswith("Expect the numbers on fresh pictures")
+
+
+def test_rows_of_scores_begin_with_the_words_of_the_verdict() -> None:
+    words = {word for word, _ in HEADLINE.values()}
+    gates = {gate.name.capitalize() for gate in judged_gates(Measured("step-1", 1))}
+    assert gates <= words, "every gate has its row"

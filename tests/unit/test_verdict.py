@@ -100,9 +100,12 @@ def test_findings_beside_the_word() -> None:
     white = alone(glued=Count(18, 20), glued_base=Count(16, 20), glued_photos=0.8)
     assert white.findings == ()
     said = next(gate.reason for gate in white.gates if gate.name == "background")
-    assert (
-        "18 of 20 bare pictures show the photos' most common background (80% of the training photos have it)" in said
+    assert said == (
+        "18 of 20 bare pictures show the photos' most common background, but hardly more than of the base model's "
+        "(limit 50 %, 16 of 20 of the base model's, 80 % of the training photos)"
     )
+    (gate,) = [g for g in gates(replace(GOOD, glued=Count(1, 20), glued_base=None)) if g.name == "background"]
+    assert gate.reason == "1 of 20 bare pictures shows the photos' most common background (limit 50 %)"
     # Somebody else needs faces that are alike.
     assert alone(likeness=around(0.1), alike=around(0.1)).findings == ()
     assert alone(likeness=around(0.1), alike=None).findings == ()
@@ -129,8 +132,11 @@ def test_memorisation_says_what_the_untrained_model_shows_as_well() -> None:
     accident = replace(permuted(0.4), p_alone=0.02, p_control=0.03)
     (gate,) = [g for g in gates(replace(GOOD, memorisation=accident)) if g.name == "memorisation"]
     assert gate.state == "passed"
-    assert "p = 0.4" in gate.reason
-    assert "(p = 0.02 by themselves, 0.03 for the untrained model's) with 9 training and 3" in gate.reason
+    assert gate.reason == (
+        "pictures were not shown to come nearer to training photos than to others. (75 % nearest to a training "
+        "photo, 75 % expected; p = 0.4 beyond what pictures of the untrained model show, 0.02 by themselves, 0.03 "
+        "for the untrained model's; 9 training and 3 held-out photos.)"
+    )
 
 
 def test_photos_that_chance_did_not_part_prove_no_memorisation() -> None:
@@ -138,7 +144,7 @@ def test_photos_that_chance_did_not_part_prove_no_memorisation() -> None:
     assert state(alone(memorisation=permuted(0.001)), "memorisation") == "failed"
     found = alone(memorisation=permuted(0.001), at_random=False)
     assert (found.word, state(found, "memorisation")) == ("good", "not testable")
-    assert any("not parted by chance" in reason for reason in found.reasons)
+    assert any(reason.startswith("the held-out photos were chosen, not drawn by chance") for reason in found.reasons)
 
 
 def test_a_snapshot_whose_copies_could_be_looked_for_goes_first() -> None:
@@ -218,7 +224,7 @@ def test_looks_that_cost_the_base_model_as_much_are_no_fall() -> None:
         judged = alone(**fallen, prompt_described=around(0.7), pictures=both)
         gate = next(gate for gate in judged.gates if gate.name == "prompt following")
         assert (gate.state, judged.word) == (state, word)
-        assert "the base model 0.70 when told the subject's looks (0.90 when not)" in gate.reason
+        assert "the base model's 0.70 when told the subject's looks (0.90 when not)" in gate.reason
 
 
 # Gates
@@ -251,7 +257,7 @@ def test_looks_that_cost_the_base_model_as_much_are_no_fall() -> None:
         ({"leak": Interval(0.5, None, None, 1)}, "leak", "not testable"),
         ({"leak": None}, "leak", "not measured"),
         ({"copies": None}, "copies", "not measured"),
-        ({"diversity_base": None, "diversity_photos": None}, "diversity", "not measured"),
+        ({"diversity_base": None, "diversity_photos": None}, "variety", "not measured"),
         ({"glued": None}, "background", "not measured"),
         ({"likeness": around(0.49)}, "likeness", "failed"),
     ],
@@ -270,12 +276,16 @@ def test_a_test_that_could_not_reject_is_never_called_passed() -> None:
     assert "memorisation (not testable)" in verdict.reason
 
 
-def test_a_weak_comparison_with_the_base_model_says_what_it_could_have_shown() -> None:
+def test_a_fall_that_is_not_shown_says_what_could_have_been_and_a_gate_that_passed_does_not() -> None:
     random = np.random.default_rng(0)
-    ours, base = (tuple(random.normal(0.7, 0.3, 20).tolist()) for _ in range(2))
-    gate = {g.name: g for g in gates(replace(GOOD, pictures=PerPicture((), ours, base)))}["prompt following"]
-    assert gate.state == "passed"
-    assert "20 pairs could only have shown ≥ 0." in gate.reason
+    base, noise = random.normal(0.7, 0.05, 20), random.normal(size=20)
+    ours = base + 0.6 * (noise - noise.mean()) / noise.std()
+    for lost, state in ((0.0, "passed"), (0.15, "not testable")):
+        pairs = PerPicture((), tuple((ours - lost).tolist()), tuple(base.tolist()))
+        found = replace(GOOD, prompt=around(0.7 - lost), pictures=pairs)
+        gate = {g.name: g for g in gates(found)}["prompt following"]
+        assert gate.state == state
+        assert ("could only have shown one of 0." in gate.reason) == (state == "not testable")
 
 
 def test_pictures_of_one_prompt_show_no_more_of_a_fall_than_the_prompt_does() -> None:
@@ -310,7 +320,7 @@ def test_everything_may_be_unmeasured() -> None:
 @pytest.mark.parametrize(
     ("changes", "gate"),
     [
-        ({"diversity_photos": float("nan"), "diversity_base": None}, "diversity"),
+        ({"diversity_photos": float("nan"), "diversity_base": None}, "variety"),
         ({"leak": Interval(float("nan"), None, None, 0)}, "leak"),
         ({"likeness": Interval(float("nan"), None, None, 0)}, "likeness"),
         ({"prompt": Interval(float("inf"), 0.0, 1.0, 2)}, "prompt following"),

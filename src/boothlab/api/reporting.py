@@ -14,7 +14,6 @@ from boothlab.api.scoring import summaries_of, summary_of
 from boothlab.config.show import to_toml
 from boothlab.errors import PlanError
 from boothlab.evaluation.derived import COPIED, DERIVED, MEMORISATION
-from boothlab.evaluation.lots import BASE, COPIES, DESCRIBED, PHOTOS
 from boothlab.files import read_json, write_text
 from boothlab.metrics import METRICS
 from boothlab.metrics.metric import Role
@@ -23,7 +22,7 @@ from boothlab.progress import Progress, silent
 from boothlab.reports import info as gather
 from boothlab.reports.lacking import lacking
 from boothlab.reports.page import render
-from boothlab.reports.rulings import ruling_view
+from boothlab.reports.rulings import columns, ruling_view
 from boothlab.runs.run import Run
 
 ROLES: tuple[Role, ...] = ("context", "bare", "class", "unrelated")
@@ -48,7 +47,9 @@ def page_of(run: Run, progress: Progress = silent) -> str:
     events = run.events()
     drawn = evaluation_pictures(run, plan, progress)
     names = dict.fromkeys(line.snapshot for line in summaries)
-    snapshots = [name for name in (PHOTOS, COPIES, BASE, DESCRIBED, *snapshots_of(run)) if name in names]
+    chosen = [tree["verdict"].get("recommended") for tree in summary["rulings"]]
+    # A column is all subjects': what is recommended for one of several is no choice for the others.
+    snapshots = columns(names, chosen if len(chosen) == 1 else [])
     sets = photo_sets_of(run, plan)
     facts = (*DERIVED, COPIED, MEMORISATION, *METRICS)
     table = gather.score_table(summaries, facts, snapshots, summary["nulls"])

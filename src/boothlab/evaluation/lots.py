@@ -21,6 +21,12 @@ COPIES = "copies"
 """The training photos repeated to as many pictures as a model draws: shows which numbers reward copying."""
 
 
+def spoken(name: str) -> str:
+    """A snapshot as people call it: "step 120" for "step-000120"; other names as they are."""
+    number = name.removeprefix("step-")
+    return f"step {int(number)}" if number != name and number.isdecimal() else name
+
+
 @dataclass(frozen=True, slots=True)
 class Lot:
     """Pictures that are judged together. Prompts, seeds and texts are empty for photos."""

@@ -11,6 +11,7 @@ import numpy as np
 from scipy import stats
 
 from boothlab.evaluation import thresholds as limit
+from boothlab.evaluation.lots import spoken
 from boothlab.evaluation.verdict_data import Axis, Judgement, Measured
 from boothlab.evaluation.verdict_gates import shown
 from boothlab.statistics.comparisons import compare_paired, holm
@@ -117,7 +118,7 @@ def reason(
 ) -> str:
     """A few plain sentences: its scores, why not the best, what was not tested. See :func:`passed_over`."""
     scores = [f"{axis} {shown(interval)}" for axis in AXES if (interval := value(axis, chosen)) is not None]
-    said = f"Take {chosen.name}: {', '.join(scores)}. {passed_over(chosen, best, prefer, outdone, untested)}"
+    said = f"Take {spoken(chosen.name)}: {', '.join(scores)}. {passed_over(chosen, best, prefer, outdone, untested)}"
     if "not in bare pictures" in judged.findings:
         said += " Its bare pictures are not of the subject: the identifier works only beside the captions' own words."
     open_gates = [gate for gate in judged.gates if gate.state in ("not testable", "not measured")]
@@ -137,12 +138,14 @@ def passed_over(
     top, own = value(prefer, best), value(prefer, chosen)
     said = []
     if best.name != chosen.name and top is not None and own is not None:
+        # A snapshot begins a sentence; a study's run keeps its name.
+        higher_one = f"Step {best.step}" if best.name.startswith("step-") else best.name
         said.append(
-            f"{best.name} has {prefer} {top.value:.2f}, but that is within one standard error "
-            f"({standard_error(top):.2f}), and {chosen.name} took fewer steps."
+            f"{higher_one} has {prefer} {top.value:.2f}, but that is within one standard error "
+            f"({standard_error(top):.2f}), and {spoken(chosen.name)} took fewer steps."
         )
     for others, why in ((outdone, "outdone when both axes count"), (untested, "with gates that could not be tested")):
-        higher = [found.name for found in others if _above(value(prefer, found), own)]
+        higher = [spoken(found.name) for found in others if _above(value(prefer, found), own)]
         if higher:
             said.append(f"Higher, but {why}: {', '.join(higher)}.")
     return " ".join(said) or f"No snapshot that may be chosen has a higher {prefer}."

@@ -23,7 +23,7 @@ def gates(found: Measured) -> tuple[Gate, ...]:
         _of_the_subject(_copies(found), found.likeness_bare),
         _of_the_subject(_memorisation(found.memorisation, found.at_random), found.likeness_bare),
         _prompt(found),
-        _diversity(found.diversity_photos, found.diversity_base),
+        _variety(found.diversity_photos, found.diversity_base),
         _background(found),
         _leak(found.leak),
     )
@@ -36,6 +36,11 @@ def shown(interval: Interval) -> str:
     return f"{interval.value:.2f} (95 % CI {interval.low:.2f} to {interval.high:.2f})"
 
 
+def percent(share: float) -> str:
+    """``9 %``."""
+    return f"{100 * share:.0f} %"
+
+
 def absent(bare: Interval | None) -> bool:
     """Whether the bare prompt is known not to show the subject."""
     return bare is not None and bare.value < limit.BARE_LIKENESS_LEAST
@@ -45,15 +50,16 @@ def _of_the_subject(gate: Gate, bare: Interval | None) -> Gate:
     """What was not found in pictures of somebody else may still be there: then it was not tested."""
     if bare is None or gate.state != "passed" or not absent(bare):
         return gate
-    reason = f"{gate.reason}; but the bare pictures are not of the subject (likeness {shown(bare)}"
-    return replace(gate, state="not testable", reason=f"{reason}; the least is {limit.BARE_LIKENESS_LEAST:.2f})")
+    reason = f"the bare pictures are not of the subject (likeness {shown(bare)}; at least "
+    reason += f"{limit.BARE_LIKENESS_LEAST:.2f} is needed), so this clears nobody: {gate.reason}"
+    return replace(gate, state="not testable", reason=reason)
 
 
 def _likeness(likeness: Interval | None) -> Gate:
     name = "likeness"
     if likeness is None:
         return Gate(name, "not measured", "likeness to held-out photos was not measured")
-    reason = f"likeness {shown(likeness)} to photos it never saw; the least is {limit.LIKENESS_LEAST:.2f}"
+    reason = f"likeness {shown(likeness)} to photos it never saw; at least {limit.LIKENESS_LEAST:.2f} is needed"
     return Gate(name, "passed" if likeness.value >= limit.LIKENESS_LEAST else "failed", reason)
 
 
@@ -63,12 +69,12 @@ def _faces(faceless: Count | None) -> Gate:
         return Gate(name, "not measured", "nobody looked for faces")
     rate = wilson(faceless.k, faceless.n)
     low, high = rate.low or 0.0, rate.high or 0.0
-    reason = f"no face in {faceless.k} of {faceless.n}, which may stand for {low:.0%} to {high:.0%}"
-    reason += f"; the most is {limit.FACELESS_MOST:.0%}"
+    seen = f"no face in {faceless.k} of {faceless.n}" if faceless.k else f"a face in all {faceless.n}"
+    reason = f"{seen}; at worst {percent(high)} without (limit {percent(limit.FACELESS_MOST)})"
     if high <= limit.FACELESS_MOST:
         return Gate(name, "passed", reason)
     if low <= limit.FACELESS_MOST and (wilson(0, faceless.n).high or 1.0) > limit.FACELESS_MOST:
-        return Gate(name, "not testable", f"{reason}; {faceless.n} pictures are too few to show that")
+        return Gate(name, "not testable", f"{faceless.n} pictures are too few: {reason}")
     return Gate(name, "failed", reason)
 
 
@@ -83,20 +89,24 @@ def _copies(found: Measured) -> Gate:
     name, copies, share = "copies", found.copies, copied(found)
     if copies is None or share is None:
         return Gate(name, "not measured", "there were no bare pictures, or too few photos, to say what a copy is")
-    reason = f"{copies.k} of {copies.n} pictures nearly are a training photo"
+    reason = f"{copies.k or 'none'} of {copies.n} pictures nearly {'are' if copies.k != 1 else 'is'} a training photo"
+    allowed = f" (limit {percent(limit.COPY_SHARE_MOST)}"
     if found.copies_expected:
-        reason += f", {found.copies_expected:.1f} expected by how many are nearest to photos never trained on"
-    reason += f"; the most is {limit.COPY_SHARE_MOST:.0%}{' more' if found.copies_expected else ''}"
+        allowed += (
+            f" beyond the {found.copies_expected:.1f} expected by how many are nearest to photos never trained on"
+        )
+    allowed += ")"
     most = limit.COPY_SHARE_MOST + 1e-9
     if share <= most:
-        return Gate(name, "passed", reason)
+        return Gate(name, "passed", reason + allowed)
     # Who looks much alike on all photos comes near one of them now and then: pictures that are no copies hardly ever
     # come half as near again, and as many of them are near photos that were not trained on.
     sure = found.copies_sure / copies.n > most
     if sure or found.copies_p is None or found.copies_p < limit.COPY_LEVEL:
-        return Gate(name, "failed", reason)
-    reason += f", but chance gives as many (p = {found.copies_p:.2g}), and {found.copies_sure:.0f} are surely copies"
-    return Gate(name, "passed", reason)
+        return Gate(name, "failed", reason + allowed)
+    surely = f"{found.copies_sure:.0f} surely" if found.copies_sure else "none surely"
+    reason += f", but chance gives as many (p = {found.copies_p:.2g}), {surely}"
+    return Gate(name, "passed", reason + allowed)
 
 
 def _memorisation(test: Memorisation | None, at_random: bool) -> Gate:
@@ -105,18 +115,20 @@ def _memorisation(test: Memorisation | None, at_random: bool) -> Gate:
         return Gate(name, "not measured", "it takes bare pictures, training photos and held-out photos")
     photos = f"{test.train} training and {test.held_out} held-out photos"
     if not test.testable(limit.MEMORISATION_LEVEL):
-        reason = f"{photos} cannot show a p below {test.smallest_p:.2g}; it takes {limit.MEMORISATION_LEVEL:g}"
-        return Gate(name, "not testable", reason)
-    reason = f"{test.nearest_train:.0%} of the pictures are nearest to a training photo "
-    reason += f"({test.nearest_train_null:.0%} expected), p = {test.p:.2g} "
+        reason = f"too few photos: {photos} cannot show a p below {test.smallest_p:.2g}"
+        return Gate(name, "not testable", f"{reason}, and it takes {limit.MEMORISATION_LEVEL:g}")
+    reason = f"({percent(test.nearest_train)} nearest to a training photo, {percent(test.nearest_train_null)} "
+    reason += f"expected; p = {test.p:.2g}"
     if test.p_control is not None:
-        reason += "beyond what pictures of the untrained model show "
-        reason += f"(p = {test.p_alone:.2g} by themselves, {test.p_control:.2g} for the untrained model's) "
-    reason += f"with {photos}"
+        reason += " beyond what pictures of the untrained model show, "
+        reason += f"{test.p_alone:.2g} by themselves, {test.p_control:.2g} for the untrained model's"
+    reason += f"; {photos}.)"
     if not at_random:
-        reason += "; but the photos were not parted by chance, and may differ in more than what was trained on"
-        return Gate(name, "not testable", reason)
-    return Gate(name, "failed" if test.p < limit.MEMORISATION_LEVEL else "passed", reason)
+        why = "the held-out photos were chosen, not drawn by chance, and may differ in more than what was trained on"
+        return Gate(name, "not testable", f"{why}. {reason}")
+    if test.p < limit.MEMORISATION_LEVEL:
+        return Gate(name, "failed", f"pictures come nearer to training photos than chance explains. {reason}")
+    return Gate(name, "passed", f"pictures were not shown to come nearer to training photos than to others. {reason}")
 
 
 def _prompt(found: Measured) -> Gate:
@@ -131,21 +143,21 @@ def _prompt(found: Measured) -> Gate:
         lacking = "the base model was not measured" if untuned is None else "one picture is too few"
         return Gate(name, "not testable", f"prompt following {shown(found.prompt)}; {lacking}")
     drop = untuned.value - found.prompt.value
-    reason = f"prompt following {shown(found.prompt)}, the base model {untuned.value:.2f}"
+    reason = f"prompt following {shown(found.prompt)}, the base model's {untuned.value:.2f}"
     if told is not None:
         reason += " when told the subject's looks"
         reason += "" if found.prompt_base is None else f" ({found.prompt_base.value:.2f} when not)"
-    reason += f"; it may lose {limit.PROMPT_DROP_MOST:.2f}"
+    reason += f"; at most {limit.PROMPT_DROP_MOST:.2f} may be lost"
     fell = drop > limit.PROMPT_DROP_MOST + 1e-9
     changes, clusters = _changes(found)
     if len(changes) < 2:
         return Gate(name, "failed" if fell else "passed", reason)
     change = cluster_interval(changes, clusters)
     if fell and change.high is not None and change.high >= 0:
-        return Gate(name, "not testable", f"{reason}; {len(changes)} pairs do not show a fall, {shown(change)}")
-    smallest = detectable(changes, clusters)
-    if not fell and smallest is not None and smallest > limit.PROMPT_DROP_MOST:
-        reason += f"; {len(changes)} pairs could only have shown ≥ {smallest:.2f}"
+        smallest = detectable(changes, clusters)
+        seen = "" if smallest is None else f", and could only have shown one of {smallest:.2f} or more"
+        why = f"{len(changes)} pairs do not show a fall, {shown(change)}{seen}"
+        return Gate(name, "not testable", f"{why}: {reason}")
     return Gate(name, "failed" if fell else "passed", reason)
 
 
@@ -162,15 +174,15 @@ def _changes(found: Measured) -> tuple[NDArray[np.float64], list[Hashable]]:
     return paired_differences(base, ours, found.pictures.prompts)
 
 
-def _diversity(photos: float | None, base: float | None) -> Gate:
-    name = "diversity"
+def _variety(photos: float | None, base: float | None) -> Gate:
+    name = "variety"
     parts, failed = [], False
     for value, least, of in (
-        (photos, limit.DIVERSITY_TO_PHOTOS_LEAST, "the photos"),
-        (base, limit.DIVERSITY_TO_BASE_LEAST, "the base model's pictures"),
+        (photos, limit.DIVERSITY_TO_PHOTOS_LEAST, "the photos'"),
+        (base, limit.DIVERSITY_TO_BASE_LEAST, "the base model's"),
     ):
         if value is not None:
-            parts.append(f"{value:.2f} of that of {of}, at least {least:.2f}")
+            parts.append(f"{value:.2f} of {of} (at least {least:.2f} is needed)")
             failed = failed or value < least
     if not parts:
         return Gate(name, "not measured", "the variety of its pictures was not measured")
@@ -181,13 +193,17 @@ def _background(found: Measured) -> Gate:
     name, glued, base = "background", found.glued, found.glued_base
     if glued is None:
         return Gate(name, "not measured", "backgrounds were not looked at")
-    reason = f"{glued.k} of {glued.n} bare pictures show the photos' most common background"
-    if found.glued_photos is not None:
-        reason += f" ({found.glued_photos:.0%} of the training photos have it)"
-    above = True
+    shows = "shows" if glued.k == 1 else "show"
+    reason = f"{glued.k or 'none'} of {glued.n} bare pictures {shows} the photos' most common background"
+    above = base is None or glued.share - base.share > limit.GLUED_ABOVE_BASE
+    if glued.share > limit.GLUED_MOST and not above:
+        reason += ", but hardly more than of the base model's"
+    also = [f"limit {percent(limit.GLUED_MOST)}"]
     if base is not None:
-        reason += f", {base.k} of {base.n} of the base model's"
-        above = glued.share - base.share > limit.GLUED_ABOVE_BASE
+        also.append(f"{base.k} of {base.n} of the base model's")
+    if found.glued_photos is not None:
+        also.append(f"{percent(found.glued_photos)} of the training photos")
+    reason += f" ({', '.join(also)})"
     return Gate(name, "failed" if glued.share > limit.GLUED_MOST and above else "passed", reason)
 
 
@@ -195,10 +211,10 @@ def _leak(leak: Interval | None) -> Gate:
     name = "leak"
     if leak is None:
         return Gate(name, "not measured", "pictures of the class word alone were not compared with the photos")
-    reason = f"the class word alone gained {shown(leak)} of likeness; the most is {limit.LEAK_MOST:.2f}"
+    reason = f"the class word alone gained {shown(leak)} of likeness; at most {limit.LEAK_MOST:.2f} may be gained"
     if leak.value <= limit.LEAK_MOST:
         return Gate(name, "passed", reason)
     # Class pictures are of many people: with ten of them a few that chance made more alike are a tenth in the mean.
     if leak.low is None or leak.low <= 0:
-        return Gate(name, "not testable", f"{reason}; {leak.n} pictures do not show that it gained anything")
+        return Gate(name, "not testable", f"{leak.n} pictures do not show that it gained anything: {reason}")
     return Gate(name, "failed", reason)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from boothlab.evaluation import thresholds as limit
+from boothlab.evaluation.lots import spoken
 from boothlab.evaluation.verdict_data import Gate, Judgement, Measured, Word
 from boothlab.evaluation.verdict_gates import absent, copied, gates
 from boothlab.statistics.comparisons import paired_differences
@@ -60,7 +61,7 @@ def _copying(found: Measured, gate: dict[str, Gate]) -> list[str]:
 
 
 def _collapsed(found: Measured, gate: dict[str, Gate]) -> list[str]:
-    signs = [gate["diversity"].reason] if gate["diversity"].state == "failed" else []
+    signs = [gate["variety"].reason] if gate["variety"].state == "failed" else []
     if found.faceless is not None and (wilson(found.faceless.k, found.faceless.n).low or 0.0) > limit.FACELESS_MOST:
         signs.append(gate["faces"].reason)
     return signs
@@ -104,7 +105,8 @@ def _got_worse(found: Measured, earlier: Sequence[Measured]) -> list[str]:
     if most is None:
         return []
     signs, before = most
-    return [f"since {before.name} {', '.join(signs)}, while likeness to the training photos {_rise(before, found)}"]
+    worse = f"since {spoken(before.name)} {', '.join(signs)}"
+    return [f"{worse}, while likeness to the training photos {_rise(before, found)}"]
 
 
 def _rise(before: Measured, after: Measured) -> str:

@@ -18,6 +18,6 @@ METRIC = SetMetric(
     value=Related(gaussian_kernel, times_thousand),
     minimum=2,
     source="Jayasumana et al. 2024 (arXiv:2401.09603), with the U-statistic",
-    caution="A distance of mean vectors, blind to diversity; published values are biased and at 336 px.",
+    caution="A distance of mean vectors, blind to variety; published values are biased and at 336 px.",
     minimum_references=2,
 )

@@ -22,7 +22,7 @@ Kernel = Callable[[Vectors, Vectors], Values]
 CMMD_SIGMA = 10.0
 """Bandwidth of the published CMMD."""
 
-KID_CAUTION = "Hardly sees collapse, and copies of the photos score below new photos: read it beside diversity."
+KID_CAUTION = "Hardly sees collapse, and copies of the photos score below new photos: read it beside variety."
 
 
 def polynomial_kernel(left: Vectors, right: Vectors) -> Values:

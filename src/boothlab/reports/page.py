@@ -18,7 +18,19 @@ from boothlab.files import spelled
 from boothlab.reports.figures import line_plot
 from boothlab.reports.info import LinePlot, RunInfo
 from boothlab.reports.lacking import parted
-from boothlab.reports.rulings import FAMILIAR, FIRST, headline, source_title
+from boothlab.reports.rulings import (
+    CHOSE,
+    FAMILIAR,
+    FIRST,
+    compared,
+    fresh_scores,
+    headline,
+    lacking_title,
+    row_title,
+    source_title,
+    verdict_title,
+    without_title,
+)
 from boothlab.statistics.digits import number
 
 WIDEST = 384
@@ -112,6 +124,12 @@ def render(info: RunInfo) -> str:
         "interval": interval,
         "interval_kind": interval_kind,
         "source_title": source_title,
+        "row_title": row_title,
+        "lacking_title": lacking_title,
+        "verdict_title": verdict_title,
+        "without_title": without_title,
+        "fresh_scores": fresh_scores,
+        "compared": compared,
         "number": number,
     }
     first, others = headline(info.table)
@@ -124,6 +142,7 @@ def render(info: RunInfo) -> str:
         lacking=lacking,
         others_lacking=others_lacking,
         familiar=FAMILIAR,
+        chose=CHOSE,
         # A column of the table is all subjects'; what is recommended for one of several is no choice for the others.
         recommended=[ruling.verdict["recommended"] for ruling in info.rulings] if len(info.rulings) == 1 else [],
         picks={ruling.subject: [ruling.verdict["recommended"]] for ruling in info.rulings},
