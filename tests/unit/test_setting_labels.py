@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from boothlab.studies.choose import Choice
-from boothlab.studies.labels import apart, called, renamed, run_labels, setting_labels
+from boothlab.studies.labels import apart, called, renamed, run_labels, setting_labels, setting_names
 from study_made import made_point
 
 
@@ -77,3 +77,23 @@ def test_in_a_subjects_own_section_a_choice_speaks_of_its_runs_by_their_labels()
         (("outdone", ("steps 1000",)),),
     )
     assert renamed(Choice("ada", None, "None.", ()), {}) == Choice("ada", None, "None.", ())
+
+
+def test_settings_of_all_subjects_are_called_by_what_tells_them_apart() -> None:
+    """What all share is left out, whoever is learned; a rival's name is no place on the axes."""
+    points = [
+        made_point(
+            f"{name}, framing {framing}, number 5",
+            {"subjects": name, "photos.framing": framing, "photos.number": 5},
+            setting=f"{name}, framing {framing}, number 5",
+            subject=name,
+        )
+        for name in ("ada", "bob")
+        for framing in ("head", "smart")
+    ]
+    rival = made_point("usual, ada", {"subjects": "ada", "photos.framing": "letterbox"}, rival="usual", subject="ada")
+    assert setting_names([*points, rival]) == {
+        "framing head, number 5": "framing head",
+        "framing smart, number 5": "framing smart",
+    }
+    assert setting_names(points[:1]) == {}

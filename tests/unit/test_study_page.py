@@ -125,6 +125,7 @@ def page(
                 ),
                 (("It is better.", True),),
                 "n.",
+                more=(1,),
             ),
             ComparedView("Two were carried.", ("chosen on",), (("ada",),) if carried else (), "How to read it."),
             ComparedView("Ahead of every rival on 1.", ("rival",), (("CYR_003",),), "How rivals are read."),
@@ -224,6 +225,10 @@ def test_what_a_study_took_is_told_with_its_reason() -> None:
 def test_columns_after_the_first_are_shown_on_demand_in_every_row(pictures: list[Path]) -> None:
     """Four numbers of ten stand there at once; heads, runs and baselines hide the same ones."""
     text = page(4, pictures)
+    across = text.split('<section id="across">')[1].split("</table>")[0]
+    assert "All 2 numbers</label>" in across
+    assert across.count('<th scope="col" class="more">copies</th>') == 1
+    assert across.count('<td class="more">–</td>') == 2
     table = text.split('<table class="scores sortable">')[1].split("</table>")[0]
     assert len(re.findall(r'<th scope="col" class="more"', table)) == 6
     assert len(re.findall(r'<td class="first more"', table)) == 4 * 6

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from boothlab.reports.rulings import source_title
@@ -31,19 +32,31 @@ NOTE = (
 )
 
 
-def across_view(rows: Sequence[Row], found: Sequence[Difference], columns: Sequence[Column]) -> AcrossView | None:
-    """The section; None where too few subjects were trained on."""
+def across_view(
+    rows: Sequence[Row],
+    found: Sequence[Difference],
+    columns: Sequence[Column],
+    short: Mapping[str, str] = MappingProxyType({}),
+    first: Sequence[str] = (),
+) -> AcrossView | None:
+    """The section; None where too few subjects were trained on.
+
+    ``short`` calls settings by what tells them apart. Columns other than the ``first`` are shown on demand.
+    """
     if not rows:
         return None
     parted = _parted(rows)
     return AcrossView(
         head=tuple(_head(parted, columns)),
         rows=tuple(
-            AcrossRow(tuple(_words(row, parted)), tuple(_cell(row, column) for column in columns), row.baseline)
+            AcrossRow(
+                tuple(_words(row, parted, short)), tuple(_cell(row, column) for column in columns), row.baseline
+            )
             for row in rows
         ),
         effects=tuple((one.sentence, one.shown) for one in found if one.column.decides or one.shown),
         note=NOTE,
+        more=tuple(index for index, column in enumerate(columns) if first and column.key not in first),
     )
 
 
@@ -64,8 +77,8 @@ def _parted(rows: Sequence[Row]) -> bool:
     return any(row.noun for row in rows)
 
 
-def _words(row: Row, parted: bool) -> list[str]:
-    name = source_title(row.setting, []) if row.baseline else row.setting
+def _words(row: Row, parted: bool, short: Mapping[str, str] = MappingProxyType({})) -> list[str]:
+    name = source_title(row.setting, []) if row.baseline else short.get(row.setting, row.setting)
     counted = str(row.subjects) if row.baseline else f"{row.subjects}, {row.trainings}"
     return [name, *([row.noun] if parted else []), counted]
 

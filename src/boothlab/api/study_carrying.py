@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from boothlab.reports.study import ComparedView
@@ -35,10 +36,10 @@ UNRULED = (
 )
 
 
-def carry_view(found: Sequence[Carried], shorter: Callable[[str], str] = str) -> ComparedView | None:
+def carry_view(found: Sequence[Carried], short: Mapping[str, str] = MappingProxyType({})) -> ComparedView | None:
     """The section; None where a study has one subject. Pairs that chose the same settings are counted, not listed.
 
-    ``shorter`` leaves out of the names of settings what all runs share.
+    ``short`` calls settings by what tells them apart; who is not in it keeps the name.
     """
     if not found:
         return None
@@ -52,7 +53,7 @@ def carry_view(found: Sequence[Carried], shorter: Callable[[str], str] = str) ->
     notes = [NOTE] if listed else []
     notes += [FEW] if few else []
     notes += [] if all(one.by_verdict for one in found) else [UNRULED]
-    rows = tuple(_row(one, shorter) for one in listed)
+    rows = tuple(_row(one, short) for one in listed)
     return ComparedView(summary(found), tuple(head), rows, " ".join(notes), bold=(3, 7))
 
 
@@ -62,10 +63,10 @@ def _loss(one: Carried) -> float:
     return float("inf") if found is None else found.value
 
 
-def _row(one: Carried, shorter: Callable[[str], str]) -> tuple[str, ...]:
+def _row(one: Carried, short: Mapping[str, str]) -> tuple[str, ...]:
     cells = [text for key in AXES for text in _cells(one.values.get(key), one.differences.get(key))]
     names = (
-        shorter(name) + ("" if recommended else " ○")
+        short.get(name, name) + ("" if recommended else " ○")
         for name, recommended in ((one.settings, one.settings_recommended), (one.best, one.best_recommended))
     )
     return (one.source, one.target, one.state, *cells, *names)

@@ -24,7 +24,8 @@ def photo_set_views(study: Study, points: Sequence[Point]) -> tuple[PhotoSetView
         groups.setdefault(sets[point.run][point.subject].content_hash, []).append(point)
     if len(groups) < 2:
         return ()
-    varied = [path for path in points[0].values if path.startswith("photos.") or path.endswith(".photos")]
+    own_paths = [path for path in points[0].values if path.startswith("photos.") or path.endswith(".photos")]
+    varied = [path for path in own_paths if len({repr(point.values.get(path)) for point in points}) > 1]
     found = []
     for own in groups.values():
         first = own[0]

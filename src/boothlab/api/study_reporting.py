@@ -50,6 +50,7 @@ from boothlab.studies.choose import Choice, choose
 from boothlab.studies.claims import claims_tested
 from boothlab.studies.compare import effects
 from boothlab.studies.compare_sets import set_effects
+from boothlab.studies.labels import called, setting_names
 from boothlab.studies.plan import without_places
 from boothlab.studies.points import COLUMNS, FACE, LIKENESS, PROMPT, Column, Point
 from boothlab.studies.rivals import Beside, beside_rivals
@@ -128,6 +129,7 @@ def report_study(studied: Studied, progress: Progress = silent) -> tuple[Point, 
     subjects = tuple(
         subject_view(study, Ruled(chosen[name], again.get(name)), rows, found, of_sets, columns) for name in chosen
     )
+    short = setting_names(points)
     # Where every trial failed before its training there is no run, but what was looked at beforehand.
     known = (*study.resolved, *study.scouted)[0]
     info = StudyInfo(
@@ -143,9 +145,9 @@ def report_study(studied: Studied, progress: Progress = silent) -> tuple[Point, 
         ),
         overview=overview_view(subjects, apart),
         subjects=subjects,
-        across=across_view(across, apart, columns),
-        carry=carry_view(over),
-        rivals=rivals_view(beside),
+        across=across_view(across, apart, columns, short, FIRST),
+        carry=carry_view(over, short),
+        rivals=rivals_view(beside, {run: name for s in chosen for run, name in called(_of(points, s)).items()}),
         search=search_view(study, studied.trials),
         lacking=lacking(results.unavailable, METRICS),
         published=published_view(study.plan, points),
@@ -163,6 +165,10 @@ def report_study(studied: Studied, progress: Progress = silent) -> tuple[Point, 
     }
     write_json(place / "choices.json", tree)
     return points
+
+
+def _of(points: Sequence[Point], subject: str) -> list[Point]:
+    return [point for point in points if point.subject == subject]
 
 
 def _lacking(points: Sequence[Point]) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from boothlab.reports.study import ComparedView
@@ -28,11 +29,11 @@ NOTE = (
 )
 
 
-def rivals_view(found: Sequence[Beside], shorter: Callable[[str], str] = str) -> ComparedView | None:
-    """The section; None where a study has no rivals. ``shorter`` leaves out of a run's name what all runs share."""
+def rivals_view(found: Sequence[Beside], short: Mapping[str, str] = MappingProxyType({})) -> ComparedView | None:
+    """The section; None where a study has no rivals. ``short`` calls runs by what tells them apart."""
     if not found:
         return None
-    rows = tuple(tuple(rivals_text(one, shorter)) for one in sorted(found, key=_loss))
+    rows = tuple(tuple(rivals_text(one, short)) for one in sorted(found, key=_loss))
     return ComparedView(rivals_summary(found), tuple(rivals_head()), rows, NOTE, bold=(3, 7))
 
 
@@ -44,11 +45,11 @@ def rivals_head() -> list[str]:
     return [*head, "copies: recommended", "copies: rival", "recommended"]
 
 
-def rivals_text(one: Beside, shorter: Callable[[str], str] = str) -> list[str]:
+def rivals_text(one: Beside, short: Mapping[str, str] = MappingProxyType({})) -> list[str]:
     """One line of the table as text."""
     copies = ["–" if share is None else plain(share) for share in one.copies]
     cells = [text for key in AXES for text in _cells(one, key)]
-    return [one.subject, one.rival, one.state, *cells, *copies, shorter(one.recommended) or "–"]
+    return [one.subject, one.rival, one.state, *cells, *copies, short.get(one.recommended, one.recommended) or "–"]
 
 
 def _loss(one: Beside) -> float:

@@ -218,12 +218,16 @@ class AcrossRow:
 
 @dataclass(frozen=True, slots=True)
 class AcrossView:
-    """What settings do over several subjects: a table, (sentence, whether shown), and how to read it."""
+    """What settings do over several subjects: a table, (sentence, whether shown), and how to read it.
+
+    ``more`` are the cells of a row, from 0, that are shown on demand.
+    """
 
     head: tuple[str, ...]
     rows: tuple[AcrossRow, ...]
     effects: tuple[tuple[str, bool], ...]
     note: str
+    more: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

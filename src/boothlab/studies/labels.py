@@ -10,6 +10,7 @@ from typing import Any
 from boothlab.studies.choose import Choice
 from boothlab.studies.expand import axis_name, axis_names, shown, who
 from boothlab.studies.points import Point
+from boothlab.studies.settings import setting_of, who_paths
 
 
 def apart(values: Sequence[Any]) -> tuple[str, ...]:
@@ -78,6 +79,15 @@ def run_labels(points: Sequence[Point]) -> tuple[str, ...]:
             said = f"{said} · seed {point.seed}"
         found.append(said or _named(point))
     return tuple(found)
+
+
+def setting_names(points: Sequence[Point]) -> dict[str, str]:
+    """What :func:`setting_of` calls each setting → what tells it apart from the others, whoever is learned."""
+    who = who_paths(points)
+    grid = [point for point in points if _on_grid(point) and not point.rival and point.state != "baseline"]
+    labels = setting_labels(grid, without=tuple(who))
+    short = {setting_of(point, who): said for point, said in zip(grid, labels, strict=True) if said}
+    return {name: said for name, said in short.items() if list(short.values()).count(said) == 1}
 
 
 def called(points: Sequence[Point]) -> dict[str, str]:
