@@ -24,6 +24,7 @@ from boothlab.reports.study import (
     GridView,
     Head,
     PhotoSetView,
+    Picture,
     PublishedView,
     RowView,
     SearchView,
@@ -62,6 +63,7 @@ def page(
         for k in range(rows)
     ]
     choice = choose(points, "ada")
+    shown = [Picture(path, f"a photo of a person {k}: run 1") for k, path in enumerate(pictures)]
     cell = CellView(0.5, 0.4, 0.6, 20, "first")
     subject = SubjectView(
         name="ada",
@@ -71,11 +73,9 @@ def page(
         advice="",
         caution="",
         again=AgainView((("likeness", cell, CellView(0.44, 0.3, 0.5, 20, "")),), "It was chosen by these."),
-        strip=tuple(pictures[:4]),
+        strip=tuple(shown),
         rows=tuple(
-            RowView(
-                p.run, "ada", "done", p.word, "", p.run == choice.run, (cell,) * 10, (("a", "b"),), (pictures[0],)
-            )
+            RowView(p.run, "ada", "done", p.word, "", p.run == choice.run, (cell,) * 10, (("a", "b"),), (shown[0],))
             for p in points
         ),
         series="One of them had earlier snapshots.",
@@ -97,7 +97,7 @@ def page(
         grid=GridView(
             "ada", tuple(f"t{k}" for k in range(13)), (("a prompt", (pictures[0],) * 12 + (None,)),), rows - 12
         ),
-        finals=(("run 1 ★", tuple(pictures)), ("run 2", tuple(pictures))),
+        finals=(("run 1 ★", tuple(shown)), ("run 2", tuple(shown))),
         photo_sets=(PhotoSetView((("framing", "head"),), 12, 4, 1, 3, (0.5, 0.7), None, (pictures[0],)),) * 2,
     )
     heads = tuple(Head(f"number {k}", "↑", k > 7, more=k > 3) for k in range(10))
@@ -239,6 +239,7 @@ def test_columns_after_the_first_are_shown_on_demand_in_every_row(pictures: list
 def test_pictures_open_with_the_keyboard_too(pictures: list[Path]) -> None:
     text = page(4, pictures)
     drawn = text.split("<body>")[1].split("<dialog")[0]
+    assert 'alt="a photo of a person 3: run 1"' in drawn
     assert drawn.count("<img") == drawn.count('<button type="button" class="zoom"><img') > 0
 
 

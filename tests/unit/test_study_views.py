@@ -40,7 +40,9 @@ def test_it_is_said_which_snapshots_a_run_was_held_against(tmp_path: Path) -> No
         ("overfitted", ("step-000200",)),
         ("good", ()),
     ]
-    said = [dict(_facts(SimpleNamespace(root=tmp_path), one))["overfitting by the series"] for one in (alone, beside)]
+    said = [
+        dict(_facts(SimpleNamespace(root=tmp_path), one, ()))["overfitting by the series"] for one in (alone, beside)
+    ]
     assert said == [
         "not looked for: no earlier snapshot of its training had learned the subject",
         "looked for since step-000200",

@@ -12,7 +12,7 @@ from boothlab.api.study_reading import drawn_at, photo_file, trunk_run
 from boothlab.api.study_resolving import Study
 from boothlab.evaluation.lots import BASE
 from boothlab.evaluation.orders import Source
-from boothlab.reports.study import GridView
+from boothlab.reports.study import GridView, Picture
 from boothlab.studies.choose import Choice
 from boothlab.studies.points import LIKENESS, Point
 
@@ -20,6 +20,9 @@ MOST_COLUMNS = 12
 """So many runs stand side by side in the picture grid."""
 
 MOST_PROMPTS = 6
+
+NEAREST, NEAREST_PHOTO = "of the bare prompt, nearest to a training photo", "that photo"
+"""What stands where other pictures have their prompt."""
 
 
 class Gallery:
@@ -38,17 +41,18 @@ class Gallery:
         found = drawn_at(run, plan, point.subject, source or point.snapshot, kind)
         return [(asked.text, path) for asked, path in found if asked.role == role and path.is_file()]
 
-    def pictures(self, point: Point, most: int) -> list[Path]:
+    def pictures(self, point: Point, most: int) -> list[Picture]:
         """Some pictures of a point: bare ones and contexts."""
         bare, contexts = self._paths(point, "bare"), self._paths(point, "context")
-        return [path for _, path in [*bare[: most // 2], *contexts[: most - most // 2]]]
+        return _told(point, [*bare[: most // 2], *contexts[: most - most // 2]])
 
-    def card(self, point: Point, most: int) -> list[Path]:
+    def card(self, point: Point, most: int) -> list[Picture]:
         """The bare picture that is nearest to a photo, that photo, and contexts."""
         if point.state != "done":
             return []
-        first = [path for path in self.nearest(point) if path is not None]
-        return [*first, *(path for _, path in self._paths(point, "context"))][:most]
+        near = zip((NEAREST, NEAREST_PHOTO), self.nearest(point), strict=True)
+        first = [(text, path) for text, path in near if path is not None]
+        return _told(point, [*first, *self._paths(point, "context")])[:most]
 
     def nearest(self, point: Point) -> tuple[Path | None, Path | None]:
         """(the bare picture that is nearest to a training photo, that photo); None where nothing is known."""
@@ -68,7 +72,7 @@ class Gallery:
         item = min(near, key=lambda found: float(found["distance"]))
         return bare[item["picture"]], photo_file(run, point.subject, item["photo"])
 
-    def finals(self, points: Sequence[Point], choice: Choice) -> tuple[tuple[str, tuple[Path, ...]], ...]:
+    def finals(self, points: Sequence[Point], choice: Choice) -> tuple[tuple[str, tuple[Picture, ...]], ...]:
         """Four runs side by side, four pictures each: the recommended one first, then the highest likeness."""
         done = [point for point in points if point.state == "done"]
         ranked = sorted(
@@ -93,7 +97,11 @@ class Gallery:
             for text in texts
         )
         if any(picture is not None for picture, _ in near):
-            rows += (("of the bare prompt, nearest to a training photo", (None, *(picture for picture, _ in near))),)
-            rows += (("that photo", (None, *(photo for _, photo in near))),)
+            rows += ((NEAREST, (None, *(picture for picture, _ in near))),)
+            rows += ((NEAREST_PHOTO, (None, *(photo for _, photo in near))),)
         titles = ("base model", *(f"{point.run}{' ★' if point.run == choice.run else ''}" for point in kept))
         return GridView(kept[0].subject, titles, rows, len(done) - len(kept))
+
+
+def _told(point: Point, pictures: Sequence[tuple[str, Path]]) -> list[Picture]:
+    return [Picture(path, f"{text}: {point.run}") for text, path in pictures]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
 from boothlab.api.study_effects import effects_view
@@ -147,6 +147,8 @@ def _rows(
     study: Study, points: Sequence[Point], choice: Choice, columns: Sequence[Column], gallery: Gallery
 ) -> tuple[RowView, ...]:
     places = [medals([p.cells[c.key].value if c.key in p.cells else None for p in points], c.better) for c in columns]
+    paths = dict.fromkeys(path for point in points for path in point.values)
+    varied = {path for path in paths if len({repr(point.values.get(path)) for point in points}) > 1}
     rows = []
     for index, point in enumerate(points):
         notes = [f"Gates that failed: {', '.join(point.failed_gates)}."] if point.failed_gates else []
@@ -161,16 +163,16 @@ def _rows(
                 notes=" ".join(notes),
                 chosen=point.run == choice.run,
                 cells=_cells(point, columns, [medal[index] for medal in places]),
-                facts=_facts(study, point),
+                facts=_facts(study, point, varied),
                 pictures=tuple(gallery.card(point, 4 if len(points) <= MOST_ILLUSTRATED else 1)),
             )
         )
     return tuple(rows)
 
 
-def _facts(study: Study, point: Point) -> tuple[tuple[str, str], ...]:
-    """Settings, inputs and cost of a run."""
-    facts = [(path, shown(value)) for path, value in point.values.items()]
+def _facts(study: Study, point: Point, varied: Container[str]) -> tuple[tuple[str, str], ...]:
+    """Settings that differ in the section (``varied``), inputs and cost of a run."""
+    facts = [(path, shown(value)) for path, value in point.values.items() if path in varied]
     facts += [("steps in all", str(point.step)), ("photos trained on", str(point.photos))]
     facts += [("training seed", str(point.seed)), ("folder", f"runs/{point.folder}"), ("snapshot", point.snapshot)]
     if point.state == "done":

@@ -49,6 +49,14 @@ class CellView:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture, and what it shows in words: its prompt and its run."""
+
+    path: Path
+    alt: str
+
+
+@dataclass(frozen=True, slots=True)
 class RowView:
     """One run and subject: a row of the table and a card. ``facts`` are pairs of what and value."""
 
@@ -60,7 +68,7 @@ class RowView:
     chosen: bool
     cells: tuple[CellView, ...]
     facts: tuple[tuple[str, str], ...]
-    pictures: tuple[Path, ...]
+    pictures: tuple[Picture, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +152,7 @@ class SubjectView:
     advice: str
     caution: str
     again: AgainView | None
-    strip: tuple[Path, ...]
+    strip: tuple[Picture, ...]
     rows: tuple[RowView, ...]
     series: str
     baselines: tuple[tuple[str, tuple[CellView, ...]], ...]
@@ -156,7 +164,7 @@ class SubjectView:
     curves: tuple[LinePlot, ...]
     maps: tuple[HeatMap, ...]
     grid: GridView | None
-    finals: tuple[tuple[str, tuple[Path, ...]], ...]
+    finals: tuple[tuple[str, tuple[Picture, ...]], ...]
     photo_sets: tuple[PhotoSetView, ...]
 
 
