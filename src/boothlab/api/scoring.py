@@ -168,7 +168,8 @@ def summary_of(run: Run) -> dict[str, Any]:
             raise _unfit(path, f"thresholds are {newest}, and this boothlab knows {THRESHOLDS_VERSION}")
     if older or not _is_of_today(tree):
         raise PlanError(
-            f"{run.path} was scored by an older boothlab.", f"Run `boothlab evaluate {run.path}` again; it is quick."
+            f"{run.path} was scored by an older boothlab.",
+            f"Run `boothlab evaluate {run.path}` again. It takes one to a few minutes; nothing is trained.",
         )
     return tree
 

@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from boothlab.api.scoring import Evaluated
+
+DECIDING = (
+    ("identity_normalised", "context", "held_out"),
+    ("prompt_following", "context", "prompt"),
+    ("face_found", "context", "none"),
+    ("copied", "bare", "train"),
+    ("face_pres", "class", "held_out"),
+    ("context_glue", "bare", "train"),
+)
+"""(metric, pictures, reference) of the rows that are printed: what people ask first. All others wait for --all."""
 
 
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Run folder.")],
-    all_: Annotated[bool, typer.Option("--all", help="Print every score, not only those that matter most.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="Print every score, with its interval.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print summaries and verdicts as JSON.")] = False,
 ) -> None:
-    """Draw the evaluation plan with every snapshot and the base model, score it, and say which snapshot to take.
+    """Draw pictures, score them, say which snapshot to take.
 
+    The pictures are those of the evaluation plan, from the same seeds with every snapshot and the base model.
     Per-picture values are written to scores.csv in the run folder.
 
     Example: boothlab evaluate runs/ada-1a2b3c4d
@@ -39,54 +52,92 @@ def evaluate(
 
 
 def _lines(found: Evaluated, everything: bool) -> list[str]:
-    """What a person reads: the scores that matter most, what is missing, the verdict."""
+    """What a person reads: the answer first, then the few numbers that decide, or all of them."""
+    lines = [*found.remarks, *([""] if found.remarks else [])]
+    for ruling in found.rulings:
+        lines += [*_answer(ruling, len(found.rulings) > 1), "", *_table(found, ruling), ""]
+    if everything:
+        return [*lines, *_scores(found)]
+    lines += [f"Not measured: {text}" for text in _unmeasured(found)]
+    run = found.run.path
+    return [*lines, f"With --all: every score with its interval. `boothlab report {run}` writes the page."]
+
+
+def _answer(ruling: Mapping[str, Any], several: bool) -> list[str]:
+    """Which snapshot to take, and what to expect of it."""
+    from boothlab.reports.rulings import CHOSE, fresh_scores
+
+    said = [f"{ruling['subject']}: " * several + ruling["verdict"]["reason"]]
+    again = fresh_scores(ruling["fresh"])
+    if again:
+        said.append(f"On fresh pictures, which had no part in the choice: {again}. {CHOSE}")
+    return said
+
+
+def _table(found: Evaluated, ruling: Mapping[str, Any]) -> list[str]:
+    """One subject's deciding numbers, a column for each snapshot and for the base model."""
+    from boothlab.evaluation.lots import COPIES, PHOTOS
+    from boothlab.reports.rulings import HEADLINE, columns, source_title
+
+    own = "" if len(found.rulings) == 1 else f"/{ruling['subject']}"
+    chosen = ruling["verdict"]["recommended"]
+    drawn = {line.snapshot for line in found.summaries} - {PHOTOS, COPIES}
+    sources = columns(drawn, [chosen])
+    words = {judged["name"]: judged["word"] for judged in ruling["verdict"]["judgements"]}
+    rows = [["", *(source_title(name, [chosen]) for name in sources)]]
+    rows.append(["verdict", *(words.get(name, "") for name in sources)])
+    means = {(line.metric, line.pictures, line.reference, line.snapshot): line.mean for line in found.summaries}
+    for metric, pictures, reference in DECIDING:
+        cells = [means.get((metric, pictures, reference + own, name)) for name in sources]
+        title = " ".join(HEADLINE[metric, pictures, reference])
+        rows.append([title, *("–" if mean is None else f"{mean:.2f}" for mean in cells)])
+    first, *widths = (max(map(len, column)) for column in zip(*rows, strict=True))
+    return [
+        "  ".join([row[0].ljust(first), *(cell.rjust(width) for cell, width in zip(row[1:], widths, strict=True))])
+        for row in rows
+    ]
+
+
+def _unmeasured(found: Evaluated) -> list[str]:
+    """A sentence per reason for which numbers of the small table are missing."""
+    from dataclasses import asdict
+
+    from boothlab.metrics import METRICS
+    from boothlab.reports.info import places
+    from boothlab.reports.lacking import lacking
+    from boothlab.reports.rulings import HEADLINE
+
+    # Likeness is made of identity, which is what could not be measured.
+    wanted = {place: HEADLINE[place][0] for place in DECIDING} | {("identity", "context", "held_out"): "Likeness"}
+    why: dict[str, list[str]] = {}
+    for row in lacking([asdict(line) for line in found.unavailable], METRICS, places(found.summaries)):
+        names = [wanted[place] for place in row.places if place in wanted]
+        if names:
+            why.setdefault(row.reason, []).extend(names)
+    order = list(dict.fromkeys(wanted.values()))
+    return [f"{', '.join(sorted(set(names), key=order.index))}: {reason}" for reason, names in why.items()]
+
+
+def _scores(found: Evaluated) -> list[str]:
+    """Every number, and why the others are missing."""
+    from dataclasses import asdict
+
     from boothlab.evaluation.summaries import KINDS
-    from boothlab.reports.rulings import HEADLINE, source_title
+    from boothlab.metrics import METRICS
+    from boothlab.reports.info import places
+    from boothlab.reports.lacking import lacking
+    from boothlab.reports.rulings import source_title
 
     lines = []
-    rows = [
-        s
-        for s in found.summaries
-        if everything or (s.metric, s.pictures, s.reference.split("/")[0]) in HEADLINE or s.pictures == "photos"
-    ]
-    wanted = {metric for metric, _, _ in HEADLINE}
-    for summary in rows:
-        if not everything and summary.metric not in wanted:
-            continue
+    for summary in found.summaries:
         interval = "" if summary.low is None else f"  [{summary.low:.3f}, {summary.high:.3f}] {summary.kind}"
         value = "–" if summary.mean is None else f"{summary.mean:.3f}"
         where = f"{summary.pictures} / {summary.reference}"
         name = source_title(summary.snapshot, [])
         lines.append(f"{name:>17}  {summary.metric:<19} {where:<22} n={summary.n:<3} {value:>7}{interval}")
-    lines += _lacking_lines(found, everything)
-    shown = dict.fromkeys(summary.kind for summary in rows if summary.kind != "none")
+    for row in lacking([asdict(line) for line in found.unavailable], METRICS, places(found.summaries)):
+        lines.append(f"{'–':>17}  {row.metric.name:<19} {row.where:<22} {row.said}")
+    shown = dict.fromkeys(summary.kind for summary in found.summaries if summary.kind != "none")
     if shown:
         lines.append(f"Intervals are 95 %. {'; '.join(f'{kind}: {KINDS[kind]}' for kind in shown)}.")
-    lines += found.remarks
-    for ruling in found.rulings:
-        lines.append("")
-        for judged in ruling["verdict"]["judgements"]:
-            failed = [gate["name"] for gate in judged["gates"] if gate["state"] == "failed"]
-            because = f" ({', '.join(failed)} failed)" if failed else ""
-            lines.append(f"{source_title(judged['name'], []):>17}  {judged['word']}{because}")
-        lines.append(ruling["verdict"]["reason"])
-    return lines
-
-
-def _lacking_lines(found: Evaluated, everything: bool) -> list[str]:
-    """A row for every metric without a number; else one for each that matters most, and the names of the others."""
-    from dataclasses import asdict
-
-    from boothlab.metrics import METRICS
-    from boothlab.reports.info import places
-    from boothlab.reports.lacking import lacking, parted
-    from boothlab.reports.rulings import FIRST
-
-    rows = lacking([asdict(line) for line in found.unavailable], METRICS, places(found.summaries))
-    named, others = (rows, ()) if everything else parted(rows, FIRST)
-    lines = [f"{'–':>17}  {row.metric.name:<19} {row.where:<22} {row.said}" for row in named]
-    measured = {summary.metric for summary in found.summaries}
-    names = dict.fromkeys(row.metric.name for row in others if row.metric.name not in measured)
-    if names:
-        lines.append(f"{'–':>17}  not measured either: {', '.join(names)}; --all says why.")
     return lines
