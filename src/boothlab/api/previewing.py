@@ -7,7 +7,8 @@ weights of a step are the same in every life.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from boothlab.generation.generate import generate
@@ -37,9 +38,10 @@ def with_previews(events: Iterable[Event], run: Run, job: Job, plan: RunPlan) ->
 def orders_of(plan: RunPlan) -> list[Order]:
     """One picture for each subject, prompt and noise; the noises are those of every step."""
     preview = plan.training.validation.preview
+    begun = _file_names([subject.name for subject in plan.subjects])
     return [
         Order(
-            name=f"{subject.name}-{index:02d}-{k:02d}".replace(" ", "-"),
+            name=f"{begun[subject.name]}-{index:02d}-{k:02d}",
             prompt=fill(template, subject.identifier, subject.class_noun),
             seed=derive(plan.training.seed, "preview", subject.name, template, k),
         )
@@ -47,6 +49,23 @@ def orders_of(plan: RunPlan) -> list[Order]:
         for index, template in enumerate(preview.prompts)
         for k in range(preview.seeds)
     ]
+
+
+def _file_names(subjects: Sequence[str]) -> dict[str, str]:
+    """Subject → how its files' names begin.
+
+    Where two would be one ("ada b", "ada-b", on some disks "Ada-B"), each has its number, behind a sign that is in no
+    name.
+
+    >>> _file_names(["ada b", "bob", "ada-b"])
+    {'ada b': 'ada-b+1', 'bob': 'bob', 'ada-b': 'ada-b+3'}
+    """
+    plain = [subject.replace(" ", "-") for subject in subjects]
+    often = Counter(name.casefold() for name in plain)
+    return {
+        subject: name if often[name.casefold()] == 1 else f"{name}+{number}"
+        for number, (subject, name) in enumerate(zip(subjects, plain, strict=True), 1)
+    }
 
 
 def draw(run: Run, job: Job, plan: RunPlan) -> Previewed:
