@@ -238,6 +238,7 @@ def test_columns_after_the_first_are_shown_on_demand_in_every_row(pictures: list
 
 def test_pictures_open_with_the_keyboard_too(pictures: list[Path]) -> None:
     text = page(4, pictures)
+    assert 'class="grid" style="--beside: 3"' in text, "thirteen runs"
     drawn = text.split("<body>")[1].split("<dialog")[0]
     assert 'alt="a photo of a person 3: run 1"' in drawn
     assert drawn.count("<img") == drawn.count('<button type="button" class="zoom"><img') > 0
