@@ -16,6 +16,7 @@ from boothlab import api
 from boothlab.errors import Cancelled, NotFinite
 from boothlab.files import folder_listing
 from boothlab.models.model import Model
+from boothlab.models.sampling import sample
 from boothlab.models.weights import load_tensors
 from boothlab.plan import RunPlan, load_plan
 from boothlab.runs.events import CheckpointSaved, Event, Stepped, Warned
@@ -158,19 +159,29 @@ def spoil(folder: Path, damage: str) -> None:
         (folder / "checkpoint.json").unlink()
 
 
-def test_ctrl_c_is_heard_while_class_images_are_drawn(plan: RunPlan, tmp_path: Path) -> None:
-    drawing = plan.objective.model_copy(update={"prior_preservation": True, "class_images": 40})
-    told = []
+def test_ctrl_c_stops_the_drawing_of_class_images_at_once(
+    plan: RunPlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was looked at between training steps alone; a block of eight pictures takes minutes on a processor."""
+    objective = plan.objective.model_copy(update={"prior_preservation": True, "class_images": 16})
+    blocks: list[int] = []
 
-    def interrupt(stage: str, done: int, total: int) -> None:
-        told.append(stage)
-        if stage == "class images" and told.count(stage) == 1:
-            os.kill(os.getpid(), signal.SIGINT)
+    def draw(*given: Any) -> Any:
+        blocks.append(1)
+        os.kill(os.getpid(), signal.SIGINT)
+        return sample(*given)
 
-    with pytest.raises(Cancelled, match="Stopped at step 0"):
-        api.train(plan.model_copy(update={"objective": drawing}), tmp_path / "runs", interrupt)
-    assert told.count("class images") == 1, "it drew on"
-    assert only_run(tmp_path / "runs").status().state == "cancelled"
+    monkeypatch.setenv("BOOTHLAB_HOME", str(tmp_path / "home"))
+    with monkeypatch.context() as patch:
+        patch.setattr("boothlab.training.class_images.sample", draw)
+        with pytest.raises(Cancelled, match="Stopped at step 0"):
+            api.train(plan.model_copy(update={"objective": objective}), tmp_path / "runs")
+    assert len(blocks) == 1, "it drew on"
+    assert not list((tmp_path / "home" / "cache" / "class-images").glob("*/*.png")), "it drew the block to its end"
+    run = only_run(tmp_path / "runs")
+    assert (run.status().state, run.status().reason) == ("cancelled", "stopped by the user")
+    again = api.train(plan.model_copy(update={"objective": objective}), tmp_path / "runs")
+    assert (again.path, again.status().state) == (run.path, "finished")
 
 
 def test_ctrl_c_keeps_what_was_done(plan: RunPlan, undisturbed: Run, tmp_path: Path) -> None:

@@ -44,30 +44,27 @@ def train_run(
     ``kept`` is a folder of encodings that other trainings may use too, and may have filled.
     """
     run = run_of(resolved, root)
-    with run.writing(), stop_on_interrupt() as stopped:
+    with run.writing():
         if run.status().state == "finished":
             return run
         run.move("running", run.status().step)
         step = run.status().step
-
-        def heard(what: str, done: int, of: int) -> None:
-            progress(what, done, of)
-            if stopped():
-                raise KeyboardInterrupt
-
         try:
-            job = make_job(run, resolved, heard, kept)
+            # Ctrl-C stops this at once: a block of class images can take minutes, and what is written is whole.
+            job = make_job(run, resolved, progress, kept)
             extended = extend(run, resolved, job.steps)
             if extended is not None:
                 run.say(extended)
                 listen(extended)
             # Closed here, where what the last checkpoint runs into is still heard.
-            with closing(_events(run, job, resolved)) as events:
+            with stop_on_interrupt() as stopped, closing(_events(run, job, resolved)) as events:
                 for event in events:
                     run.say(event)
                     listen(event)
                     step = event.step
-                    heard("training", event.step, job.steps)
+                    progress("training", event.step, job.steps)
+                    if stopped():
+                        raise KeyboardInterrupt
         except KeyboardInterrupt:
             run.move("cancelled", step, "stopped by the user")
             raise Cancelled(
@@ -167,8 +164,7 @@ def class_pictures(resolved: Resolved, model: Callable[[], Model], progress: Pro
 
 @contextmanager
 def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C into a flag that is looked at between steps, and between class images; the second one
-    stops at once.
+    """Turn the first Ctrl-C into a flag that is looked at between steps; the second one stops at once.
 
     Outside the main thread signals cannot be caught, and the flag never rises.
     """
