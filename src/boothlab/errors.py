@@ -117,6 +117,11 @@ def disk_errors(path: Path, doing: str, outermost: bool = False) -> Iterator[Non
     """
     try:
         yield
+    except RuntimeError as error:
+        # Python before 3.13 says so of what `Path.resolve` meets; the system itself would say ELOOP.
+        if not str(error).startswith("Symlink loop"):
+            raise
+        raise _loop(doing, str(error).partition("'")[2].rstrip("'") or path) from error
     except OSError as error:
         if outermost and isinstance(error.filename, str):
             path = Path(error.filename)
@@ -135,8 +140,16 @@ def disk_errors(path: Path, doing: str, outermost: bool = False) -> Iterator[Non
                 f"Cannot {doing}: a file is where a folder should be, or the other way round ({error.filename}).",
                 "Move it away, or choose another folder.",
             ) from error
+        if error.errno == errno.ELOOP:
+            raise _loop(doing, error.filename or path) from error
         if error.errno == errno.ENAMETOOLONG:
             raise NoAccess(
                 f"Cannot {doing}: a name in {path} is too long for this disk.", "Use shorter names."
             ) from error
         raise
+
+
+def _loop(doing: str, place: object) -> NoAccess:
+    return NoAccess(
+        f"Cannot {doing}: {place} is a link that leads back to itself.", "Remove the link, or choose another folder."
+    )

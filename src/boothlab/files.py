@@ -66,11 +66,20 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def make_folder(path: Path) -> None:
+    """The folder ``path``, and those it lies in, where they are not there yet. Raises NoAccess where the system makes
+    none and says that there is no such place, as below /proc."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileNotFoundError as error:
+        raise NoAccess(f"The system makes no folder {path} ({error.strerror}).", "Choose another folder.") from error
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Write ``data`` to ``path`` atomically and durably. Raises NoSpace, NoAccess."""
     temporary = _temporary_name(path)
     with disk_errors(path, f"write {path.name}"):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         try:
             with temporary.open("wb") as file:
                 file.write(data)
@@ -105,6 +114,8 @@ def read_json(path: Path) -> Any:
     """The JSON value in ``path``. Raises RunDamaged with the path when it is missing or malformed."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
+    except PermissionError as error:
+        raise RunDamaged(f"{path} may not be read ({error.strerror}).", "Change its permissions.") from error
     except (OSError, ValueError, RecursionError) as error:
         raise RunDamaged(f"Cannot read {path}: {error}.", "Restore the file or delete its folder.") from error
 
@@ -174,7 +185,8 @@ def new_folder(path: Path) -> Iterator[Path]:
         try:
             if is_no_folder(given):
                 raise FileExistsError(errno.EEXIST, "something else is there", str(given))
-            temporary.mkdir(parents=True)
+            make_folder(temporary.parent)
+            temporary.mkdir()
             yield temporary
             for file in sorted(temporary.rglob("*")):
                 if file.is_file():
@@ -304,6 +316,23 @@ def safe_name(text: str, longest: int = 48) -> str:
     cleaned = re.sub(r"[^\w.-]+", "-", text, flags=re.UNICODE)
     cleaned = re.sub(r"-*\.?-+", "-", cleaned).strip("-. ")[:longest].rstrip("-. ")
     return cleaned or "unnamed"
+
+
+def require_writable(path: Path, what: str) -> None:
+    """Raises NoAccess, NoSpace where nothing can be made at ``path``, which is to hold ``what``; leaves nothing.
+
+    Rights alone do not tell: a disk may be read-only, full, or no place for files at all.
+    """
+    with disk_errors(path, f"write {what} to {path}"):
+        place = path.resolve()
+        while not place.exists():
+            place = place.parent
+        probe = _temporary_name(place / "probe")
+        try:
+            probe.mkdir()
+        except FileNotFoundError as error:
+            raise NoAccess(f"Cannot write {what} to {path}: {place} takes no folders.", "Choose another.") from error
+        probe.rmdir()
 
 
 def expanded(path: Path) -> Path:

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +21,20 @@ from boothlab.api.scoring import SCORING, summaries_of, summary_of
 from boothlab.cli.main import main
 from boothlab.config.load import apply_override, parse_override, read_toml, validate
 from boothlab.config.show import to_toml
-from boothlab.errors import NoWeights, PlanError, RunDamaged
-from boothlab.files import read_json, write_json
+from boothlab.errors import NoAccess, NoWeights, PlanError, RunDamaged
+from boothlab.files import new_folder, read_json, require_writable, write_json
 from boothlab.home import cache
 from boothlab.models.config import Base
 from boothlab.models.locate import part_configs
 from boothlab.models.speed import known, machine_key
-from boothlab.plan import RunPlan
+from boothlab.plan import RunPlan, load_plan
 from boothlab.runs.events import Stepped, Warned, from_line, to_line
-from boothlab.runs.run import Run, create_run
+from boothlab.runs.run import Run, create_run, open_run
 from boothlab.studies.plan import Ridge, StudyPlan, load_study
 from boothlab.studies.search import Range
 from boothlab.training import checkpoint
 from boothlab.training.config import Training
+from photos_made import photo_folder
 
 
 def said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *words: str | Path) -> tuple[int, str]:
@@ -327,3 +329,94 @@ def test_remembered_rates_of_another_shape_are_unknown(tmp_path: Path, monkeypat
     for tree in ([], {"speed": []}, *({"speed": {**good, "conv": conv}} for conv in odd)):
         write_json(path, tree)
         assert known("cpu", 1) is None
+
+
+@pytest.fixture
+def loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A link to itself, in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "ada.toml").write_text("[[subjects]]\nname = 'ada'\nphotos = 'photos'\n")
+    photo_folder(tmp_path / "photos", 3)
+    return tmp_path / "loop"
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["prepare loop --out x", "train ada.toml --runs loop", "forget ada --runs loop", "check ada.toml --runs loop"],
+)
+def test_a_link_that_leads_back_to_itself_is_one_message(
+    words: str, loop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, text = said(capsys, monkeypatch, *words.split())
+    assert code == 1
+    assert "is a link that leads back to itself" in text
+
+
+def test_a_home_that_is_a_link_to_itself_is_one_message(
+    loop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOOTHLAB_HOME", "loop")
+    code, text = said(capsys, monkeypatch, "check", "ada.toml")
+    assert code == 1
+    assert "is a link that leads back to itself" in text
+
+
+def test_a_folder_that_the_system_does_not_make_is_one_error() -> None:
+    place = "/proc/x/y"
+    for write in (lambda: write_json(Path(place) / "a.json", 1), lambda: new_folder(Path(place)).__enter__()):
+        with pytest.raises(NoAccess, match="makes no folder"):
+            write()
+
+
+def test_places_that_cannot_be_written_are_told_before_anything_is_done(loop: Path) -> None:
+    plan = load_plan(loop.with_name("ada.toml"))
+    with pytest.raises(NoAccess, match="run folders"):
+        api.check(plan, Path("/proc/x"))
+    (loop.with_name("file")).write_text("")
+    with pytest.raises(NoAccess, match="run folders"):
+        api.check(plan, loop.with_name("file") / "runs")
+    require_writable(loop.with_name("new") / "runs", "run folders")
+    assert sorted(path.name for path in loop.parent.iterdir()) == ["ada.toml", "file", "loop", "photos"]
+
+
+def test_doctor_tells_of_every_feature_and_of_places(loop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOOTHLAB_HOME", "/proc/x")
+    found = {finding.name: finding for finding in api.doctor()}
+    assert not found["place for shared results"].works
+    assert found["place for runs"].works
+    assert not found["feature inception-2015"].works
+    assert "boothlab fetch inception" in found["feature inception-2015"].detail
+    assert found["feature lpips-alex"].works
+
+
+def test_a_plan_is_asked_for_where_a_run_is_wanted(tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match=r"nothere\.toml is not there") as caught:
+        open_run(tmp_path / "nothere.toml")
+    assert "a study's TOML" in caught.value.hint
+
+
+def test_a_plan_in_another_encoding_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "ada.toml").write_text("name = 'ada'", encoding="utf-16")
+    with pytest.raises(PlanError, match="it is not UTF-8 text") as caught:
+        read_toml(tmp_path / "ada.toml")
+    assert caught.value.hint == "Save it again as UTF-8."
+
+
+def test_a_plan_in_a_pipe_may_be_asked_for_twice(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=("name = 'ada'\n",), daemon=True)
+    writer.start()
+    assert read_toml(pipe) == read_toml(pipe) == {"name": "ada"}
+    writer.join()
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*given: Any, **more: Any) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", refused)
+    with pytest.raises(RunDamaged, match="may not be read") as caught:
+        read_json(tmp_path / "plan.json")
+    assert caught.value.hint == "Change its permissions."

@@ -17,8 +17,12 @@ from boothlab.api.resolving import resolve, set_aside
 from boothlab.config.show import difference, to_toml
 from boothlab.errors import BoothlabError
 from boothlab.evaluation.orders import SOURCES, unique, wanted
-from boothlab.features.lpips import LPIPS_ALEX
+from boothlab.features.faces import Domain
+from boothlab.features.feature import Feature
+from boothlab.files import require_writable
 from boothlab.home import home
+from boothlab.metrics import METRICS
+from boothlab.metrics.metric import feature_of
 from boothlab.models.config import Base, placed_base
 from boothlab.models.speed import speed
 from boothlab.models.tokens import TokenReport, inspect_word, load_tokenizer, suggest
@@ -48,6 +52,8 @@ class Checked:
 
 def check_plan(plan: RunPlan, root: Path, progress: Progress = silent) -> Checked:
     """Everything that can be wrong with a plan comes out here, before anything is loaded."""
+    require_writable(root, "run folders")
+    require_writable(home(), "shared results")
     resolved = resolve(plan, progress)
     full = resolved.plan
     steps = full.training.total_steps(resolved.training_photos)
@@ -165,9 +171,29 @@ def examine() -> list[Finding]:
     found.append(Finding("disk", free > 2e9, f"{free / 1e9:.1f} GB free where shared results are kept"))
     found.append(_gpu())
     found.append(_toon())
-    missing = LPIPS_ALEX.missing()
-    found.append(Finding("LPIPS (AlexNet) weights", missing is None, missing or "shipped"))
+    for place, what in ((home(), "shared results"), *((Path(name), name) for name in ("runs", "studies"))):
+        found.append(_writable(place, what))
+    found += [_feature(name, feature) for name, feature in sorted(features().items())]
     return found
+
+
+def _writable(place: Path, what: str) -> Finding:
+    try:
+        require_writable(place, what)
+    except BoothlabError as error:
+        return Finding(f"place for {what}", False, error.message)
+    return Finding(f"place for {what}", True, f"{place} can be written")
+
+
+def features() -> dict[str, Feature]:
+    """Name → everything that some metric looks with, at photographs or at drawings."""
+    domains: tuple[Domain, ...] = ("photographs", "drawings")
+    return {feature.name: feature for metric in METRICS for feature in (feature_of(metric, d) for d in domains)}
+
+
+def _feature(name: str, feature: Feature) -> Finding:
+    missing = feature.missing()
+    return Finding(f"feature {name}", missing is None, missing or "ready")
 
 
 def _gpu() -> Finding:

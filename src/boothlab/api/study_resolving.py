@@ -13,7 +13,8 @@ from boothlab.api.study_photos import settle_photos
 from boothlab.api.study_places import placed_claims
 from boothlab.api.study_pools import Pool, limit_of
 from boothlab.errors import PlanError
-from boothlab.files import expanded, safe_name, sha256_json
+from boothlab.files import expanded, require_writable, safe_name, sha256_json
+from boothlab.home import home
 from boothlab.photos.versions import Filed, versions
 from boothlab.plan import RunPlan
 from boothlab.progress import Progress, silent
@@ -78,6 +79,8 @@ class Study:
 def resolve_study(file: Path, root: Path, overrides: Sequence[str] = (), progress: Progress = silent) -> Study:
     """The study in ``file``; its folder is below ``root``. Raises PlanError, PhotoError, NoWeights."""
     study, tree = load_study(file, list(overrides))
+    require_writable(root, "study folders")
+    require_writable(home(), "shared results")
     place = (root / safe_name(study.name)).absolute()
     folder = start_of_paths(study, file)
     planned = expand(study, tree, folder, str(file))

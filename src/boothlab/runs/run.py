@@ -25,7 +25,16 @@ from filelock import FileLock, Timeout
 
 from boothlab.config.load import whole_number
 from boothlab.errors import PlanError, RunBusy, RunDamaged, disk_errors
-from boothlab.files import damaged, read_json, read_table, safe_name, sweep_temporaries, write_json, write_text
+from boothlab.files import (
+    damaged,
+    make_folder,
+    read_json,
+    read_table,
+    safe_name,
+    sweep_temporaries,
+    write_json,
+    write_text,
+)
 from boothlab.runs import events as event_log
 from boothlab.runs.events import Event
 from boothlab.runs.status import LEGAL_MOVES, State, Status, require_legal
@@ -170,6 +179,9 @@ def open_run(path: Path) -> Run:
     """The run at ``path``, under its folder's own name, by which `forget` finds what was made of it elsewhere:
     "." has none, and a link may have another. Raises PlanError when there is none."""
     if not (path / "plan.json").is_file():
+        if path.suffix.lower() == ".toml":
+            what = "is a file, not a run folder" if path.exists() else "is not there"
+            raise PlanError(f"{path} {what}.", "Give a run folder, or to `report` a study's TOML.")
         # A pattern that matched nothing comes as it was typed: runs/ada-*
         begun, beside = path.name.split("*")[0], path.parent.iterdir() if path.parent.is_dir() else ()
         near = sorted(p.name for p in beside if p.name.startswith(begun) and (p / "plan.json").is_file())
@@ -227,7 +239,7 @@ def create_run(
                 "Give the run another name in the plan, or move the folder away.",
             )
     with disk_errors(run.path, f"make the run folder {run.path}"):
-        run.path.mkdir(parents=True, exist_ok=True)
+        make_folder(run.path)
     # plan.json is written last: a folder with it is complete, a folder without it is made again.
     if not plan_path.is_file():
         write_text(run.path / "plan.toml", plan_toml)
