@@ -642,3 +642,13 @@ def test_a_place_that_an_old_plan_names_without_its_beginning_is_nowhere(
 def test_every_table_of_a_study_is_known_to_be_its_own() -> None:
     assert {*study_exports.TABLES, ACROSS, ACROSS_DIFFERENCES, CARRY, RIVALS, SEARCH} == set(TABLES)
     assert {*study_exports.TEXTS, OUTCOMES, TRIALS} - FILES == {"study.toml"}
+
+
+def test_without_anybody_to_ask_the_answer_is_named(run: Run, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "boothlab", "forget", CANARY]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=dict(os.environ), stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "Give --yes" in done.stderr
+    assert run.path.exists()

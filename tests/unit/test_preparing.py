@@ -489,3 +489,16 @@ def test_cores_are_counted_where_the_system_does_not_tell_which_are_ours(
     """As on macOS and Windows."""
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     assert len(prepare(photo_folder(tmp_path / "photos", 3), tmp_path / "set", Photos(), 64).photos) == 3
+
+
+def test_photos_that_screening_refused_are_not_asked_for_again(tmp_path: Path) -> None:
+    """Nine blurred photos ended with: put photos there."""
+    settings = Photos(screen=Screen(sharpness=1.0))
+    folder = photo_folder(tmp_path / "photos", 0)
+    for k in range(9):
+        made_photo(k).filter(ImageFilter.GaussianBlur(12)).save(folder / f"{k}.png")
+    with pytest.raises(PhotoError, match="is blurred") as caught:
+        prepare(folder, tmp_path / "set", settings, 64)
+    assert "--keep 0.png" in caught.value.hint
+    assert "photos.screen" in caught.value.hint
+    assert "Put photos" not in caught.value.hint

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,6 +36,7 @@ def forget(
     """
     from boothlab import api
     from boothlab.cli.screen import say
+    from boothlab.errors import PlanError
 
     def confirm(found: Found) -> bool:
         for path in found.folders:
@@ -45,7 +47,12 @@ def forget(
             say(f"keep      {path}  (your own photos)")
         for path in found.damaged:
             say(f"unknown   {path}  (its plan is damaged: it could not be looked through)")
-        return yes or typer.confirm("Remove all of this for good?")
+        try:
+            return yes or typer.confirm("Remove all of this for good?")
+        except typer.Abort:
+            if sys.stdin.isatty():
+                raise
+            raise PlanError("Nobody is there to ask; nothing was removed.", "Give --yes to remove it.") from None
 
     done = api.forget(subject, runs, photos, confirm, studies)
     for item in done.removed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
@@ -26,10 +27,15 @@ WIDEST = 2**63
 def read_toml(path: Path) -> dict[str, Any]:
     """The table in ``path``. Raises PlanError when it is missing or not TOML."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        # A pipe, as of `check <(…)`, can be read but once, and a command asks twice: for its kind, then for itself.
+        text = path.read_text(encoding="utf-8-sig") if not path.is_fifo() else _piped(path)
     except FileNotFoundError:
         raise PlanError(f"There is no plan at {path}.", "Give the path of a .toml file.") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise PlanError(
+            f"Cannot read the plan {path}: it is not UTF-8 text ({error}).", "Save it again as UTF-8."
+        ) from error
+    except OSError as error:
         raise PlanError(f"Cannot read the plan {path}: {error}.") from error
     try:
         return _parsed(text)
@@ -39,6 +45,11 @@ def read_toml(path: Path) -> dict[str, Any]:
         if "\\" in text and any(word in str(error) for word in ("escape", "hex value")):
             hint = "Write Windows paths in single quotes: photos = 'my\\photos'."
         raise PlanError(f"{path} is not valid TOML: {error}.", hint) from error
+
+
+@cache
+def _piped(path: Path) -> str:
+    return path.read_text(encoding="utf-8-sig")
 
 
 def _parsed(text: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import shlex
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -39,6 +40,9 @@ OWN = re.compile(
     r"|(.*/)?(\.DS_Store|Thumbs\.db|desktop\.ini)"
 )
 """What lies in a photo set: our files, and what file browsers leave wherever somebody looks."""
+
+SCREENED = frozenset(("blurred", "dark", "overexposed", "turned", "no-face", "stranger"))
+"""Why screening sets a photo aside by itself: whoever looks at it may keep it all the same."""
 
 Progress = Callable[[int, int], None]
 """Called with (done, of) after each photo."""
@@ -331,6 +335,12 @@ def _too_few(folder: Path, kept: Sequence[Photo], rejected: Sequence[Rejected], 
     lines += [f"  - {item.name} {item.reason}" for item in rejected[:10]]
     if len(rejected) > 10:
         lines.append(f"  - and {len(rejected) - 10} more")
+    screened = [item for item in rejected if item.code in SCREENED]
+    if screened and len(kept) + len(screened) >= minimum:
+        return "\n".join(lines), (
+            f"Look at them; to use one all the same, keep it: --keep {shlex.quote(screened[0].name)} "
+            f'(photos.keep = ["{screened[0].name}"]), or change what screening refuses (photos.screen).'
+        )
     hint = "Put photos (JPEG, PNG, WebP, HEIC, AVIF, TIFF, BMP, GIF) there"
     hint += "." if minimum == 1 else ", or lower photos.minimum (--set photos.minimum=1)."
     return "\n".join(lines), hint
