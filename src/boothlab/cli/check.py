@@ -13,20 +13,26 @@ if TYPE_CHECKING:
 
 
 def check(
-    plan: Annotated[Path, typer.Argument(help="Plan file or study file (TOML).")],
+    plan: Annotated[Path, typer.Argument(metavar="PLAN", help="Plan file or study file (TOML).")],
     set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a setting of the plan: path=value. May be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="PATH=VALUE", help="Change a setting of the plan: path=value. May be repeated."
+        ),
     ] = None,
     runs: Annotated[Path, typer.Option(help="Folder for run folders.")] = Path("runs"),
     studies: Annotated[Path, typer.Option(help="Folder for study folders.")] = Path("studies"),
 ) -> None:
-    """Find everything that is wrong with a plan or a study, and what it will take, without loading a model.
+    """Say what is wrong with a plan or study, and what it takes.
 
-    The first check on a machine measures how fast it computes (some seconds) and remembers it.
+    No model is loaded. Wrong settings, a base model and photos that are not there are said in one list; what can only
+    be seen in the photos themselves (too few, unusable) comes after that. The first check on a machine measures how
+    fast it computes (some seconds) and remembers it.
 
     Example: boothlab check ada.toml
     """
-    from boothlab import api, load_plan
+    from boothlab import api
+    from boothlab.api.checking import plan_to_check
     from boothlab.cli.screen import progress_screen, say
     from boothlab.cli.study import lines_of_study
     from boothlab.studies.plan import is_study
@@ -38,7 +44,7 @@ def check(
             say(line)
         return
     with progress_screen() as progress:
-        found = api.check(load_plan(plan, set_ or []), runs, progress)
+        found = api.check(plan_to_check(plan, set_ or []), runs, progress)
     for subject in found.plan.subjects:
         say(f"subject   {subject.name}: {subject.identifier} {subject.class_noun}")
     say(

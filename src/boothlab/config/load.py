@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import tomllib
 from collections.abc import Sequence
@@ -132,10 +133,58 @@ def validate(kind: type[C], tree: dict[str, Any], source: str) -> C:
     """Build ``kind`` from ``tree``. Raises one PlanError that lists every problem found in ``source``."""
     try:
         return kind.model_validate(tree)
+    except ValidationError:
+        raise problem_error(problems(kind, tree), source) from None
+
+
+def problem_error(lines: Sequence[str], source: str) -> PlanError:
+    """The error that lists all problems of ``source``."""
+    count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
+    return PlanError(f"{source} has {count}:\n" + "\n".join(f"  - {line}" for line in lines))
+
+
+def problems(kind: type[Config], tree: dict[str, Any]) -> list[str]:
+    """Every problem of ``tree`` in words; none where it is right.
+
+    A misspelt kind hides what else is wrong with its node: that is looked for as of the kind that was meant.
+    """
+    try:
+        kind.model_validate(tree)
     except ValidationError as error:
-        problems = [_problem(kind, details) for details in _own_problems(error.errors(include_url=False))]
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        raise PlanError(f"{source} has {count}:\n" + "\n".join(f"  - {line}" for line in problems)) from None
+        errors = _own_problems(error.errors(include_url=False))
+    else:
+        return []
+    found = [_problem(kind, details) for details in errors]
+    meant = _as_meant(kind, tree, errors)
+    if meant is not None:
+        found += [line for line in problems(kind, meant) if line not in found]
+    return found
+
+
+def _as_meant(kind: type[Config], tree: dict[str, Any], errors: Sequence[Any]) -> dict[str, Any] | None:
+    """A copy of ``tree`` with misspelt kinds as they were probably meant; None where there is none of these."""
+    corrected = False
+    tree = copy.deepcopy(tree)
+    for details in errors:
+        near = _kind_meant(details) if details["type"] == "union_tag_invalid" else None
+        if near is None:
+            continue
+        node: Any = tree
+        for part in _without_tags(kind, details["loc"]):
+            node = node[part]
+        node["kind"] = near
+        corrected = True
+    return tree if corrected else None
+
+
+def _kinds(details: Any) -> list[str]:
+    return [choice.strip(" '") for choice in details["ctx"]["expected_tags"].split(",")]
+
+
+def _kind_meant(details: Any) -> str | None:
+    """The kind that was probably meant by one that there is not."""
+    near = difflib.get_close_matches(str(details["ctx"]["tag"]), _kinds(details), n=1, cutoff=0.5)
+    return near[0] if near else None
 
 
 def load(kind: type[C], path: Path, overrides: Sequence[str] = ()) -> C:
@@ -173,11 +222,9 @@ def _problem(kind: type[BaseModel], details: Any) -> str:
         kinds = [str(model.model_fields["kind"].default) for model in _models_at(kind, location)]
         return f"{shown}.kind: required, but missing (one of {', '.join(kinds)})"
     if details["type"] == "union_tag_invalid":
-        given, expected = str(details["ctx"]["tag"]), details["ctx"]["expected_tags"]
-        choices = [choice.strip(" '") for choice in expected.split(",")]
-        near = difflib.get_close_matches(given, choices, n=1, cutoff=0.5)
-        hint = f" (did you mean '{near[0]}'?)" if near else ""
-        return f"{shown}.kind: '{given}' is not one of {', '.join(choices)}{hint}"
+        meant = _kind_meant(details)
+        hint = f" (did you mean '{meant}'?)" if meant else ""
+        return f"{shown}.kind: '{details['ctx']['tag']}' is not one of {', '.join(_kinds(details))}{hint}"
     value = details.get("input")
     given = "" if isinstance(value, dict | list) else f" (given: {value!r})"
     return f"{shown}: {message[0].lower()}{message[1:]}{given}"
