@@ -176,8 +176,8 @@ def test_references_have_their_own_words_and_every_file_of_theirs_its_fate(tmp_p
     }
     assert [item.name for item in made.rejected] == ["references/film.mov"]
     fates = {item["name"]: item["fate"] for item in manifest(tmp_path / "set")["other_files"]}
-    assert fates["captions.csv"] == "captions of 1 photos; photo-20.png not among the photos"
-    assert fates["references/captions.csv"] == "captions of 1 photos; photo-00.png not among the photos"
+    assert fates["captions.csv"] == "captions of 1 photo; photo-20.png not among the photos"
+    assert fates["references/captions.csv"] == "captions of 1 photo; photo-00.png not among the photos"
     assert fates["references/photo-21.txt"] == "caption of photo-21.png"
     ignoring = prepare(source, tmp_path / "bare", Photos(references=others, captions="ignore"), SIZE)
     assert not any(photo.caption for photo in ignoring.photos)
@@ -221,7 +221,7 @@ def test_a_name_is_the_same_in_both_of_its_spellings(name: str, tmp_path: Path) 
     (tmp_path / name).write_text(text, "utf-8")
     words = read_words([tmp_path / name], [tmp_path / "ren\u00e9.jpg"])
     assert words.captions == {"ren\u00e9.jpg": "a photo of {it}, at sea"}
-    assert list(words.fates.values()) in (["captions of 1 photos"], ["caption of ren\u00e9.jpg"])
+    assert list(words.fates.values()) in (["captions of 1 photo"], ["caption of ren\u00e9.jpg"])
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems refuse such names")

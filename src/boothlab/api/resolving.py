@@ -198,11 +198,11 @@ def _require_one_folder_each(plan: RunPlan) -> None:
 
 
 def set_aside(sets: Mapping[str, PhotoSet]) -> list[str]:
-    """A sentence per subject with photos that cannot be used: which, and why."""
+    """Per subject with photos that cannot be used: which, and why, one on a line."""
     return [
-        f"Set aside of {name}: "
-        + "; ".join(f"{one.name}: {one.reason}" for one in found.rejected[:MOST_NAMED])
-        + (f"; and {len(found.rejected) - MOST_NAMED} more." if len(found.rejected) > MOST_NAMED else ".")
+        f"Set aside of {name}:"
+        + "".join(f"\n  {one.name} {one.reason}" for one in found.rejected[:MOST_NAMED])
+        + (f"\n  and {len(found.rejected) - MOST_NAMED} more" if len(found.rejected) > MOST_NAMED else "")
         for name, found in sets.items()
         if found.rejected
     ]

@@ -22,8 +22,9 @@ def demo(
         typer.Option(help="Your subject in words the model knows; what these alone reach is then in the report."),
     ] = None,
 ) -> None:
-    """From a few photos to a report: prepared photos, tuned snapshots, pictures, scores, a verdict.
+    """Turn a few photos into a report.
 
+    Prepared photos, tuned snapshots, pictures, scores, a verdict.
     On the built-in model, without GPU or download, it takes a few minutes. Stopped or killed, it goes on where it
     was; done once, it only looks up its results.
 

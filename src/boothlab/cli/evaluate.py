@@ -24,7 +24,7 @@ DECIDING = (
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")],
     all_: Annotated[bool, typer.Option("--all", help="Print every score, with its interval.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print summaries and verdicts as JSON.")] = False,
 ) -> None:

@@ -24,7 +24,7 @@ class Precision(StrEnum):
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")],
     to: Annotated[Path, typer.Option(help="Folder to write; it must be new, empty, or an older export.")],
     snapshot: Annotated[str | None, typer.Option(help="A step; the last snapshot if left out.")] = None,
     format_: Annotated[
@@ -35,7 +35,9 @@ def export(
         Precision | None, typer.Option(help="Number format of a whole model; that of the snapshots if left out.")
     ] = None,
 ) -> None:
-    """Write a run's weights as other programs load them, and say how.
+    """Write a run's weights as other programs load them.
+
+    Says how to load them.
 
     Example: boothlab export runs/ada-1a2b3c4d --to exports/ada
     """

@@ -9,12 +9,15 @@ import typer
 
 
 def fetch(
-    what: Annotated[str, typer.Argument(help="lpips-vgg, inception, clip or dino.")],
+    what: Annotated[str, typer.Argument(metavar="METRIC", help="lpips-vgg, inception, clip or dino.")],
     source: Annotated[
-        Path | None, typer.Argument(help="The file or folder you have; lpips-vgg needs none.", show_default=False)
+        Path | None,
+        typer.Argument(metavar="FILE", help="The file or folder you have; lpips-vgg needs none.", show_default=False),
     ] = None,
 ) -> None:
-    """Put the weights of a metric where boothlab looks for them. Nothing is downloaded.
+    """Import weights that you downloaded, for a metric.
+
+    They are put where boothlab looks for them; nothing is downloaded.
 
     Checkpoints are checked by their hash, read without running anything in them, and kept as safetensors.
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def forget(
-    subject: Annotated[str, typer.Argument(help="Name of the subject, as plans call it.")],
+    subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="Name of the subject, as plans call it.")],
     runs: Annotated[Path, typer.Option(help="Folder whose run folders are looked through, at any depth.")] = Path(
         "runs"
     ),
@@ -25,7 +25,9 @@ def forget(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Remove everything of a person: prepared photos, weights, pictures, scores, reports; and prove it.
+    """Remove everything of a person, and prove it.
+
+    Prepared photos, weights, pictures, scores and reports.
 
     Looks through --runs, --studies, the shared cache, and wherever plans took prepared photos from and exports and
     rating pages went. Your own folder of photos is never touched. A run with several subjects is removed as a whole,

@@ -9,7 +9,7 @@ import typer
 
 
 def generate(
-    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")],
     prompt: Annotated[
         list[str] | None, typer.Option(help="What to draw; {it} is the subject. May be repeated.")
     ] = None,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import sys
 import traceback
+from typing import Any
 
 import typer
+from typer.core import TyperCommand
 
 from boothlab.cli import (
     check,
@@ -27,6 +29,15 @@ from boothlab.cli import (
 )
 from boothlab.errors import BoothlabError, NoAccess, NoMemory, PlanError, disk_errors
 from boothlab.home import home
+
+
+class Command(TyperCommand):
+    """A command whose usage line names what is required as RUN, not as {RUN}, which people took to be typed."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The parts of the line, without the braces that typer puts around required arguments."""
+        return [piece.removeprefix("{").replace("}", "") for piece in super().collect_usage_pieces(ctx)]
+
 
 app = typer.Typer(
     name="boothlab",
@@ -57,7 +68,7 @@ for module in (
     forget,
 ):
     name = module.__name__.rpartition(".")[2]
-    app.command(name)(getattr(module, name))
+    app.command(name, cls=Command)(getattr(module, name))
 
 
 @app.callback()

@@ -9,7 +9,7 @@ import typer
 
 
 def prepare(
-    photos: Annotated[Path, typer.Argument(help="Folder of photos as they come from the camera.")],
+    photos: Annotated[Path, typer.Argument(metavar="PHOTOS", help="Folder of photos as they come from the camera.")],
     out: Annotated[Path, typer.Option(help="Folder for the photo set.")],
     base: Annotated[str, typer.Option(help="Base model that the photos are sized for.")] = "toon",
     size: Annotated[int | None, typer.Option(help="Side in pixels, instead of the base model's.")] = None,
@@ -20,7 +20,9 @@ def prepare(
     ] = None,
     references: Annotated[Path | None, typer.Option(help="Folder of photos to hold out, never trained on.")] = None,
 ) -> None:
-    """Turn a folder of photos into a photo set, and say what became of every file.
+    """Turn a folder of photos into a photo set.
+
+    Says what became of every file.
 
     Example: boothlab prepare photos/ada --out sets/ada
     """

@@ -9,14 +9,18 @@ import typer
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="Run folder, evaluated; or a study file (TOML).")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder, evaluated; or a study file (TOML).")],
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Of a study: as it was given to `boothlab study`. May be repeated."),
+        typer.Option(
+            "--set", metavar="PATH=VALUE", help="Of a study: as it was given to `boothlab study`. May be repeated."
+        ),
     ] = None,
     studies: Annotated[Path, typer.Option(help="Of a study: folder for study folders.")] = Path("studies"),
 ) -> None:
-    """Write the HTML page of a run: photos, pictures, curves, scores, plan; one file that opens offline.
+    """Write the HTML page of a run or study.
+
+    Photos, pictures, curves, scores, plan; one file that opens offline.
 
     Of a study: the page of what has been done so far; nothing is trained.
 

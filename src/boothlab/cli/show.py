@@ -9,7 +9,7 @@ import typer
 
 
 def show(
-    run: Annotated[Path, typer.Argument(help="Run folder.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")],
     diff: Annotated[bool, typer.Option("--diff", help="Only what differs from the defaults.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:

@@ -24,18 +24,21 @@ NAME_PART = re.compile(r", (?![^(]*\))| · ")
 
 
 def study(
-    plan: Annotated[Path, typer.Argument(help="Study file (TOML).")],
+    plan: Annotated[Path, typer.Argument(metavar="STUDY", help="Study file (TOML).")],
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Change a setting of the base plan: path=value. May be repeated."),
+        typer.Option(
+            "--set", metavar="PATH=VALUE", help="Change a setting of the base plan: path=value. May be repeated."
+        ),
     ] = None,
     studies: Annotated[Path, typer.Option(help="Folder for study folders.")] = STUDIES,
     ray: Annotated[
         str | None, typer.Option(help="Address of a Ray cluster that does the trainings; auto: this machine's.")
     ] = None,
 ) -> None:
-    """Train and score all runs of a study, sharing what they have in common, and write its report.
+    """Train and score all runs of a study, and write its page.
 
+    Runs share what they have in common.
     Stopped or killed, the same command goes on. Runs that fail do not stop the others (exit code 3); the same command
     tries them again. `boothlab check STUDY` says beforehand what it takes.
 

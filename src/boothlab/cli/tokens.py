@@ -8,11 +8,13 @@ import typer
 
 
 def tokens(
-    words: Annotated[list[str] | None, typer.Argument(help="Identifiers to look at.")] = None,
+    words: Annotated[list[str] | None, typer.Argument(metavar="WORD", help="Identifiers to look at.")] = None,
     base: Annotated[str, typer.Option(help="Base model whose tokenizer is asked.")] = "toon",
     suggestions: Annotated[int, typer.Option(min=0, max=100, help="How many better words to suggest.")] = 5,
 ) -> None:
-    """Show how a base model splits a word, what it already means, and which words mean nothing yet.
+    """Show how a base model splits a word.
+
+    Also what it already means, and which words mean nothing yet.
 
     Example: boothlab tokens zl635 sks
     """

@@ -9,9 +9,12 @@ import typer
 
 
 def train(
-    plan: Annotated[Path, typer.Argument(help="Plan file (TOML).")],
+    plan: Annotated[Path, typer.Argument(metavar="PLAN", help="Plan file (TOML).")],
     set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Change a setting of the plan: path=value. May be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="PATH=VALUE", help="Change a setting of the plan: path=value. May be repeated."
+        ),
     ] = None,
     runs: Annotated[Path, typer.Option(help="Folder for run folders.")] = Path("runs"),
     track: Annotated[

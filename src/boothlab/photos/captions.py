@@ -67,7 +67,8 @@ def read_words(files: Sequence[Path], photos: Iterable[Path]) -> Words:
                 names[name]: template(words) for name, words in table.items() if name in names and words.strip()
             }
             unknown = sorted(table.keys() - names)
-            fates[printable(path)] = f"captions of {len(table.keys() & names)} photos"
+            known = len(table.keys() & names)
+            fates[printable(path)] = f"captions of {known} photo{'' if known == 1 else 's'}"
             if unknown:
                 fates[printable(path)] += f"; {', '.join(unknown[:3])} not among the photos"
     for path in files:

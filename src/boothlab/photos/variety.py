@@ -72,7 +72,9 @@ class Variety:
         """The figure in words, rounded down to whole photos."""
         if self.photos < 2:
             return f"{self.photos} training photo{'' if self.photos == 1 else 's'}: nothing to compare."
-        return f"Your {self.photos} training photos are worth {max(1, round(self.worth))}."
+        different = max(1, round(self.worth))
+        ones = "one alone" if different == 1 else f"{different} quite different ones"
+        return f"Your {self.photos} training photos are as varied as {ones}."
 
     @property
     def shared(self) -> tuple[str, ...]:
