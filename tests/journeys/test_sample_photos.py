@@ -39,7 +39,7 @@ def test_the_doctor_finds_what_was_spoilt(name: str, tmp_path: Path) -> None:
     prepare(asset("samples", name, "photos"), tmp_path / "set", settings, 128)
     found = read_set(tmp_path / "set")
     reasons = {item.name: item.reason.split()[1] for item in found.rejected}
-    assert reasons == {"IMG_0004.jpg": "blurred:", "IMG_0010.jpg": "nearly", "IMG_0012.jpg": "too"}
+    assert reasons == {"IMG_0004.jpg": "blurred", "IMG_0010.jpg": "nearly", "IMG_0012.jpg": "too"}
     assert (len(found.train), len(found.held_out)) == (10, 18)
     for path in (tmp_path / "set").rglob("*.png"):
         with Image.open(path) as image:

@@ -53,19 +53,19 @@ def fault(photo: Photo, screen: Screen, domain: str) -> Rejected | None:
     whose = "the picture" if subject is None else "the face"
     allowed = limits(screen, domain)
     if judged["sharpness"] < allowed.sharpness:
-        reason = f"is blurred: sharpness of {whose} {judged['sharpness']:.2f}, the limit is {allowed.sharpness:g}"
+        reason = f"is blurred (sharpness of {whose} {judged['sharpness']:.2f}, limit {allowed.sharpness:g})"
         return _aside(photo, "blurred", reason, "Take a sharper photo, or lower photos.screen.sharpness.")
     light = judged["light"]
     if light["bright"] < screen.darkest:
-        reason = f"is too dark: {whose} reaches luma {light['bright']:.0f} of 255, the limit is {screen.darkest:g}"
+        reason = f"is too dark ({whose} reaches luma {light['bright']:.0f} of 255, limit {screen.darkest:g})"
         return _aside(photo, "dark", reason, "Take it in better light, or lower photos.screen.darkest.")
     if subject is None:
         return None
     if light["clipped"] > screen.clipped:
-        reason = f"is overexposed: {light['clipped']:.0%} of the face is burnt out, the limit is {screen.clipped:.0%}"
+        reason = f"is overexposed ({light['clipped']:.0%} of the face is burnt out, limit {screen.clipped:.0%})"
         return _aside(photo, "overexposed", reason, "Take it in softer light, or raise photos.screen.clipped.")
     if abs(subject["yaw"]) > allowed.yaw:
-        reason = f"has the face turned too far: {abs(subject['yaw']):.0f}°, the limit is {allowed.yaw:g}°"
+        reason = f"has the face turned too far ({abs(subject['yaw']):.0f}°, limit {allowed.yaw:g}°)"
         return _aside(photo, "turned", reason, "Look nearer to the camera, or raise photos.screen.yaw.")
     return None
 
