@@ -87,6 +87,11 @@ def test_the_box_says_so_where_all_or_none_have_a_run_and_where_nothing_is_real(
     assert many.sentences[0].endswith("Of ada's 1 finished run 1 is copying.")
     assert len(many.sentences) == 6
     assert many.sentences[-1] == "2 more differences are real; they stand under Over all subjects."
+    five = overview_view(
+        [subject("ada", "copying"), subject("bob", "copying")], [difference("likeness", 0.3, 0.01)] * 5
+    )
+    assert five is not None
+    assert five.sentences[-1] == "1 more difference is real; it stands under Over all subjects."
 
 
 def points(prompts: int, seeds: int = 1, gain: float = 0.3) -> list[Point]:

@@ -73,7 +73,10 @@ def _differences(apart: Sequence[Difference]) -> list[str]:
         return ["Over all subjects no difference between settings is more than chance."]
     said = [f"Over all subjects, {_difference(one)}." for one in shown[:MOST_SENTENCES]]
     left = len(shown) - MOST_SENTENCES
-    return said if left <= 0 else [*said, f"{left} more differences are real; they stand under Over all subjects."]
+    if left > 0:
+        more = "difference is real; it stands" if left == 1 else "differences are real; they stand"
+        said.append(f"{left} more {more} under Over all subjects.")
+    return said
 
 
 def _difference(one: Difference) -> str:
