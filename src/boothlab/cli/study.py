@@ -71,7 +71,7 @@ def lines_of_study(study: Study, cost: StudyCost) -> list[str]:
     lines = [f"study     {study.plan.name}: {len(runs)} runs, {settings} settings × {times}"]
     if seeds < 3:
         lines.append(
-            "          a statement about a setting needs 3 training seeds; this study can compare checkpoints"
+            "          a statement about a setting needs 3 training seeds; this study can compare its runs"
         )
     lines += [f"photos    {pool.sentence}" for pool in study.pools if pool.sentence]
     for trunk in shared.trunks[:MOST_LINES]:
