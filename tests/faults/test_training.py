@@ -172,10 +172,15 @@ def test_ctrl_c_stops_the_drawing_of_class_images_at_once(
         return sample(*given)
 
     monkeypatch.setenv("BOOTHLAB_HOME", str(tmp_path / "home"))
-    with monkeypatch.context() as patch:
-        patch.setattr("boothlab.training.class_images.sample", draw)
-        with pytest.raises(Cancelled, match="Stopped at step 0"):
-            api.train(plan.model_copy(update={"objective": objective}), tmp_path / "runs")
+    # A process that a script starts in the background ignores the signal, and so would this one.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr("boothlab.training.class_images.sample", draw)
+            with pytest.raises(Cancelled, match="Stopped at step 0"):
+                api.train(plan.model_copy(update={"objective": objective}), tmp_path / "runs")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert len(blocks) == 1, "it drew on"
     assert not list((tmp_path / "home" / "cache" / "class-images").glob("*/*.png")), "it drew the block to its end"
     run = only_run(tmp_path / "runs")

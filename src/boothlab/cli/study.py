@@ -70,9 +70,7 @@ def lines_of_study(study: Study, cost: StudyCost) -> list[str]:
     times = "1 training seed" if seeds == 1 else f"{seeds} training seeds"
     lines = [f"study     {study.plan.name}: {len(runs)} runs, {settings} settings × {times}"]
     if seeds < 3:
-        lines.append(
-            "          a statement about a setting needs 3 training seeds; this study can compare its runs"
-        )
+        lines.append("          a statement about a setting needs 3 training seeds; this study can compare its runs")
     lines += [f"photos    {pool.sentence}" for pool in study.pools if pool.sentence]
     for trunk in shared.trunks[:MOST_LINES]:
         parted = f"; from step {trunk.branch} of a common stem" if trunk.stem is not None else ""
