@@ -130,7 +130,7 @@ def test_runs_of_equal_settings_are_one_training_and_say_nothing_twice() -> None
     """With three controls equal to a point of the grid p was small for nothing: two pictures were taken for eight."""
     points = [point(run, 1.0) for run in ("10", "20")]
     controls = [replace(points[0], run=f"control {number}") for number in range(3)]
-    look = looking({"10": cloud(1), "20": cloud(2)})
+    look = looking({"10": cloud(1), "20": cloud(2)} | {one.run: cloud(1) for one in controls})
     (alone,) = set_effects(points, look)
     (beside,) = set_effects([*points, *controls], look)
     assert (beside.n, beside.trainings, beside.p) == (alone.n, alone.trainings, alone.p)
