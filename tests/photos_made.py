@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A picture in memory, of one colour."""
+
+    shade: int
+    prompt: str = "a photo"
+    seed: int = 0
+
+    def pixels(self) -> NDArray[np.uint8]:
+        return np.full((8, 8, 3), self.shade, np.uint8)
 
 
 def made_photo(seed: int, size: tuple[int, int] = (96, 80)) -> Image.Image:

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +14,6 @@ from typing import Any
 import numpy as np
 import pytest
 from filelock import FileLock
-from numpy.typing import NDArray
 
 from boothlab import api
 from boothlab.api import rating, study_exports
@@ -39,22 +37,10 @@ from boothlab.photos.config import Photos
 from boothlab.plan import plan_from
 from boothlab.reports.rating import write_rating
 from boothlab.runs.run import Run
-from photos_made import made_photo, photo_folder
+from photos_made import Drawn, made_photo, photo_folder
 from study_made import base_plan
 
 CANARY = "Xanthippe"
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A picture in memory, of one colour."""
-
-    shade: int
-    prompt: str = "a photo"
-    seed: int = 0
-
-    def pixels(self) -> NDArray[np.uint8]:
-        return np.full((8, 8, 3), self.shade, np.uint8)
 
 
 def trained(base: Path, place: Path, *subjects: str, **training: Any) -> Run:

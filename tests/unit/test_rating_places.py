@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from boothlab import api
 from boothlab.api import rating
@@ -17,19 +14,7 @@ from boothlab.cli.main import main
 from boothlab.errors import PlanError
 from boothlab.reports import rating as page_of
 from boothlab.runs.run import Run, create_run
-from photos_made import photo_folder
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A picture in memory, of one colour."""
-
-    shade: int
-    prompt: str = "a photo"
-    seed: int = 0
-
-    def pixels(self) -> NDArray[np.uint8]:
-        return np.full((8, 8, 3), self.shade, np.uint8)
+from photos_made import Drawn, photo_folder
 
 
 def made(place: Path, name: str, digest: str) -> Run:

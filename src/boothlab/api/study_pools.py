@@ -78,10 +78,11 @@ def _counted(folders: Mapping[str, int]) -> str:
 
 def named_pool(name: str, runs: Sequence[Planned], folder: Path, place: Path) -> Pool:
     """The pool of the photos in ``folder``, which are copied into the study's folder ``place``."""
-    files = list_folder(folder).photos
+    listing = list_folder(folder)
+    files = listing.photos
     if not files:
         raise PlanError(f"The folder of held-out photos {folder} holds no photos.")
-    fill_folder(place / HELD_OUT / name, [*files, *list_folder(folder).words], place, name)
+    fill_folder(place / HELD_OUT / name, [*files, *listing.words], place, name)
     held = frozenset(sha256_file(path) for path in files)
     folders = _folders(name, runs)
     taken = not held.isdisjoint(one.digest for own in folders for one in _filed(own, None))

@@ -145,10 +145,15 @@ def passed_over(
             f"({standard_error(top):.2f}), and {spoken(chosen.name)} took fewer steps."
         )
     for others, why in ((outdone, "outdone when both axes count"), (untested, "with gates that could not be tested")):
-        higher = [spoken(found.name) for found in others if _above(value(prefer, found), own)]
+        higher = higher_than(chosen, prefer, others)
         if higher:
-            said.append(f"Higher, but {why}: {', '.join(higher)}.")
+            said.append(f"Higher, but {why}: {', '.join(map(spoken, higher))}.")
     return " ".join(said) or f"No snapshot that may be chosen has a higher {prefer}."
+
+
+def higher_than(chosen: Measured, prefer: Axis, others: Sequence[Measured]) -> tuple[str, ...]:
+    """The names of the ``others`` that have more of what is preferred than what was chosen."""
+    return tuple(found.name for found in others if _above(value(prefer, found), value(prefer, chosen)))
 
 
 def _above(theirs: Interval | None, own: Interval | None) -> bool:

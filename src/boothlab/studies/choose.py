@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from boothlab.evaluation.thresholds import DOMINANCE_MARGIN
-from boothlab.evaluation.verdict_choice import advice_for, dominated, least_trained, standard_error
+from boothlab.evaluation.verdict_choice import advice_for, dominated, higher_than, least_trained, standard_error
 from boothlab.evaluation.verdict_data import Measured
 from boothlab.seeds import derive
 from boothlab.studies.points import COLUMNS, FRECHET, LIKENESS, PROMPT, Column, Point
@@ -96,13 +96,7 @@ def passed_over(
     tested."""
     found = []
     for others, why in ((outdone, "outdone when both axes count"), (untested, "gates that could not be tested")):
-        higher = tuple(
-            other.name
-            for other in others
-            if other.likeness is not None
-            and chosen.likeness is not None
-            and other.likeness.value > chosen.likeness.value
-        )
+        higher = higher_than(chosen, "likeness", others)
         if higher:
             found.append((why, higher))
     return tuple(found)
