@@ -29,6 +29,7 @@ from boothlab.statistics.intervals import (
 )
 from boothlab.statistics.permutations import ENOUGH, Scored, coordinates, paired_swap, smallest_p, two_sample_null
 from boothlab.statistics.variance import components
+from clock import quickest
 
 
 def covered(interval: Interval, truth: float) -> bool:
@@ -300,12 +301,11 @@ def test_coordinates_keep_the_frechet_distance_and_are_small() -> None:
 
 def test_relabelings_of_a_frechet_distance_take_a_second_at_most() -> None:
     rows = np.random.default_rng(11).normal(size=(38, 2048))
-    taken = []
-    for _ in range(3):  # all threads of the process count, and some may be an earlier test's
-        started = time.process_time()
-        found = two_sample_null(frechet(coordinates(rows)), 20, 18, np.random.default_rng(0))
-        taken.append(time.process_time() - started)
-    assert min(taken) < 1.0
+    taken, found = quickest(
+        lambda: two_sample_null(frechet(coordinates(rows)), 20, 18, np.random.default_rng(0)),
+        time.process_time,  # the threads of linear algebra count, and some may be an earlier test's
+    )
+    assert taken < 1.0
     assert found.permutations == 999
     assert found.low < found.mean < found.high
 
