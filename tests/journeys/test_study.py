@@ -15,12 +15,14 @@ import torch
 from PIL import Image, ImageOps
 
 from boothlab import api
-from boothlab.api import study_costs, study_looking
+from boothlab.api import study_ahead, study_costs, study_looking, study_reporting
+from boothlab.api.study_ahead import Ahead
 from boothlab.api.study_costs import StudyCost, costs_of_study
 from boothlab.api.study_exports import TABLES
 from boothlab.api.study_reading import trunk_run
 from boothlab.api.study_reporting import Reported
 from boothlab.api.study_resolving import Study, resolve_study
+from boothlab.api.studying import noted
 from boothlab.cli.study import lines_of_study
 from boothlab.errors import Cancelled, NoSpace, NoWeights, PlanError
 from boothlab.evaluation.vectors import Embedder
@@ -54,6 +56,8 @@ class Journey:
     said: list[str]
     reported: Reported
     cost: StudyCost
+    ahead: dict[str, Any]
+    """The comparisons that were kept when its page was begun."""
 
     @property
     def place(self) -> Path:
@@ -74,8 +78,16 @@ def journey(tiny_sd: Path, tmp_path_factory: pytest.TempPathFactory) -> Journey:
         patch.setenv("BOOTHLAB_HOME", str(home))
         study, cost = api.check_study(file, place / "studies")
         said = lines_of_study(study, cost)
+        ahead: dict[str, Any] = {}
+        effects = study_reporting.set_effects
+
+        def watched(*given: Any, **named: Any) -> Any:
+            ahead.update(read_json(study.place / "compared.json")["tested"])
+            return effects(*given, **named)
+
+        patch.setattr(study_reporting, "set_effects", watched)
         reported = api.study(file, place / "studies")
-    return Journey(file, home, study, said, reported, cost)
+    return Journey(file, home, study, said, reported, cost, ahead)
 
 
 @pytest.fixture(autouse=True)
@@ -273,6 +285,81 @@ def test_a_page_made_again_looks_at_no_pictures_for_its_scores_of_sets(
     assert set(looked) == {gone}
     assert len(looked) == len({(point.folder, point.snapshot) for point in journey.reported.points})
     assert (journey.place / "effects.csv").read_bytes() == before
+
+
+def test_pictures_are_compared_as_runs_come_in_and_the_page_has_nothing_to_look_at(
+    journey: Journey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert journey.ahead == read_json(journey.place / "compared.json")["tested"]
+    assert set(journey.ahead) == SETS
+    assert not (journey.place / ".pairs").exists(), "what was kept of pairs of runs is for the last of them alone"
+    looked: list[tuple[str, str]] = []
+    look = Embedder.look
+
+    def watched(self: Embedder, *given: Any) -> Any:
+        if self.feature.name.startswith("lpips"):
+            looked.append((self.feature.name, given[1][0]))
+        return look(self, *given)
+
+    monkeypatch.setattr(Embedder, "look", watched)
+    outcomes = noted(journey.study)
+    assert len(outcomes) == 3
+    called_again = Ahead(journey.study)
+    for outcome in outcomes:
+        called_again(outcome)
+    assert looked == []
+    (journey.place / "compared.json").unlink()
+    monkeypatch.setattr(study_ahead, "is_finished", lambda run: False)
+    ahead = Ahead(journey.study)
+    for outcome in outcomes:
+        ahead(outcome)
+    assert not (journey.place / ".pairs").exists(), "each of these comparisons is of one pair"
+    assert read_json(journey.place / "compared.json")["tested"] == journey.ahead
+    assert looked, "large vectors are no part of the run folders"
+    assert len(set(looked)) == len(looked), "and are held while there is room"
+
+
+def test_sets_too_large_to_hold_are_left_to_the_page(journey: Journey, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = (journey.place / "compared.json").read_bytes()
+    (journey.place / "compared.json").unlink()
+    monkeypatch.setattr(study_ahead, "LARGEST", 100_000)
+    monkeypatch.setattr(study_ahead, "is_finished", lambda run: False)
+    looked: list[str] = []
+    look = study_looking.Looking.__call__
+
+    def watched(self: study_looking.Looking, point: Point, column: Column) -> Any:
+        looked.append(column.key)
+        return look(self, point, column)
+
+    monkeypatch.setattr(study_looking.Looking, "__call__", watched)
+    ahead = Ahead(journey.study)
+    for outcome in noted(journey.study):
+        ahead(outcome)
+    lpips = {"variety", "debiased"}
+    assert set(read_json(journey.place / "compared.json")["tested"]) == SETS - lpips
+    assert [looked.count(key) for key in sorted(lpips)] == [1, 1], "one look tells how large they are"
+    (journey.place / "compared.json").write_bytes(kept)
+
+
+def test_what_cannot_be_compared_ahead_does_not_stop_the_study(
+    journey: Journey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*given: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(study_looking.Looking, "__call__", broken)
+    monkeypatch.setattr(study_ahead, "is_finished", lambda run: False)
+    kept = (journey.place / "compared.json").read_bytes()
+    (journey.place / "compared.json").unlink()
+    ahead, outcomes = Ahead(journey.study), noted(journey.study)
+    error: Exception = ValueError("no such picture")
+    for outcome in outcomes:
+        ahead(outcome)
+    assert not (journey.place / "compared.json").exists()
+    error = NoSpace("The disk is full.", "Make room.")
+    with pytest.raises(NoSpace):
+        ahead(outcomes[0])
+    (journey.place / "compared.json").write_bytes(kept)
 
 
 def test_again_nothing_is_done_and_the_tables_are_the_same(journey: Journey) -> None:

@@ -31,7 +31,7 @@ from boothlab.api.studying import OUTCOMES, held, train_and_score
 from boothlab.api.traces import look
 from boothlab.config.show import to_toml
 from boothlab.errors import Cancelled, NoAccess, PlanError, RunBusy
-from boothlab.files import sha256_file
+from boothlab.files import sha256_file, write_bytes
 from boothlab.home import cache, home
 from boothlab.photos.config import Photos
 from boothlab.plan import plan_from
@@ -445,6 +445,7 @@ def test_a_study_that_was_stopped_before_its_report_goes_with_its_encodings(
         train_and_score(study, trunk, study.of(trunk), Sharing())
     assert list((study.place / "encoded" / "latents").rglob("*.safetensors"))
     assert not (study.place / "study.toml").exists()
+    write_bytes(study.place / ".pairs" / "pair.npz", b"of pictures")
     if left == "no mark":
         (study.place / "study.json").unlink()
     if left == "no runs":

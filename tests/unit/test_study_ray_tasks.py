@@ -125,7 +125,9 @@ def told(
     monkeypatch.setattr(study_ray, "note", lambda study, outcomes: None)
     monkeypatch.setattr(study_ray, "costs_of_study", lambda study: cost)
     monkeypatch.setattr(studying.time, "monotonic", lambda: 60.0 * next(minutes))
-    done = go_through_on_ray(study, cluster, heard)
+    came: list[str] = []
+    done = go_through_on_ray(study, cluster, heard, arrived=lambda outcome: came.append(outcome.folder))
+    assert came == ["run-0", "run-1", "run-2", "run-3"], "each is told of when it has ended"
     return heard, [outcome.folder for outcome in done.outcomes]
 
 

@@ -20,10 +20,11 @@ from boothlab.seeds import derive
 from boothlab.statistics.comparisons import POWER
 from boothlab.statistics.intervals import Interval
 from boothlab.statistics.permutations import Scored, paired_swap
-from boothlab.studies import compare_sets
-from boothlab.studies.compare import neighbours
-from boothlab.studies.compare_sets import RELATED, Looked, Swapped, set_columns, set_effects
+from boothlab.studies import relations
+from boothlab.studies.compare import Pair, neighbours
+from boothlab.studies.compare_sets import Swapped, compare_ahead, set_columns, set_effects
 from boothlab.studies.points import COLUMNS, SETS, Column, Point
+from boothlab.studies.relations import RELATED, Looked, Relations
 from study_made import made_point
 
 STEPS = "training.steps"
@@ -197,7 +198,7 @@ def test_each_points_vectors_are_asked_for_once_whatever_it_is_compared_with(
     assert len(found) == 28
     assert set(asked.values()) == {1}
     asked.clear()
-    monkeypatch.setattr(compare_sets, "HELD", 6 * 20 * DIMENSIONS * 8)
+    monkeypatch.setattr(relations, "HELD", 6 * 20 * DIMENSIONS * 8)
     assert set_effects(points, counted, 19) == found, "whatever is held at once"
     assert sum(asked.values()) <= 1.15 * 200
 
@@ -229,6 +230,7 @@ class Remembering:
 
     def __init__(self) -> None:
         self.kept: dict[str, dict[str, Swapped]] = {}
+        self.related: dict[str, Relations] = {}
         self.version: dict[str, int] = {}
 
     def name(self, found: Point) -> str:
@@ -239,6 +241,16 @@ class Remembering:
 
     def keep(self, column: Column, tested: Mapping[str, Swapped]) -> None:
         self.kept[column.key] = dict(tested)
+
+    def add(self, tested: Mapping[str, Mapping[str, Swapped]]) -> None:
+        for key, found in tested.items():
+            self.kept[key] = {**self.kept.get(key, {}), **found}
+
+    def relations(self, column: Column, pair: Pair) -> Relations | None:
+        return self.related.get(f"{column.key} {self.name(pair[0])} {self.name(pair[1])}")
+
+    def keep_relations(self, column: Column, pair: Pair, found: Relations) -> None:
+        self.related[f"{column.key} {self.name(pair[0])} {self.name(pair[1])}"] = found
 
 
 def test_what_was_compared_before_is_recalled_and_only_what_changed_is_looked_at() -> None:
@@ -262,6 +274,75 @@ def test_what_was_compared_before_is_recalled_and_only_what_changed_is_looked_at
     assert sorted(set(asked)) == ["0 0", "0 1", "0 2", "0 3", "1 0", "1 1", "1 2", "1 3", "2 0", "2 1"]
     assert again == set_effects(points, look, 19)  # type: ignore[arg-type]
     assert len(memory.kept["variety"]) == 5, "what no page needs any more is not kept"
+
+
+def come_in(
+    points: list[Point], look: object, memory: Remembering, but: tuple[str, ...] = (), before: bool = False
+) -> None:
+    """The runs arrive one by one, all ``but`` some; or all were there ``before``, and are told of again."""
+    there: dict[str, Point] = {one.run: one for one in points if before}
+
+    def now(found: Point) -> Point:
+        return there.get(found.run, replace(found, cells={}))
+
+    for arriving in (one for one in points if one.run not in but):
+        there[arriving.run] = arriving
+        nobody: dict[str, Point] = {one.run: now(one) for one in points}
+        tests = [
+            replace(beside, pairs=tuple((nobody[a.run], nobody[b.run]) for a, b in beside.pairs))
+            for beside in neighbours(points)
+            if any(arriving.run in (a.run, b.run) for a, b in beside.pairs)
+        ]
+        compare_ahead(tests, [arriving.run], look, memory, 19)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("key", ["variety", "frechet_alexnet", "recall"])
+def test_compared_as_runs_come_in_is_what_the_page_would_compare_and_leaves_it_nothing_to_look_at(key: str) -> None:
+    points, rows = made_grid(3, 4, key)
+    rows["1 2"][4] = np.nan  # a picture that shows nothing
+    asked: Counter[str] = Counter()
+
+    def counted(found: Point, column: Column) -> Looked | None:
+        asked[found.run] += 1
+        return looking(rows)(found, column)  # type: ignore[operator,no-any-return]
+
+    memory = Remembering()
+    come_in(points, counted, memory)
+    assert len(memory.kept[key]) == 5
+    # Pair by pair: when the last run comes, what it completes was mostly seen before.
+    assert max(asked.values()) <= 1 + 4
+    asked.clear()
+    assert set_effects(points, counted, 19, memory) == set_effects(points, looking(rows), 19)  # type: ignore[arg-type]
+    memory.related.clear()
+    come_in(points, counted, memory, before=True)
+    assert (dict(asked), memory.related) == ({}, {}), "a study that is called again has nothing to compare"
+
+
+def test_of_runs_that_never_came_the_page_compares_the_others_from_what_is_known() -> None:
+    points, rows = made_grid(3, 4, "variety")
+    asked: Counter[str] = Counter()
+
+    def counted(found: Point, column: Column) -> Looked | None:
+        asked[found.run] += 1
+        return looking(rows)(found, column)  # type: ignore[operator,no-any-return]
+
+    memory = Remembering()
+    come_in(points, counted, memory, but=("1 1",))
+    assert len(memory.kept["variety"]) == 1, "that of the last two rates alone has no pair with the missing run"
+    asked.clear()
+    there = [one for one in points if one.run != "1 1"]
+    found = set_effects(there, counted, 19, memory)
+    assert found == set_effects(there, looking(rows), 19)  # type: ignore[arg-type]
+    # Only what became neighbours because the run between is not there.
+    assert set(asked) == {"0 1", "2 1", "1 0", "1 2"}
+
+
+def test_of_three_training_seeds_nothing_is_looked_at_ahead() -> None:
+    points = [point(f"{run} {seed}", run + 0.1 * seed**2, seed=seed) for run in (10, 20) for seed in range(3)]
+    asked: list[Point] = []
+    memory = Remembering()
+    come_in(points, lambda found, column: asked.append(found), memory)
+    assert (asked, memory.related, memory.kept) == ([], {}, {})
 
 
 def test_a_comparison_without_all_its_pictures_is_made_again_next_time() -> None:
@@ -300,3 +381,37 @@ def test_kept_comparisons_are_a_file_of_the_study_and_damaged_ones_are_none(tmp_
         write_json(tmp_path / "runs" / run / "summary.json", {**tree, "scoring": SCORING, "key": key})
     names = {memory.name(replace(point("10", 1.0), folder=run)) for run in ("one", "two")}
     assert len(names) == 2, "other pictures, photos or features are another comparison"
+
+
+def test_kept_pairs_are_files_of_the_study_and_damaged_ones_are_none(tmp_path: Path) -> None:
+    study = SimpleNamespace(place=tmp_path, root=tmp_path / "runs")
+    tree = {"summaries": [], "unavailable": [], "rulings": [], "nulls": [], "crossings": [], "remarks": []}
+    for run in ("one", "two"):
+        write_json(tmp_path / "runs" / run / "summary.json", {**tree, "scoring": SCORING, "key": run})
+    one, two = (replace(point("10", 1.0), folder=run) for run in ("one", "two"))
+    random = np.random.default_rng(0)
+    column, other = next(one for one in COLUMNS if one.key == "variety"), next(iter(SETS))
+    kept = Relations(random.normal(size=(6, 6)), random.normal(size=(6, 4)), random.normal(size=(4, 4)))
+    memory = Compared(study)  # type: ignore[arg-type]
+    assert memory.relations(column, (one, two)) is None
+    memory.keep_relations(column, (one, two), kept)
+    found = Compared(study).relations(column, (one, two))  # type: ignore[arg-type]
+    assert found is not None
+    for part in ("own", "cross", "among"):
+        assert np.array_equal(getattr(found, part), getattr(kept, part)), "to the last bit"
+    assert memory.relations(column, (two, one)) is None, "whose pictures come first matters"
+    assert memory.relations(other, (one, two)) is None
+    assert memory.relations(replace(column, pictures="class"), (one, two)) is None, "what a key stands for may change"
+    write_json(tmp_path / "runs" / "one" / "summary.json", {**tree, "scoring": SCORING, "key": "scored anew"})
+    assert memory.relations(column, (one, two)) is not None
+    memory.arrived("one")
+    assert memory.relations(column, (one, two)) is None
+    write_json(tmp_path / "runs" / "one" / "summary.json", {**tree, "scoring": SCORING, "key": "one"})
+    memory.arrived("one")
+    (file,) = (tmp_path / ".pairs").iterdir()
+    whole = file.read_bytes()
+    for damaged in (b"", whole[:100], whole[:-30], b"nothing"):
+        file.write_bytes(damaged)
+        assert memory.relations(column, (one, two)) is None
+    memory.forget_relations()
+    assert not (tmp_path / ".pairs").exists()

@@ -20,8 +20,8 @@ from boothlab.photos.photo import Photo
 from boothlab.photos.photoset import MANIFEST, PhotoSet, read_set
 from boothlab.plan import RunPlan
 from boothlab.runs.run import Run
-from boothlab.studies.compare_sets import RELATED, Looked
 from boothlab.studies.points import Column, Point
+from boothlab.studies.relations import RELATED, Looked
 
 FEW = 2
 """Photo sets whose vectors are held at once where these are too large to be kept on disk (LPIPS)."""
@@ -36,17 +36,20 @@ PARTS: Mapping[str, Callable[[PhotoSet], tuple[Photo, ...]]] = {
 
 
 class Looking:
-    """Answers :data:`boothlab.studies.compare_sets.Look` for the points of one study.
+    """Answers :data:`boothlab.studies.relations.Look` for the points of one study.
 
     Small vectors are held, because several scores are made of them; large ones of pictures are not: who asks, holds.
+    With ``room`` pictures' vectors of either size are held up to so many bytes, those that were asked for last.
     """
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: Study, room: int | None = None) -> None:
+        self._room = room
         self._runs: dict[str, tuple[Run, RunPlan]] = {
             trunk_run(study, trunk).name: (trunk_run(study, trunk), trunk.plan) for trunk in study.shared.trunks
         }
         self._rows: dict[tuple[str, ...], Vectors] = {}
         self._large: dict[tuple[str, ...], Vectors] = {}
+        self._last: dict[tuple[str, ...], Vectors] = {}
         self._hashes: dict[tuple[str, ...], list[str]] = {}
         self._contents: dict[Path, str] = {}
         self._names: dict[tuple[str, str], tuple[str, ...]] = {}
@@ -77,13 +80,20 @@ class Looking:
         key = (embedder.feature.name, *place)
         if key in self._rows:
             return self._rows[key]
+        if key in self._last:
+            self._last[key] = self._last.pop(key)
+            return self._last[key]
         # What is known is known by content, so a picture is read once to name it, and again only to look at it.
         rows = embedder.known(self._hashes[place]) if place in self._hashes else None
         if rows is None:
             pixels = [picture.pixels() for picture in pictures]
             self._hashes[place] = [picture_hash(image) for image in pixels]
             rows = embedder.look(pixels, self._hashes[place])
-        if rows.shape[1] <= KEPT:
+        if self._room is not None:
+            self._last[key] = rows
+            while sum(held.nbytes for held in self._last.values()) > self._room:
+                del self._last[next(iter(self._last))]
+        elif rows.shape[1] <= KEPT:
             self._rows[key] = rows
         return rows
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -50,11 +50,13 @@ def go_through_on_ray(
     progress: Progress = silent,
     wanted: Sequence[int] | None = None,
     drawn: Drawn | None = None,
+    arrived: Callable[[Outcome], None] = lambda o: None,
 ) -> Studied:
     """Every training of a resolved study (or those of ``wanted`` numbers) as a task of a connected cluster.
 
-    ``drawn`` are evaluated runs that give what they have, besides the study's own. The caller holds the study's
-    folder. Raises MachineError where no node is large enough, NoSpace on a full disk.
+    ``drawn`` are evaluated runs that give what they have, besides the study's own; ``arrived`` hears what became of
+    each training. The caller holds the study's folder. Raises MachineError where no node is large enough, NoSpace on
+    a full disk.
     """
     numbers = range(len(study.shared.trunks)) if wanted is None else wanted
     trunks = study.shared.trunks
@@ -87,6 +89,7 @@ def go_through_on_ray(
             outcomes[index] = _outcome(ray, reference, trunks[index])
             if wanted is None:
                 note(study, [outcomes[k] for k in sorted(outcomes)])
+            arrived(outcomes[index])
         progress("trainings", len(before | outcomes.keys()), total)
         if clock is not None:
             going = {index: share_of(trunks[index], runs[index].reached()) for index in waiting.values()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from boothlab.api.scoring import summaries_of, summary_of
 from boothlab.api.study_costs import ended_at, folder_of
 from boothlab.api.study_places import coordinates
 from boothlab.api.study_resolving import Study
+from boothlab.api.studying import EVALUATION, Outcome
 from boothlab.errors import BoothlabError
 from boothlab.evaluation.derived import Scale, Table
 from boothlab.evaluation.orders import Source, Wanted, wanted
@@ -27,9 +28,6 @@ from boothlab.studies.share import Trunk
 
 Summary = Mapping[str, Any]
 
-AGAIN = "evaluation: "
-"""Beginning of why a run that was trained could not be scored."""
-
 
 @dataclass(frozen=True, slots=True)
 class Results:
@@ -43,13 +41,38 @@ class Results:
     """What none of the finished runs could be scored by, and why, in the words of the first that was scored so."""
 
 
-def read_results(study: Study, failures: Mapping[str, str]) -> Results:
-    """What the run folders hold. ``failures`` maps runs to why they failed."""
-    places = coordinates(study)
-    trunk_of = {name: trunk for trunk in study.shared.trunks for name in trunk.members}
-    tables, summaries, unread = _read_all(study)
+def read_results(study: Study, failures: Mapping[str, Outcome]) -> Results:
+    """What the run folders hold. ``failures`` maps runs to what became of them."""
+    tables, summaries, unread = _read_all(study, study.shared.trunks)
+    if unread and not tables:
+        raise next(iter(unread.values()))
     scales = _scales(study, tables)
     found: list[Point] = []
+    for point in points_of(study):
+        why = unread[point.folder].message if point.folder in unread else ""
+        found.append(_settled(point, _table_of(point, tables), scales, summaries, failures.get(point.run), why))
+    beside = _baselines(found, tables, summaries, scales)
+    return Results(tuple(found), scales, beside, _unavailable(found, summaries))
+
+
+def read_one(study: Study, trunk: Trunk, points: Sequence[Point]) -> list[Point]:
+    """``points``, those of one trunk, with what its run folder holds; as they are where it holds no scores.
+
+    Likeness is on this training's own scale: the study's is known when all trainings are there.
+    """
+    tables, summaries, _ = _read_all(study, [trunk])
+    scales = _scales(study, tables)
+    run = folder_of(study.root, study.of(trunk))
+    # Where it was ended early was not known before.
+    steps = {point.run: ended_at(run, trunk, trunk.members[point.run]) for point in points}
+    ended = [replace(p, step=steps[p.run], snapshot=step_name(steps[p.run])) for p in points]
+    return [_settled(point, _table_of(point, tables), scales, summaries) for point in ended]
+
+
+def points_of(study: Study) -> Iterator[Point]:
+    """A point per run and subject, in the study's order, with nothing read from its scores yet."""
+    places = coordinates(study)
+    trunk_of = {name: trunk for trunk in study.shared.trunks for name in trunk.members}
     against: dict[str, Mapping[str, str]] = {}
     for planned, resolved in zip(study.runs, study.resolved, strict=True):
         trunk = trunk_of[planned.name]
@@ -59,7 +82,7 @@ def read_results(study: Study, failures: Mapping[str, str]) -> Results:
             if photos.content_hash not in against:
                 against[photos.content_hash] = _against(photos)
             step = ended_at(run, trunk, trunk.members[planned.name])
-            point = Point(
+            yield Point(
                 run=planned.name,
                 setting=planned.setting,
                 seed=planned.seed,
@@ -74,12 +97,12 @@ def read_results(study: Study, failures: Mapping[str, str]) -> Results:
                 rival=planned.rival,
                 against=against[photos.content_hash],
             )
-            table = tables.get(run.name, {}).get(subject.name)
-            scored = table is not None and any(source == point.snapshot for source, *_ in table.cells)
-            why = failures.get(planned.name, unread.get(run.name, ""))
-            found.append(_settled(point, table if scored else None, scales, summaries, why))
-    beside = _baselines(found, tables, summaries, scales)
-    return Results(tuple(found), scales, beside, _unavailable(found, summaries))
+
+
+def _table_of(point: Point, tables: Mapping[str, Mapping[str, Table]]) -> Table | None:
+    """The scores of the point's training; None where its snapshot is not among them."""
+    table = tables.get(point.folder, {}).get(point.subject)
+    return table if table is not None and any(source == point.snapshot for source, *_ in table.cells) else None
 
 
 def _against(photos: PhotoSet) -> dict[str, str]:
@@ -126,29 +149,35 @@ def _settled(
     table: Table | None,
     scales: Mapping[str, Scale | None],
     summaries: Mapping[str, Summary],
-    why: str,
+    failed: Outcome | None = None,
+    unread: str = "",
 ) -> Point:
-    """The point with its state, and its numbers where there are any; ``why`` something failed, "" if nothing did.
+    """The point with its state, and its numbers where there are any; ``unread`` is why scores cannot be read.
 
     A training that failed further on leaves the scores of a snapshot before as good as they were. Scores that could
     not be made again are not of today's code or weights, which must be told.
     """
     if table is None:
+        why = f"{failed.stage}: {failed.reason}" if failed is not None else unread
         return replace(point, state="failed" if why else "not yet", reason=why)
     summary = summaries[point.folder]
-    again = f"has earlier scores; scoring it again failed: {why.removeprefix(AGAIN)}"
-    done = replace(point, state="done", reason=again if why.startswith(AGAIN) else "")
+    again = ""
+    if failed is not None and failed.stage == EVALUATION:
+        again = f"has earlier scores; scoring it again failed: {failed.reason}"
+    done = replace(point, state="done", reason=again)
     filled = fill(done, table, _lines(summary, point.subject), scales[point.subject])
     return judged(filled, summary["rulings"])
 
 
-def _read_all(study: Study) -> tuple[dict[str, dict[str, Table]], dict[str, Summary], dict[str, str]]:
+def _read_all(
+    study: Study, trunks: Sequence[Trunk]
+) -> tuple[dict[str, dict[str, Table]], dict[str, Summary], dict[str, BoothlabError]]:
     """Run folder → subject → scores, and run folder → ``summary.json``, of what has been scored; and why some that
-    was cannot be read. Raises the first such reason where nothing else is there."""
+    was cannot be read."""
     tables: dict[str, dict[str, Table]] = {}
     summaries: dict[str, Summary] = {}
     unread: dict[str, BoothlabError] = {}
-    for trunk in study.shared.trunks:
+    for trunk in trunks:
         run = folder_of(study.root, study.of(trunk))
         if (run.path / "scores.csv").is_file() and (run.path / "summary.json").is_file():
             try:
@@ -160,9 +189,7 @@ def _read_all(study: Study) -> tuple[dict[str, dict[str, Table]], dict[str, Summ
             names = [subject.name for subject in trunk.plan.subjects]
             tables[run.name] = {name: Table(of_subject(scores, name, len(names) > 1)) for name in names}
             summaries[run.name] = summary
-    if unread and not tables:
-        raise next(iter(unread.values()))
-    return tables, summaries, {name: error.message for name, error in unread.items()}
+    return tables, summaries, unread
 
 
 def _scales(study: Study, tables: Mapping[str, Mapping[str, Table]]) -> dict[str, Scale | None]:

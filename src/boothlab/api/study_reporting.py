@@ -17,6 +17,7 @@ from boothlab.api.study_across import (
     across_view,
     difference_row,
 )
+from boothlab.api.study_ahead import Ahead
 from boothlab.api.study_carrying import CARRY, CARRY_HEAD, carry_row, carry_view
 from boothlab.api.study_compared import Compared
 from boothlab.api.study_costs import folder_of, is_finished
@@ -86,10 +87,17 @@ def study_and_report(
     """
     study = resolve_study(file, root, overrides, progress)
     with held(study), cluster(ray) as connected:
-        studied = go_through_on_ray(study, connected, progress) if connected else go_through(study, progress)
-        studied = search_through(studied, progress, connected)
+        studied = search_through(_led(study, progress, connected), progress, connected)
         points = report_study(studied, progress)
     return Reported(study.place / "report.html", studied.outcomes, points)
+
+
+def _led(study: Study, progress: Progress, connected: Any) -> Studied:
+    """All trainings gone through, here or on a connected cluster; what they are compared with is let go after."""
+    ahead = Ahead(study)
+    if connected:
+        return go_through_on_ray(study, connected, progress, arrived=ahead)
+    return go_through(study, progress, arrived=ahead)
 
 
 def report_so_far(file: Path, root: Path, overrides: Sequence[str] = (), progress: Progress = silent) -> Reported:
@@ -110,7 +118,7 @@ def report_so_far(file: Path, root: Path, overrides: Sequence[str] = (), progres
 def report_study(studied: Studied, progress: Progress = silent) -> tuple[Point, ...]:
     """Write the page and its tables into the study's folder; returns the points they are made of."""
     study, place = studied.study, studied.study.place
-    failures = {name: f"{o.stage}: {o.reason}" for o in studied.failed for name in o.runs}
+    failures = {name: outcome for outcome in studied.failed for name in outcome.runs}
     results = read_results(study, failures)
     points = results.points
     found, over = effects(points), carried(points)
@@ -118,7 +126,10 @@ def report_study(studied: Studied, progress: Progress = silent) -> tuple[Point, 
     chosen, again = _choices(study, results, progress)
     beside = beside_rivals(points, chosen, {name: fresh.point for name, fresh in again.items()})
     _write_copy(study)
-    of_sets = set_effects(points, Looking(study), memory=Compared(study), progress=progress)
+    memory = Compared(study)
+    of_sets = set_effects(points, Looking(study), memory=memory, progress=progress)
+    if all(point.state == "done" for point in points):
+        memory.forget_relations()
     write_tables(place, points, results.baselines, [*found, *of_sets])
     more, texts = _more(studied, across, apart, over, beside)
     files = write_more(place, more, texts)

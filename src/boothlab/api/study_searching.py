@@ -20,7 +20,7 @@ from boothlab.api.study_photos import settle_photos
 from boothlab.api.study_ray import go_through_on_ray
 from boothlab.api.study_resolving import Study, members_of, only, resolve_all
 from boothlab.api.study_sharing import Drawn
-from boothlab.api.studying import Outcome, Studied, attempt, note, train_and_score
+from boothlab.api.studying import EVALUATION, Outcome, Studied, attempt, note, train_and_score
 from boothlab.errors import BoothlabError, PhotoError, PlanError
 from boothlab.evaluation.derived import Scale, Table, identity_scale
 from boothlab.evaluation.scores import read_scores
@@ -181,7 +181,7 @@ class _Searching:
             run = folder_of(self.study.root, part.of(trunk))
             if is_finished(run):
                 reason = attempt(partial(self._score_again, run))
-                found[index] = Outcome(run.name, tuple(trunk.members), "evaluation" if reason else "", reason)
+                found[index] = Outcome(run.name, tuple(trunk.members), EVALUATION if reason else "", reason)
         waiting = [index for index in range(len(rung.trunks)) if index not in found]
         if self.ray is not None and waiting:
             done = go_through_on_ray(part, self.ray, self.progress, waiting, self.drawn).outcomes

@@ -31,6 +31,9 @@ ENCODED = "encoded"
 COMPARED = "compared.json"
 """File of the study with comparisons that its next page need not make again; deleting it costs time alone."""
 
+PAIRS = ".pairs"
+"""Folder of the study with what comparisons need of pairs of runs, until all runs are there."""
+
 TABLES = ("table", "pictures", "effects", "subjects", "subject_differences", "carried", "rivals", "trials")
 """Every table that some study has."""
 
@@ -101,7 +104,7 @@ def written(place: Path) -> list[Path]:
     files = [path for path in place.iterdir() if path.is_file() and path.name.partition(TEMPORARY_MARK)[0] in FILES]
     own = [path for path in (place / "study.toml",) if is_copy(path)]
     folders = [path for found in copies(place).values() for path in found]
-    return [*files, *own, *folders, *(path for path in (place / ENCODED,) if path.is_dir())]
+    return [*files, *own, *folders, *(path for path in (place / ENCODED, place / PAIRS) if path.is_dir())]
 
 
 def is_copy(file: Path) -> bool:

@@ -14,7 +14,7 @@ from boothlab.api.scoring import evaluate_run
 from boothlab.api.study_costs import StudyCost, costs_of_study, share_of, taken_before
 from boothlab.api.study_resolving import Study
 from boothlab.api.study_sharing import Drawn, branch
-from boothlab.api.study_traces import ENCODED, mark
+from boothlab.api.study_traces import ENCODED, PAIRS, mark
 from boothlab.api.trainer import train_run
 from boothlab.errors import BoothlabError, Cancelled, NoSpace, RunBusy, disk_errors
 from boothlab.files import read_json, sweep_temporaries, write_json
@@ -26,6 +26,9 @@ from boothlab.studies.trials import Trial
 
 OUTCOMES = "outcomes.json"
 """File of the study's folder: what became of each training."""
+
+EVALUATION = "evaluation"
+"""Stage at which a training failed that is there, and could not be scored."""
 
 Listen = Callable[[Event], None]
 
@@ -57,8 +60,14 @@ class Studied:
         return tuple(outcome for outcome in self.outcomes if outcome.reason)
 
 
-def go_through(study: Study, progress: Progress = silent, listen: Listen = lambda e: None) -> Studied:
-    """Every training of a resolved study in turn. The caller holds the study's folder."""
+def go_through(
+    study: Study,
+    progress: Progress = silent,
+    listen: Listen = lambda e: None,
+    arrived: Callable[[Outcome], None] = lambda o: None,
+) -> Studied:
+    """Every training of a resolved study in turn; ``arrived`` hears what became of each. The caller holds the study's
+    folder."""
     clock = Clock(costs_of_study(study), progress, taken_before(study))
     drawn, outcomes = Drawn(), []
     for index, trunk in enumerate(study.shared.trunks):
@@ -67,6 +76,7 @@ def go_through(study: Study, progress: Progress = silent, listen: Listen = lambd
             run, stage, reason = train_and_score(study, trunk, resolved, drawn, progress, heard)
         outcomes.append(Outcome(run.name if run else "", tuple(trunk.members), stage, reason))
         note(study, outcomes)
+        arrived(outcomes[-1])
     return Studied(study, tuple(outcomes))
 
 
@@ -126,7 +136,7 @@ def train_and_score(
     if made and made[0].snapshot_steps():
         unscored = attempt(evaluation)
         if unscored and not reason:
-            stage, reason = "evaluation", unscored
+            stage, reason = EVALUATION, unscored
     return (made[0] if made else None), stage, reason
 
 
@@ -157,7 +167,8 @@ def held(study: Study) -> Iterator[None]:
     try:
         mark(place, study.names)
         # Encodings are written by the study's own trainings alone; half-written ones are of photos, and useless.
-        for folder in (place, *(path for path in (place / ENCODED).rglob("*") if path.is_dir())):
+        own = (place, place / PAIRS, *(path for path in (place / ENCODED).rglob("*") if path.is_dir()))
+        for folder in (path for path in own if path.is_dir()):
             sweep_temporaries(folder)
         yield
     finally:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from boothlab.evaluation.arrays import read_arrays, write_arrays
 from boothlab.features.feature import Feature, Vectors
 from boothlab.features.transforms import same_size
-from boothlab.files import sha256_file, write_bytes
+from boothlab.files import sha256_file
 
 KEPT = 8192
 """Vectors of more numbers are not kept on disk: LPIPS at 512 px has 2.6 million a picture."""
@@ -58,13 +57,10 @@ class Embedder:
         self._texts: dict[str, NDArray[np.floating]] = {}
 
     def _read(self) -> dict[str, NDArray[np.floating]]:
-        if self._path is None or not self._path.is_file():
-            return {}
+        stored = {} if self._path is None else read_arrays(self._path)
         try:
-            with np.load(self._path, allow_pickle=False) as stored:
-                names, rows = stored["names"], stored["rows"]
-                return {str(name): row for name, row in zip(names, rows, strict=True)}
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+            return {str(name): row for name, row in zip(stored["names"], stored["rows"], strict=True)}
+        except (KeyError, ValueError, TypeError):
             return {}
 
     def look(self, pictures: Sequence[NDArray[np.uint8]], hashes: Sequence[str]) -> Vectors:
@@ -112,6 +108,5 @@ class Embedder:
         if self._path is None or self.width() > KEPT or self._rows.keys() == self._on_disk:
             return
         names = [name for name, row in self._rows.items() if len(row) == self.width()]
-        buffer = io.BytesIO()
-        np.savez(buffer, names=np.array(names), rows=np.stack([self._rows[name] for name in names]))
-        write_bytes(self._path, buffer.getvalue())
+        rows = np.stack([self._rows[name] for name in names])
+        write_arrays(self._path, {"names": np.array(names), "rows": rows})

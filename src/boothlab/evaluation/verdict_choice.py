@@ -116,9 +116,10 @@ def reason(
     outdone: Sequence[Measured] = (),
     untested: Sequence[Measured] = (),
 ) -> str:
-    """A few plain sentences: its scores, why not the best, what was not tested. See :func:`passed_over`."""
+    """A few plain sentences: its scores, why not the best, what was not tested. See :func:`why_none_above`."""
     scores = [f"{axis} {shown(interval)}" for axis in AXES if (interval := value(axis, chosen)) is not None]
-    said = f"Take {spoken(chosen.name)}: {', '.join(scores)}. {passed_over(chosen, best, prefer, outdone, untested)}"
+    why = why_none_above(chosen, best, prefer, outdone, untested)
+    said = f"Take {spoken(chosen.name)}: {', '.join(scores)}. {why}"
     if "not in bare pictures" in judged.findings:
         said += " Its bare pictures are not of the subject: the identifier works only beside the captions' own words."
     open_gates = [gate for gate in judged.gates if gate.state in ("not testable", "not measured")]
@@ -127,7 +128,7 @@ def reason(
     return said
 
 
-def passed_over(
+def why_none_above(
     chosen: Measured, best: Measured, prefer: Axis, outdone: Sequence[Measured], untested: Sequence[Measured]
 ) -> str:
     """Why nothing with more of what is preferred was taken, in sentences.
