@@ -21,8 +21,8 @@ from boothlab.reports.study import AcrossCell
 from boothlab.statistics.comparisons import holm
 from boothlab.statistics.intervals import Interval
 from boothlab.studies.across import differences, group_of, over_subjects, welch
-from boothlab.studies.points import COLUMNS, LIKENESS, Point
-from study_made import RATE, made_study
+from boothlab.studies.points import COLUMNS, LIKENESS, PROMPT, Point
+from study_made import RATE, made_point, made_study
 
 DECIDING = [column for column in COLUMNS if column.decides]
 
@@ -174,6 +174,42 @@ def test_a_noun_that_varies_within_a_subject_is_a_setting_and_parts_nobody() -> 
         "learning rate 1e-06, class noun person",
         "learning rate 1e-06, class noun plant",
     ]
+
+
+def test_changes_of_numbers_come_in_their_order_with_a_cell_for_each_column_that_decides() -> None:
+    """As text 60 stood behind 300."""
+    points = [
+        replace(
+            made_point(f"{name} {steps}", {"training.steps": steps}),
+            subject=name,
+            cells={
+                LIKENESS: Interval(0.001 * steps * (1 + 0.01 * k), None, None, 9),
+                **({PROMPT: Interval(0.9 - 0.01 * k, None, None, 9)} if steps < 300 else {}),
+                "variety": Interval(0.5 - 0.001 * steps + 0.002 * k * steps / 300, None, None, 9),
+            },
+        )
+        for k, name in enumerate(PEOPLE)
+        for steps in (60, 120, 300)
+    ]
+    view = across_view(over_subjects(points), found := differences(points), DECIDING)
+    assert view is not None
+    assert view.effects.heads == ("likeness ↑", "prompt following ↑")
+    changes = ["steps 120 against 60", "steps 300 against 120", "steps from 60 to 300, 3 values"]
+    assert [row.change for row in view.effects.rows] == changes
+    assert [[cell is not None for cell in row.cells] for row in view.effects.rows] == [
+        [True, True],
+        [True, False],
+        [True, False],
+    ]
+    cell = view.effects.rows[1].cells[0]
+    assert cell is not None
+    assert cell.value == pytest.approx(0.18 * 1.015)
+    one = next(d for d in found if d.column.key == LIKENESS and d.a == "120" and not d.values)
+    assert (cell.low, cell.high, cell.shown) == (one.low, one.high, one.shown)
+    assert cell.finding == f"{'better' if one.shown else 'none found'}, p = {one.adjusted:.2g}"
+    real = [d.sentence for d in found if d.shown and not d.column.decides]
+    assert view.others == tuple(real)
+    assert len(real) == 3
 
 
 def test_baselines_are_rows_too_and_come_last() -> None:

@@ -20,6 +20,9 @@ from boothlab.reports.study import (
     AgainView,
     CellView,
     ComparedView,
+    EffectCell,
+    EffectRow,
+    EffectsView,
     GridView,
     Head,
     PhotoSetView,
@@ -123,7 +126,12 @@ def page(
                     AcrossRow(("rate 1",), (AcrossCell(0.4, 0.2, 0.6, 0.1), None), False),
                     AcrossRow(("base model",), (AcrossCell(0.05, None, None, None), None), True),
                 ),
-                (("It is better.", True),),
+                EffectsView(
+                    ("likeness ↑",),
+                    (EffectRow("steps 20 against 10", (EffectCell(0.3, 0.1, 0.5, "better, p = 0.01", True),)),),
+                    (),
+                ),
+                ("Variety is lower.",),
                 "n.",
                 more=(1,),
             ),
@@ -219,6 +227,15 @@ def test_a_comparison_without_rows_is_its_summary(pictures: list[Path]) -> None:
 def test_what_a_study_took_is_told_with_its_reason() -> None:
     assert worth(7200, 7200) == "7,200 steps; nothing could be shared"
     assert worth(10496, 30336) == "10,496 steps instead of 30,336, because runs share trainings"
+
+
+def test_differences_over_subjects_are_a_table_and_what_else_is_real_stands_below(pictures: list[Path]) -> None:
+    section = page(4, pictures).split('<section id="across">')[1].split("</section>")[0]
+    table = section.split('<table class="changes">')[1].split("</table>")[0]
+    assert re.findall(r'<th scope="row">([^<]*)</th>', table) == ["steps 20 against 10"]
+    (cell,) = re.findall(r'<td class="real">(.*?)</td>', table)
+    assert cell == '+0.3 [0.1, 0.5]<br><span class="soft">better, p = 0.01</span>'
+    assert section.index("</table>", section.index("changes")) < section.index("<li>Variety is lower.</li>")
 
 
 def test_columns_after_the_first_are_shown_on_demand_in_every_row(pictures: list[Path]) -> None:

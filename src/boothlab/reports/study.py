@@ -226,14 +226,16 @@ class AcrossRow:
 
 @dataclass(frozen=True, slots=True)
 class AcrossView:
-    """What settings do over several subjects: a table, (sentence, whether shown), and how to read it.
+    """What settings do over several subjects: a table of them, one of their differences, and how to read it.
 
+    ``others`` are sentences of differences that are more than chance, in numbers that describe and decide nothing.
     ``more`` are the cells of a row, from 0, that are shown on demand.
     """
 
     head: tuple[str, ...]
     rows: tuple[AcrossRow, ...]
-    effects: tuple[tuple[str, bool], ...]
+    effects: EffectsView
+    others: tuple[str, ...]
     note: str
     more: tuple[int, ...] = ()
 

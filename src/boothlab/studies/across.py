@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations, groupby
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -97,11 +97,21 @@ class Difference:
         return self.adjusted <= LEVEL
 
     @property
-    def sentence(self) -> str:
-        """What may be said; never that two are equal."""
+    def change(self) -> str:
+        """What differs: ``steps 200 against 120``, ``steps from 60 to 480, 5 values``."""
         where = f" ({self.where})" if self.where else ""
         held = f"from {self.a} to {self.b}, {self.values} values" if self.values else f"{self.b} against {self.a}"
-        what = f"{self.column.title}: {self.axis} {held}{where}"
+        return f"{self.axis} {held}{where}"
+
+    @property
+    def finding(self) -> str:
+        """:attr:`sentence` in a few words, to stand beside the difference and its interval."""
+        return f"{self.column.word(self.difference) if self.shown else 'none found'}, p = {self.adjusted:.2g}"
+
+    @property
+    def sentence(self) -> str:
+        """What may be said; never that two are equal."""
+        what = f"{self.column.title}: {self.change}"
         numbers = signed(self.difference)
         if self.low is not None and self.high is not None:
             numbers += f", 95 % CI {plain(self.low)} to {plain(self.high)}"
@@ -179,15 +189,13 @@ def _means(points: Sequence[Point], column: Column) -> dict[str, float]:
 
 
 def _within(points: Sequence[Point]) -> Iterator[Difference]:
-    def key(beside: Neighbours) -> tuple[str, str, str]:
-        return (beside.axis, repr(beside.a), repr(beside.b))
-
     nouns, who = group_of(points), who_paths(points)
     every = [beside for beside in neighbours(points) if beside.axis not in who]
     for noun in dict.fromkeys(nouns.values()):
-        own = sorted((beside for beside in every if nouns[beside.subject] == noun), key=key)
-        for _, beside_each_other in groupby(own, key):
-            group = list(beside_each_other)
+        groups: dict[tuple[str, str, str], list[Neighbours]] = {}
+        for beside in (beside for beside in every if nouns[beside.subject] == noun):
+            groups.setdefault((beside.axis, repr(beside.a), repr(beside.b)), []).append(beside)
+        for group in groups.values():
             for column in COLUMNS:
                 pairs = [_comparable(beside, column) for beside in group]
                 each = np.array([mean_difference(own, column) for own in pairs if own])
