@@ -212,6 +212,33 @@ def test_changes_of_numbers_come_in_their_order_with_a_cell_for_each_column_that
     assert len(real) == 3
 
 
+def test_learning_rate_by_steps_over_subjects_is_drawn_but_not_over_people_and_plants() -> None:
+    points = [
+        replace(
+            made_point(f"{name} {rate} {steps}", {RATE: rate, "training.steps": steps}),
+            subject=name,
+            cells={LIKENESS: Interval(0.3 + 0.1 * k, None, None, 9)},
+        )
+        for k, name in enumerate(PEOPLE)
+        for rate in (1e-6, 2e-6)
+        for steps in (60, 120)
+    ]
+    view = across_view(over_subjects(points), [], DECIDING, points=points)
+    assert view is not None
+    (likeness,) = view.maps
+    assert (likeness.x, likeness.y) == (("60", "120"), ("2e-06", "1e-06"))
+    assert likeness.cells[0] == pytest.approx((0.45, 0.45))
+    rivals = [replace(one, rival="fixed", cells={LIKENESS: Interval(9.0, None, None, 9)}) for one in points]
+    again = across_view(over_subjects(points), [], DECIDING, points=[*points, *rivals])
+    assert again is not None
+    assert again.maps == view.maps
+    apart = [replace(one, noun="plant" if one.subject == "dan" else "person") for one in points]
+    more = [replace(one, subject=f"{one.subject} {k}") for k in range(3) for one in apart]
+    parted = across_view(over_subjects(more), [], DECIDING, points=more)
+    assert parted is not None
+    assert parted.maps == ()
+
+
 def test_baselines_are_rows_too_and_come_last() -> None:
     points = made_study(PEOPLE)
     base = [replace(p, run="base", state="baseline", values=dict.fromkeys(p.values, "–")) for p in points[::6]]

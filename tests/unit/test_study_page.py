@@ -132,6 +132,7 @@ def page(
                     (),
                 ),
                 ("Variety is lower.",),
+                (HeatMap("likeness", "steps", "rate", ("1", "2"), ("3",), ((0.71, 1.2),)),),
                 "n.",
                 more=(1,),
             ),
@@ -162,7 +163,7 @@ def test_two_hundred_runs_are_a_light_page_in_seconds(pictures: list[Path]) -> N
     assert len(text) < 5_000_000
     assert len(re.findall(r'<td class="run" data-value', text)) == 200
     assert text.count('<td class="run">photos themselves</td>') == 1
-    assert text.count('<svg role="img"') == 3
+    assert text.count('<svg role="img"') == 4
     for said in (
         "153 (1)",
         "One of them had earlier snapshots.",
@@ -236,6 +237,12 @@ def test_differences_over_subjects_are_a_table_and_what_else_is_real_stands_belo
     (cell,) = re.findall(r'<td class="real">(.*?)</td>', table)
     assert cell == '+0.3 [0.1, 0.5]<br><span class="soft">better, p = 0.01</span>'
     assert section.index("</table>", section.index("changes")) < section.index("<li>Variety is lower.</li>")
+
+
+def test_means_over_subjects_are_drawn_in_their_section_on_the_scale_of_all(pictures: list[Path]) -> None:
+    section = page(4, pictures).split('<section id="across">')[1].split("</section>")[0]
+    (said,) = re.findall(r'<svg role="img" aria-label="([^"]*)"', section)
+    assert "0.71 at 1, 1.20 at 2" in said
 
 
 def test_columns_after_the_first_are_shown_on_demand_in_every_row(pictures: list[Path]) -> None:

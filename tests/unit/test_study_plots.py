@@ -180,6 +180,24 @@ def test_marks_have_numbers_and_the_key_says_whose_they_are() -> None:
     assert drawn.svg.startswith('<svg role="img" aria-label="4 runs by likeness and prompt following. recommended: ')
 
 
+def test_a_square_of_several_subjects_is_the_mean_of_their_means_where_all_have_one() -> None:
+    """A person with three training seeds counts as much as one with one."""
+    points = grid()
+    (first, _), known = maps(points), points[0].cells[LIKENESS].value
+    assert first.cells[-1][0] == pytest.approx(known)
+    other = [
+        replace(point, subject="bob", seed=seed, cells={LIKENESS: Interval(value, None, None, 9)})
+        for point in points[1:]
+        for seed, value in enumerate((0.1, 0.2, 0.6))
+    ]
+    (both,) = [found for found in maps([*points, *other]) if found.title == "Likeness"]
+    assert math.isnan(both.cells[-1][0] or 0.0), "nobody else's stands for bob's"
+    one = points[1].cells[LIKENESS].value
+    place = sorted({point.step for point in points}).index(points[1].step)
+    row = sorted({point.values[RATE] for point in points}, reverse=True).index(points[1].values[RATE])
+    assert both.cells[row][place] == pytest.approx((one + 0.3) / 2)
+
+
 def test_squares_share_one_scale_and_empty_ones_say_so() -> None:
     points = [point for point in grid() if (point.values[RATE], point.step) != (2e-6, 300)]
     points[0] = replace(points[0], cells={})

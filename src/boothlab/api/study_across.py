@@ -7,11 +7,12 @@ from types import MappingProxyType
 from typing import Any
 
 from boothlab.api.study_effects import DECIDING
+from boothlab.api.study_plots import maps
 from boothlab.reports.rulings import source_title
 from boothlab.reports.study import AcrossCell, AcrossRow, AcrossView, EffectCell, EffectRow, EffectsView
 from boothlab.statistics.digits import plain, ranged
 from boothlab.studies.across import Difference, Row
-from boothlab.studies.points import COLUMNS, Column
+from boothlab.studies.points import COLUMNS, Column, Point
 
 ACROSS, ACROSS_DIFFERENCES = "subjects", "subject_differences"
 """Names of the two tables, without their endings."""
@@ -39,8 +40,9 @@ def across_view(
     columns: Sequence[Column],
     short: Mapping[str, str] = MappingProxyType({}),
     first: Sequence[str] = (),
+    points: Sequence[Point] = (),
 ) -> AcrossView | None:
-    """The section; None where too few subjects were trained on.
+    """The section; None where too few subjects were trained on. ``points`` are all runs, for plots over subjects.
 
     ``short`` calls settings by what tells them apart. Columns other than the ``first`` are shown on demand.
     """
@@ -56,6 +58,7 @@ def across_view(
             for row in rows
         ),
         effects=_effects(found),
+        maps=() if parted else maps([point for point in points if not point.rival]),
         others=tuple(one.sentence for one in found if one.shown and not one.column.decides),
         note=NOTE,
         more=tuple(index for index, column in enumerate(columns) if first and column.key not in first),

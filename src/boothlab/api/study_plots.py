@@ -1,8 +1,8 @@
-"""What the plots of one subject show: its runs, its differences, curves and maps over length and learning rate."""
+"""What the plots of a subject show: its runs, its differences, curves and maps over length and learning rate."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -144,7 +144,9 @@ def _curve(label: str, rows: Mapping[float, Sequence[Found]]) -> Curve:
 
 
 def maps(points: Sequence[Point]) -> tuple[HeatMap, ...]:
-    """Learning rate × steps as squares, each the mean over all trainings there."""
+    """Learning rate × steps as squares, each the mean over all trainings there; of several subjects the mean of their
+    means, where all of them have one."""
+    subjects = {point.subject for point in points}
     exposure = exposure_axes(points)
     if exposure is None:
         return ()
@@ -155,7 +157,7 @@ def maps(points: Sequence[Point]) -> tuple[HeatMap, ...]:
     for title, key in (("Likeness", LIKENESS), ("Prompt following", PROMPT)):
         cells = tuple(
             tuple(
-                _square([p for p in points if p.values[rate] == row and p.values[steps] == column], key)
+                _square([p for p in points if p.values[rate] == row and p.values[steps] == column], key, subjects)
                 for column in columns
             )
             for row in rows
@@ -166,9 +168,12 @@ def maps(points: Sequence[Point]) -> tuple[HeatMap, ...]:
     return tuple(found)
 
 
-def _square(here: Sequence[Point], key: str) -> float | None:
-    """The mean of the trainings there; None without any, NaN where none of them has this number."""
-    known = [point.cells[key].value for point in here if key in point.cells]
+def _square(here: Sequence[Point], key: str, subjects: Collection[str]) -> float | None:
+    """The mean of the trainings there; None without any, NaN where a subject has none with this number."""
     if not here:
         return None
-    return float(np.mean(known)) if known else float("nan")
+    known: dict[str, list[float]] = {}
+    for point in here:
+        if key in point.cells:
+            known.setdefault(point.subject, []).append(point.cells[key].value)
+    return float(np.mean([np.mean(own) for own in known.values()])) if len(known) == len(subjects) else float("nan")

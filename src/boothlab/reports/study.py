@@ -228,14 +228,15 @@ class AcrossRow:
 class AcrossView:
     """What settings do over several subjects: a table of them, one of their differences, and how to read it.
 
-    ``others`` are sentences of differences that are more than chance, in numbers that describe and decide nothing.
-    ``more`` are the cells of a row, from 0, that are shown on demand.
+    ``maps`` are of means over subjects; ``others`` are sentences of differences that are more than chance, in numbers
+    that describe and decide nothing. ``more`` are the cells of a row, from 0, that are shown on demand.
     """
 
     head: tuple[str, ...]
     rows: tuple[AcrossRow, ...]
     effects: EffectsView
     others: tuple[str, ...]
+    maps: tuple[HeatMap, ...]
     note: str
     more: tuple[int, ...] = ()
 
@@ -346,11 +347,13 @@ def render_study(info: StudyInfo) -> str:
     }
     plots: dict[str, list[Drawing]] = {}
     forests: dict[str, list[Drawing]] = {}
-    scale = scales(found for subject in info.subjects for found in subject.maps)
+    over_all = info.across.maps if info.across else ()
+    scale = scales([*over_all, *(found for subject in info.subjects for found in subject.maps)])
     for subject in info.subjects:
         drawn = [pareto(subject.spots, "likeness →", "prompt following →")] if len(subject.spots) > 1 else []
         drawn += [line_plot(plot) for plot in subject.curves]
         drawn += [heat_map(found, scale[found.title]) for found in subject.maps]
         plots[subject.name] = drawn
         forests[subject.name] = [forest(found) for found in subject.forests]
-    return environment.get_template("study.html").render(info=info, plots=plots, forests=forests)
+    across = [heat_map(found, scale[found.title]) for found in over_all]
+    return environment.get_template("study.html").render(info=info, plots=plots, forests=forests, across=across)
