@@ -52,7 +52,7 @@ def page(
     carried: bool = True,
     chosen: str | None = None,
 ) -> str:
-    """A page with so many runs of each subject, as the report fills it."""
+    """A page with so many runs of each subject, as the report fills it; none of them is taken where "" is chosen."""
     random = np.random.default_rng(0)
     axes = ("strategy.learning_rate", "training.steps")
     points = [
@@ -70,7 +70,7 @@ def page(
     cell = CellView(0.5, 0.4, 0.6, 20, "first")
     subject = SubjectView(
         name="ada",
-        chosen=chosen or choice.run,
+        chosen=choice.run if chosen is None else chosen or None,
         reason=choice.reason,
         passed=(("outdone when both axes count", "run 2"),),
         advice="",
@@ -216,6 +216,8 @@ def test_of_several_subjects_each_is_named_once_with_what_to_take(pictures: list
     assert "Take steps 400 for ada</h2>" in text
     assert "Take steps 400 for bob</h2>" in text
     assert text.count("<summary>Passed over (1)</summary>") == 2
+    assert "why none" not in text
+    assert '<th scope="col">why none</th>' in page(4, pictures, subjects=("ada", "bob"), chosen="")
 
 
 def test_a_comparison_without_rows_is_its_summary(pictures: list[Path]) -> None:

@@ -191,6 +191,8 @@ def test_a_square_of_several_subjects_is_the_mean_of_their_means_where_all_have_
         for seed, value in enumerate((0.1, 0.2, 0.6))
     ]
     (both,) = [found for found in maps([*points, *other]) if found.title == "Likeness"]
+    assert (first.of, both.of) == ("all trainings there", "2 subjects")
+    assert heat_map(both).caption == "Means over 2 subjects."
     assert math.isnan(both.cells[-1][0] or 0.0), "nobody else's stands for bob's"
     one = points[1].cells[LIKENESS].value
     place = sorted({point.step for point in points}).index(points[1].step)

@@ -164,7 +164,8 @@ def maps(points: Sequence[Point]) -> tuple[HeatMap, ...]:
         )
         if np.isfinite([np.nan if cell is None else cell for line in cells for cell in line]).sum() > 1:
             names = tuple(map(shown, columns)), tuple(map(shown, rows))
-            found.append(HeatMap(title, axis_name(steps), "learning rate", *names, cells))
+            of = "all trainings there" if len(subjects) == 1 else f"{len(subjects)} subjects"
+            found.append(HeatMap(title, axis_name(steps), "learning rate", *names, cells, of))
     return tuple(found)
 
 

@@ -79,7 +79,10 @@ class Forest:
 
 @dataclass(frozen=True, slots=True)
 class HeatMap:
-    """Means of one column over two settings; None where no run is, NaN where its runs have no number."""
+    """Means of one column over two settings; None where no run is, NaN where its runs have no number.
+
+    ``of`` says over what.
+    """
 
     title: str
     x_label: str
@@ -87,6 +90,7 @@ class HeatMap:
     x: tuple[str, ...]
     y: tuple[str, ...]
     cells: tuple[tuple[float | None, ...], ...]
+    of: str = "all trainings there"
 
 
 def pareto(spots: Sequence[Spot], x_label: str, y_label: str) -> Drawing:
@@ -215,7 +219,7 @@ def heat_map(found: HeatMap, scale: tuple[float, float] = (0.0, 1.0)) -> Drawing
             for y, row in rows
         )
         svg = as_svg(figure, f"{found.title} over {found.x_label} and {found.y_label}. {said}".replace("\n", " "))
-    return Drawing(f"{found.title} over {found.x_label} and {found.y_label}", svg, "Means over all trainings there.")
+    return Drawing(f"{found.title} over {found.x_label} and {found.y_label}", svg, f"Means over {found.of}.")
 
 
 def _cell(cell: float | None, scale: tuple[float, float]) -> tuple[str, str]:
