@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import escape
 from numpy.typing import NDArray
 from PIL import Image
@@ -16,6 +17,7 @@ from PIL import Image
 from boothlab.evaluation.summaries import KINDS, Summary
 from boothlab.files import spelled
 from boothlab.reports.figures import line_plot
+from boothlab.reports.filling import filled
 from boothlab.reports.info import LinePlot, RunInfo
 from boothlab.reports.lacking import parted
 from boothlab.reports.rulings import (
@@ -110,14 +112,7 @@ def _plots(info: RunInfo) -> list[LinePlot]:
 
 def render(info: RunInfo) -> str:
     """The page as text."""
-    environment = Environment(
-        loader=PackageLoader("boothlab.reports"),
-        autoescape=select_autoescape(default=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
+    filters: dict[str, Callable[..., Any]] = {
         "data_uri": data_uri,
         "file_uri": file_uri,
         "mean": mean,
@@ -134,7 +129,9 @@ def render(info: RunInfo) -> str:
     }
     first, others = headline(info.table)
     lacking, others_lacking = parted(info.lacking, FIRST)
-    return environment.get_template("run.html").render(
+    return filled(
+        "run.html",
+        filters,
         info=info,
         plots=[line_plot(plot) for plot in _plots(info)],
         headline=first,

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from numpy.typing import NDArray
 from PIL import Image
 from scipy import stats
@@ -24,6 +23,7 @@ from scipy import stats
 from boothlab.errors import PlanError, RunDamaged
 from boothlab.files import read_json, sha256_json, write_json, write_text
 from boothlab.generation.picture import Picture
+from boothlab.reports.filling import filled
 from boothlab.seeds import derive
 from boothlab.statistics.comparisons import holm
 from boothlab.statistics.intervals import Interval, wilson
@@ -114,14 +114,11 @@ def write_rating(
         "sources": sources,
         "trials": trials,
     }
-    html = (
-        _environment()
-        .get_template("rating.html")
-        .render(
-            subject=subject,
-            photos=[data_uri(photo) for photo in photos[:MOST_PHOTOS]],
-            state={"page": page, "trials": trials, "pictures": pictures, "questions": QUESTIONS, "format": FORMAT},
-        )
+    html = filled(
+        "rating.html",
+        subject=subject,
+        photos=[data_uri(photo) for photo in photos[:MOST_PHOTOS]],
+        state={"page": page, "trials": trials, "pictures": pictures, "questions": QUESTIONS, "format": FORMAT},
     )
     # The key first: it says whose the page is, so a page without it would belong to nobody.
     write_json(folder / "rating-key.json", key)
@@ -156,16 +153,6 @@ def data_uri(pixels: NDArray[np.uint8]) -> str:
     buffer = io.BytesIO()
     image.save(buffer, format="JPEG", quality=92, subsampling=0)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
-
-
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("boothlab.reports"),
-        autoescape=select_autoescape(default=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 def _prompts(sets: Mapping[str, Sequence[Picture]]) -> list[str]:

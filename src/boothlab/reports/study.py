@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-
 from boothlab.reports.figures import Drawing, line_plot
+from boothlab.reports.filling import filled
 from boothlab.reports.info import LinePlot
 from boothlab.reports.lacking import Lacking
 from boothlab.reports.page import data_uri, file_uri
@@ -331,14 +330,7 @@ def worth(executed: int, asked: int) -> str:
 
 def render_study(info: StudyInfo) -> str:
     """The page as text."""
-    environment = Environment(
-        loader=PackageLoader("boothlab.reports"),
-        autoescape=select_autoescape(default=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
+    filters: dict[str, Callable[..., Any]] = {
         "data_uri": data_uri,
         "file_uri": file_uri,
         "number": plain,
@@ -356,4 +348,4 @@ def render_study(info: StudyInfo) -> str:
         plots[subject.name] = drawn
         forests[subject.name] = [forest(found) for found in subject.forests]
     across = [heat_map(found, scale[found.title]) for found in over_all]
-    return environment.get_template("study.html").render(info=info, plots=plots, forests=forests, across=across)
+    return filled("study.html", filters, info=info, plots=plots, forests=forests, across=across)
