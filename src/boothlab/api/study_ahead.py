@@ -16,10 +16,10 @@ from boothlab.studies.points import Column, Point
 from boothlab.studies.relations import Looked
 from boothlab.studies.share import Trunk
 
-ROOM = 256_000_000
-"""Bytes of pictures' vectors that are held from run to run beside a training: of ten runs at 128 px to LPIPS."""
+ROOM = 128_000_000
+"""Bytes of pictures' vectors that are held from run to run beside a training: of five runs at 128 px to LPIPS."""
 
-LARGEST = ROOM // 4
+LARGEST = ROOM // 2
 """A set of larger vectors (LPIPS of twenty pictures at 512 px has 212 MB) is left to the page, which looks at each
 once: here it would be looked at anew for every neighbour."""
 
