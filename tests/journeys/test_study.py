@@ -261,19 +261,23 @@ def test_what_is_looked_at_again_is_looked_at_with_the_trainings_threads(
     assert set(seen) == {1}
 
 
-def test_a_page_made_again_looks_at_no_pictures_for_its_scores_of_sets(
-    journey: Journey, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In a study of 200 runs their vectors take minutes. Other pictures, and what is missing, are looked at."""
-    before = (journey.place / "effects.csv").read_bytes()
-    looked: list[str] = []
+@pytest.fixture
+def looked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """For which columns vectors of a set were asked for from now on, one key each time."""
+    keys: list[str] = []
     look = study_looking.Looking.__call__
 
     def watched(self: study_looking.Looking, point: Point, column: Column) -> Any:
-        looked.append(column.key)
+        keys.append(column.key)
         return look(self, point, column)
 
     monkeypatch.setattr(study_looking.Looking, "__call__", watched)
+    return keys
+
+
+def test_a_page_made_again_looks_at_no_pictures_for_its_scores_of_sets(journey: Journey, looked: list[str]) -> None:
+    """In a study of 200 runs their vectors take minutes. Other pictures, and what is missing, are looked at."""
+    before = (journey.place / "effects.csv").read_bytes()
     api.report_study(journey.file, journey.place.parent)
     assert looked == []
     kept = read_json(journey.place / "compared.json")
@@ -319,19 +323,13 @@ def test_pictures_are_compared_as_runs_come_in_and_the_page_has_nothing_to_look_
     assert len(set(looked)) == len(looked), "and are held while there is room"
 
 
-def test_sets_too_large_to_hold_are_left_to_the_page(journey: Journey, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sets_too_large_to_hold_are_left_to_the_page(
+    journey: Journey, looked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     kept = (journey.place / "compared.json").read_bytes()
     (journey.place / "compared.json").unlink()
     monkeypatch.setattr(study_ahead, "LARGEST", 100_000)
     monkeypatch.setattr(study_ahead, "is_finished", lambda run: False)
-    looked: list[str] = []
-    look = study_looking.Looking.__call__
-
-    def watched(self: study_looking.Looking, point: Point, column: Column) -> Any:
-        looked.append(column.key)
-        return look(self, point, column)
-
-    monkeypatch.setattr(study_looking.Looking, "__call__", watched)
     ahead = Ahead(journey.study)
     for outcome in noted(journey.study):
         ahead(outcome)

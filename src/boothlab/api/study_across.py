@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from boothlab.api.study_effects import DECIDING
+from boothlab.api.study_effects import changes_view
 from boothlab.api.study_plots import maps
 from boothlab.reports.rulings import source_title
-from boothlab.reports.study import AcrossCell, AcrossRow, AcrossView, EffectCell, EffectRow, EffectsView
+from boothlab.reports.study import AcrossCell, AcrossRow, AcrossView
 from boothlab.statistics.digits import plain, ranged
 from boothlab.studies.across import Difference, Row
 from boothlab.studies.points import COLUMNS, Column, Point
@@ -57,29 +57,12 @@ def across_view(
             )
             for row in rows
         ),
-        effects=_effects(found),
+        effects=changes_view([(one.change, one) for one in found if one.column.decides]),
         maps=() if parted else maps([point for point in points if not point.rival]),
         others=tuple(one.sentence for one in found if one.shown and not one.column.decides),
         note=NOTE,
         more=tuple(index for index, column in enumerate(columns) if first and column.key not in first),
     )
-
-
-def _effects(found: Sequence[Difference]) -> EffectsView:
-    """The numbers that decide, a row a change."""
-    rows: dict[str, dict[str, Difference]] = {}
-    for one in (one for one in found if one.column.decides):
-        rows.setdefault(one.change, {})[one.column.key] = one
-    heads = [column for column in DECIDING if any(column.key in cells for cells in rows.values())]
-    lines = tuple(
-        EffectRow(change, tuple(_difference(cells.get(column.key)) for column in heads))
-        for change, cells in rows.items()
-    )
-    return EffectsView(tuple(f"{column.title} ↑" for column in heads), lines, ())
-
-
-def _difference(one: Difference | None) -> EffectCell | None:
-    return None if one is None else EffectCell(one.difference, one.low, one.high, one.finding, one.shown)
 
 
 def across_markdown(rows: Sequence[Row], columns: Sequence[Column]) -> tuple[list[str], list[list[str]]]:

@@ -75,8 +75,7 @@ class Compared:
 
     def _file(self, column: Column, pair: Pair) -> Path:
         """Named by all that the relations depend on."""
-        score = [column.key, column.metric, column.pictures, column.reference]
-        name = sha256_json([SWAPPING, score, *(self.name(point) for point in pair)])
+        name = sha256_json([SWAPPING, column.identity, *(self.name(point) for point in pair)])
         return self._pairs / f"{name[:32]}.npz"
 
     def _write(self, changed: Mapping[str, Mapping[str, Any]]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from boothlab.reports.study import EffectCell, EffectRow, EffectsView
 from boothlab.statistics.comparisons import LEVEL
 from boothlab.statistics.variance import SEEDS_NEEDED
+from boothlab.studies.across import Difference
 from boothlab.studies.compare import Effect, seeds_and_settings
 from boothlab.studies.expand import axis_name
 from boothlab.studies.points import COLUMNS, LIKENESS, PROMPT, Point
@@ -20,25 +21,20 @@ def effects_view(found: Sequence[Effect], points: Sequence[Point], subject: str,
     ``caution`` is what was said already of too few training seeds.
     """
     own = [effect for effect in found if effect.subject == subject]
-    rows: dict[str, dict[str, Effect]] = {}
-    for effect in own:
-        change = f"{axis_name(effect.axis)}: {effect.b} against {effect.a}"
-        rows.setdefault(change, {})[effect.column.key] = effect
-    heads = tuple(column for column in DECIDING if any(column.key in cells for cells in rows.values()))
-    return EffectsView(
-        tuple(f"{column.title} ↑" for column in heads),
-        tuple(
-            EffectRow(change, tuple(_cell(cells.get(column.key)) for column in heads))
-            for change, cells in rows.items()
-        ),
-        tuple(_spread(points, subject, caution) + (_reach(own, len(found)) if rows else [_untested(points)])),
-    )
+    rows = [(f"{axis_name(effect.axis)}: {effect.b} against {effect.a}", effect) for effect in own]
+    notes = tuple(_spread(points, subject, caution) + (_reach(own, len(found)) if rows else [_untested(points)]))
+    return changes_view(rows, notes)
 
 
-def _cell(effect: Effect | None) -> EffectCell | None:
-    if effect is None:
-        return None
-    return EffectCell(effect.difference, effect.low, effect.high, effect.finding, effect.shown)
+def changes_view(found: Sequence[tuple[str, Effect | Difference]], notes: Sequence[str] = ()) -> EffectsView:
+    """A row per change, in their order, with a cell for each number that decides; ``found`` names the changes."""
+    rows: dict[str, dict[str, EffectCell]] = {}
+    for change, one in found:
+        cell = EffectCell(one.difference, one.low, one.high, one.finding, one.shown)
+        rows.setdefault(change, {})[one.column.key] = cell
+    heads = [column for column in DECIDING if any(column.key in cells for cells in rows.values())]
+    lines = (EffectRow(change, tuple(cells.get(column.key) for column in heads)) for change, cells in rows.items())
+    return EffectsView(tuple(f"{column.title} ↑" for column in heads), tuple(lines), tuple(notes))
 
 
 def _spread(points: Sequence[Point], subject: str, caution: str) -> list[str]:

@@ -124,18 +124,16 @@ def compare_ahead(
     others their pairs. Points without numbers are taken for runs that are still to come.
     """
     tests = [beside for beside in tests if len({a.seed for a, _ in beside.pairs}) < SEEDS_NEEDED]
+    there = [all(point.cells for pair in beside.pairs for point in pair) for beside in tests]
+    complete = [beside for beside, whole in zip(tests, there, strict=True) if whole]
+    begun = [beside for beside, whole in zip(tests, there, strict=True) if not whole]
     made: dict[str, dict[str, Swapped]] = {}
     for column in set_columns([point for beside in tests for pair in beside.pairs for point in pair]):
-        every = _comparable(column, tests)
-        complete = [(beside, pairs) for beside, pairs in every if _is_complete(beside)]
-        begun = [pair for beside, pairs in every if not _is_complete(beside) for pair in pairs]
-        _keep_relations(column, [pair for pair in begun if any(p.run in arrived for p in pair)], look, memory)
-        made[column.key] = _all_tested(column, complete, look, permutations, memory)[1]
+        pairs = [pair for _, own in _comparable(column, begun) for pair in own]
+        _keep_relations(column, [pair for pair in pairs if any(p.run in arrived for p in pair)], look, memory)
+        if ready := _comparable(column, complete):
+            made[column.key] = _all_tested(column, ready, look, permutations, memory)[1]
     memory.add({key: tested for key, tested in made.items() if tested})
-
-
-def _is_complete(beside: Neighbours) -> bool:
-    return all(point.cells for pair in beside.pairs for point in pair)
 
 
 def _keep_relations(column: Column, pairs: Sequence[Pair], look: Look, memory: Memory) -> None:
@@ -180,8 +178,7 @@ def _all_tested(
 def _name(column: Column, beside: Neighbours, pairs: Sequence[Pair], permutations: int, memory: Memory) -> str:
     """What the outcome of a test depends on, in one word."""
     of = [[memory.name(point) for point in pair] for pair in pairs]
-    score = [column.key, column.metric, column.pictures, column.reference]
-    return sha256_json([SWAPPING, permutations, score, beside.subject, beside.axis, of])[:32]
+    return sha256_json([SWAPPING, permutations, column.identity, beside.subject, beside.axis, of])[:32]
 
 
 def _scored(column: Column, tests: Sequence[Sequence[Pair]], look: Look, memory: Memory | None) -> list[list[Scored]]:

@@ -37,6 +37,11 @@ class Column:
     decides: bool = False
     familiar: bool = False
 
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What number it is: what is kept of a column holds for these words and no others."""
+        return (self.key, self.metric, self.pictures, self.reference)
+
     def word(self, difference: float) -> str:
         """What a shown difference of this number, not 0, is called: better or worse where that is known."""
         word = "higher" if difference > 0 else "lower"
