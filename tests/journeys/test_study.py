@@ -119,6 +119,14 @@ def test_check_counts_the_pictures_that_confirm_the_choice(journey: Journey) -> 
     assert costs_of_study(resolve_study(journey.file, journey.place.parent)).seconds == {}, "all is done"
 
 
+def test_check_counts_the_vectors_that_are_held_beside_a_training(journey: Journey) -> None:
+    alone = max(
+        sum(api.check(journey.study.of(trunk).plan, journey.place).estimate.memory.values())
+        for trunk in journey.study.shared.trunks
+    )
+    assert journey.cost.memory == pytest.approx(alone + 128e6)
+
+
 def test_as_many_steps_are_taken_as_were_said(journey: Journey) -> None:
     folders = sorted((journey.place / "runs").glob("*/plan.json"))
     taken = [stepped(api.open_run(path.parent)) for path in folders]

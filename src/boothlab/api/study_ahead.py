@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from boothlab.api.study_compared import Compared
-from boothlab.api.study_costs import is_finished
+from boothlab.api.study_costs import BESIDE, is_finished
 from boothlab.api.study_looking import Looking
 from boothlab.api.study_reading import points_of, read_one, trunk_run
 from boothlab.api.study_resolving import Study
@@ -16,10 +16,7 @@ from boothlab.studies.points import Column, Point
 from boothlab.studies.relations import Looked
 from boothlab.studies.share import Trunk
 
-ROOM = 128_000_000
-"""Bytes of pictures' vectors that are held from run to run beside a training: of five runs at 128 px to LPIPS."""
-
-LARGEST = ROOM // 2
+LARGEST = BESIDE // 2
 """A set of larger vectors (LPIPS of twenty pictures at 512 px has 212 MB) is left to the page, which looks at each
 once: here it would be looked at anew for every neighbour."""
 
@@ -33,7 +30,7 @@ class Ahead:
 
     def __init__(self, study: Study) -> None:
         self._study = study
-        self._looking = Looking(study, ROOM)
+        self._looking = Looking(study, BESIDE)
         self._memory = Compared(study)
         self._trunks = {name: trunk for trunk in study.shared.trunks for name in trunk.members}
         self._large: set[str] = set()

@@ -18,6 +18,10 @@ from boothlab.plan import RunPlan, digest, trunk_digest
 from boothlab.runs.run import Run, folder_name, runs_by_trunk, step_name
 from boothlab.studies.share import Trunk, with_steps
 
+BESIDE = 128_000_000
+"""Bytes of pictures' vectors that are held from run to run beside a training, to compare sets as runs come in
+(decision 055): of five runs at 128 px to LPIPS."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
@@ -89,7 +93,9 @@ def costs_of_study(study: Study) -> StudyCost:
         evaluation = found.seconds["evaluation pictures"]
         training = sum(found.seconds.values()) - evaluation - (1 - share) * found.seconds["training"]
         costs.append(Cost(training, evaluation, finished, trunk.own - left))
-        memory = max(memory, sum(found.memory.values()))
+        # On a GPU they lie in the machine's memory, which is not what is counted.
+        beside = BESIDE if len(study.runs) > 1 and resolved.plan.base.device != "cuda" else 0
+        memory = max(memory, sum(found.memory.values()) + beside)
         free_memory, free_disk = found.free_memory, found.free_disk
         if finished:
             continue
