@@ -1,11 +1,11 @@
 """Every number that decides a verdict, with where it comes from. (Torch-free.)
 
-They are frozen on development subjects. Changing one after test subjects were looked at voids the confusion table in
-docs/verdict.md: make it again on subjects that nobody has seen.
+Most were settled on development subjects, each later one where its version says (docs/verdict.md). Changing one
+after test subjects were looked at voids the confusion table there: make it again on subjects that nobody has seen.
 
 Scales: *likeness* is identity to the photos, normalised per subject: 0 = "some person" as the base model draws them,
-1 = as alike as two photos of this person. *Prompt following* is on a scale from 0 (what pictures of other prompts
-score) to 1 (all that the prompt asks for).
+1 = as alike as two photos of this person. *Prompt following* is on a scale from 0 (chance) to 1
+(every picture is nearer to its own prompt than to the plan's other prompts).
 """
 
 from __future__ import annotations

@@ -17,6 +17,6 @@ METRIC = SetMetric(
     value=neighbours.density,
     minimum=1,
     source="Naeem et al. 2020 (arXiv:2002.09797)",
-    caution="Far above 1 is collapse onto a typical photo, not quality.",
+    caution="Far above 1: pictures crowd where photos do, which is not quality.",
     minimum_references=4,
 )

@@ -1,4 +1,4 @@
-"""Share of photos within the pictures' neighbourhoods: the one of the four that sees collapse."""
+"""Share of photos within the pictures' neighbourhoods: it falls with every kind of collapse."""
 
 from __future__ import annotations
 
