@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from boothlab.studies.choose import Choice
+from boothlab.studies.expand import axis_names
 from boothlab.studies.labels import apart, called, renamed, run_labels, setting_labels, setting_names
 from study_made import made_point
 
@@ -97,3 +98,13 @@ def test_settings_of_all_subjects_are_called_by_what_tells_them_apart() -> None:
         "framing smart, number 5": "framing smart",
     }
     assert setting_names(points[:1]) == {}
+
+
+def test_settings_with_one_last_name_are_called_by_as_much_as_tells_them_apart() -> None:
+    paths = ["training.steps", "strategy.rank", "a.validation.preview.seeds", "b.validation.preview.seeds"]
+    assert axis_names(paths) == [
+        "steps", "rank", "a.validation.preview.seeds", "b.validation.preview.seeds",
+    ]  # fmt: skip
+    assert axis_names([*paths[:2], "generation.steps"]) == ["training.steps", "rank", "generation.steps"]
+    assert axis_names(["subjects.0.class_noun", "subjects.1.class_noun"]) == ["0.class noun", "1.class noun"]
+    assert axis_names(["steps", "training.steps"]) == ["steps", "training.steps"]

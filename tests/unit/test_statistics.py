@@ -13,6 +13,7 @@ from boothlab.statistics.comparisons import (
     compare_paired,
     differences,
     holm,
+    least_holm,
     minimum_detectable,
     rise,
     sentence,
@@ -238,6 +239,18 @@ def test_holm_by_hand() -> None:
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.9, 0.8]) == [1.0, 1.0]
     assert holm([]) == []
+
+
+def test_the_least_that_holms_p_could_have_been() -> None:
+    p = [0.01, 0.04, 0.03, 0.005]
+    assert least_holm(p, p) == holm(p)
+    assert least_holm(p, [None, 0.001, 0.02, 0.0]) == [None, pytest.approx(0.004), pytest.approx(0.04), 0.0]
+    assert least_holm([0.9, 0.8], [0.6, 0.3]) == [1.0, 0.6]
+    # As Holm's p itself, with this one p in place of the one that was found.
+    random = np.random.default_rng(3)
+    found, least = random.uniform(0, 0.2, 12), random.uniform(0, 0.05, 12)
+    anew = [holm([*found[:i], min(least[i], found[i]), *found[i + 1 :]])[i] for i in range(12)]
+    assert least_holm(found, np.minimum(least, found)) == pytest.approx(anew)
 
 
 def test_minimum_detectable_is_the_notes_table() -> None:

@@ -18,7 +18,14 @@ from boothlab.statistics.comparisons import minimum_detectable
 from boothlab.statistics.intervals import Interval
 from boothlab.studies.choose import choose, familiar, front
 from boothlab.studies.claims import claims_tested
-from boothlab.studies.compare import corrected, effects, neighbours, paired_t, seeds_and_settings
+from boothlab.studies.compare import (
+    adjusted_together,
+    corrected,
+    effects,
+    neighbours,
+    paired_t,
+    seeds_and_settings,
+)
 from boothlab.studies.plan import Claim
 from boothlab.studies.points import LIKENESS, PEOPLE, PROMPT, Point, fill, lines_of_subject, study_scale
 from study_made import made_point, made_study
@@ -206,8 +213,14 @@ def test_prompts_are_numbered_whatever_the_identifier_and_are_the_units_of_effec
     assert (effect.low, effect.high) == pytest.approx(once)
     assert effect.p == effect.smallest == effect.adjusted == 1 / 512
     assert effect.detectable == pytest.approx(minimum_detectable(10) * gains[::2].std(ddof=1))
-    many = corrected(effect, min(1.0, 30 * effect.p), 30)
+    many, *others = adjusted_together([effect, *[replace(effect, p=1.0)] * 29], corrected)
     assert not many.shown
+    # Nine others that are surer leave it the twenty-first step of Holm's procedure instead of the first.
+    beside, *_ = adjusted_together([effect, *[replace(effect, p=0.0, smallest=None)] * 9, *others[9:]], corrected)
+    assert (beside.adjusted, beside.smallest) == (pytest.approx(21 / 512), pytest.approx(21 / 512))
+    assert beside.shown
+    assert "better (+0.29" in beside.sentence
+    assert "not testable" not in beside.sentence + beside.finding
     assert "not testable" in many.sentence
     assert "could not have been below 0.059" in many.sentence
 

@@ -7,9 +7,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 
 from boothlab.api.study_effects import effects_view
 from boothlab.api.study_overview import overview_view
+from boothlab.api.study_plots import forests
 from boothlab.reports.study import AgainView, CellView, EffectCell
 from boothlab.studies.across import Difference
 from boothlab.studies.compare import effects
@@ -152,3 +154,26 @@ def test_spreads_of_seeds_stand_by_column_and_what_is_not_found_names_what_would
     assert empty.notes == (
         "No two finished runs differ in one setting only, so nothing can be said about any setting.",
     )
+
+
+def test_two_settings_with_one_last_name_have_rows_of_their_own() -> None:
+    random = np.random.default_rng(5)
+    gains = {25: 0.0, 50: 0.3}
+    own = [
+        made_point(
+            f"{length} {drawn} {seed}",
+            {"training.steps": length, "generation.steps": drawn},
+            seed,
+            gains[length] - gains[drawn] / 3 + random.normal(0, 0.01, 20),
+            random.normal(0, 0.01, 20),
+        )
+        for length in gains
+        for drawn in gains
+        for seed in range(3)
+    ]
+    rows = effects_view(effects(own), own, "ada", "").rows
+    assert [row.change for row in rows] == ["training.steps: 50 against 25", "generation.steps: 50 against 25"]
+    found = [row.cells[0].value for row in rows if row.cells[0] is not None]
+    assert found == [pytest.approx(0.3, abs=0.01), pytest.approx(-0.1, abs=0.01)]
+    (forest, *_) = forests(effects(own), own)
+    assert [bar.axis for bar in forest.bars] == ["training.steps", "generation.steps"]

@@ -9,7 +9,6 @@ from boothlab.statistics.comparisons import LEVEL
 from boothlab.statistics.variance import SEEDS_NEEDED
 from boothlab.studies.across import Difference
 from boothlab.studies.compare import Effect, seeds_and_settings
-from boothlab.studies.expand import axis_name
 from boothlab.studies.points import COLUMNS, LIKENESS, PROMPT, Point
 
 DECIDING = tuple(column for column in COLUMNS if column.decides)
@@ -21,7 +20,7 @@ def effects_view(found: Sequence[Effect], points: Sequence[Point], subject: str,
     ``caution`` is what was said already of too few training seeds.
     """
     own = [effect for effect in found if effect.subject == subject]
-    rows = [(f"{axis_name(effect.axis)}: {effect.b} against {effect.a}", effect) for effect in own]
+    rows = [(f"{effect.name}: {effect.b} against {effect.a}", effect) for effect in own]
     notes = tuple(_spread(points, subject, caution) + (_reach(own, len(found)) if rows else [_untested(points)]))
     return changes_view(rows, notes)
 

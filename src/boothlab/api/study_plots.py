@@ -56,15 +56,15 @@ def forests(found: Sequence[Effect], points: Sequence[Point]) -> tuple[Forest, .
     for key in (LIKENESS, PROMPT):
         every = [effect for effect in found if effect.column.key == key]
         own = every[:MOST_EFFECTS]
-        bars = tuple(Bar(_heading(e.axis), _against(e, points), e.difference, e.low, e.high, e.shown) for e in own)
+        bars = tuple(Bar(_heading(e), _against(e, points), e.difference, e.low, e.high, e.shown) for e in own)
         if len(bars) > 1:
             plots.append(Forest(own[0].column.title, bars, _cut(len(own), len(every))))
     return tuple(plots)
 
 
-def _heading(axis: str) -> str:
+def _heading(effect: Effect) -> str:
     """What is varied; a mere "number" says nothing where no sentence is around it."""
-    return "number of photos" if axis == NUMBER else axis_name(axis)
+    return "number of photos" if effect.axis == NUMBER else effect.name
 
 
 def _against(effect: Effect, points: Sequence[Point]) -> str:

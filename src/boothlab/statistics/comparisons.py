@@ -178,6 +178,22 @@ def holm(p: Sequence[float]) -> list[float]:
     return [float(value) for value in adjusted]
 
 
+def least_holm(p: Sequence[float], least: Sequence[float | None]) -> list[float | None]:
+    """What each of :func:`holm`'s p could have been at the least: its own p at ``least``, the others as they are.
+
+    None where nothing bounds a p. Never above Holm's p where ``least`` is not above p.
+    """
+    ordered = np.sort(np.asarray(p, float))
+    steps = np.minimum(1.0, (len(p) - np.arange(len(p))) * ordered)
+    before = np.concatenate([[0.0], np.maximum.accumulate(steps)])
+
+    def at(own: float) -> float:
+        rank = int(np.searchsorted(ordered, own, side="left"))
+        return max(float(before[rank]), min(1.0, (len(p) - rank) * own))
+
+    return [None if own is None else at(own) for own in least]
+
+
 @functools.cache
 def minimum_detectable(n: int, comparisons: int = 1, power: float = POWER, level: float = LEVEL) -> float:
     """Smallest true mean difference that ``n`` pairs show with ``power``, in SDs of the difference.

@@ -24,6 +24,7 @@ from boothlab.studies.compare import (
     Neighbours,
     Pair,
     alike,
+    axis_words,
     ladders,
     mean_difference,
     measured,
@@ -31,7 +32,7 @@ from boothlab.studies.compare import (
     paired_t,
     same_people,
 )
-from boothlab.studies.expand import axis_name, shown
+from boothlab.studies.expand import shown
 from boothlab.studies.points import COLUMNS, PEOPLE, Column, Point
 from boothlab.studies.settings import setting_of, who_paths
 
@@ -189,7 +190,7 @@ def _means(points: Sequence[Point], column: Column) -> dict[str, float]:
 
 
 def _within(points: Sequence[Point]) -> Iterator[Difference]:
-    nouns, who = group_of(points), who_paths(points)
+    nouns, who, words = group_of(points), who_paths(points), axis_words(points)
     every = [beside for beside in neighbours(points) if beside.axis not in who]
     for noun in dict.fromkeys(nouns.values()):
         groups: dict[tuple[str, str, str], list[Neighbours]] = {}
@@ -200,11 +201,11 @@ def _within(points: Sequence[Point]) -> Iterator[Difference]:
                 pairs = [_comparable(beside, column) for beside in group]
                 each = np.array([mean_difference(own, column) for own in pairs if own])
                 if len(each) >= SUBJECTS_NEEDED:
-                    yield _paired(group[0].axis, group[0].a, group[0].b, column, each, noun)
+                    yield _paired(words[group[0].axis], group[0].a, group[0].b, column, each, noun)
 
 
 def _trends(points: Sequence[Point]) -> Iterator[Difference]:
-    nouns, who = group_of(points), who_paths(points)
+    nouns, who, words = group_of(points), who_paths(points), axis_words(points)
     groups: dict[tuple[str, str, tuple[Any, ...]], list[Ladder]] = {}
     for ladder in ladders(points):
         if ladder.axis not in who:
@@ -214,7 +215,7 @@ def _trends(points: Sequence[Point]) -> Iterator[Difference]:
             rows = [[row for row in ladder.rows if _along(row, column)] for ladder in group]
             each = np.array([_rise(own, column) for own in rows if own])
             if len(each) >= SUBJECTS_NEEDED:
-                found = _paired(axis, values[0], values[-1], column, each, noun)
+                found = _paired(words[axis], values[0], values[-1], column, each, noun)
                 yield replace(found, values=len(values))
 
 
@@ -243,7 +244,7 @@ def _paired(axis: str, a: Any, b: Any, column: Column, each: NDArray[np.float64]
     low, high, p = mean.low, mean.high, paired_t(each)
     if mean.value != 0 and _agree(each):
         low, high, p = None, None, 1.0
-    return Difference(axis_name(axis), column, shown(a), shown(b), len(each), mean.value, low, high, p, where=where)
+    return Difference(axis, column, shown(a), shown(b), len(each), mean.value, low, high, p, where=where)
 
 
 def _between(points: Sequence[Point]) -> Iterator[Difference]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from boothlab.seeds import derive
-from boothlab.statistics.comparisons import LEVEL, compare_paired, differences, holm, minimum_detectable
+from boothlab.statistics.comparisons import LEVEL, compare_paired, differences, holm, least_holm, minimum_detectable
 from boothlab.statistics.digits import plain, signed
 from boothlab.statistics.intervals import settled, t_interval
 from boothlab.statistics.variance import SEEDS_NEEDED, Components, components
-from boothlab.studies.expand import axis_name, shown
+from boothlab.studies.expand import axis_name, axis_names, shown
 from boothlab.studies.points import COLUMNS, PEOPLE, Column, Point
 
 Test = Literal["t", "sign flips", "swaps"]
@@ -33,7 +33,8 @@ class Effect:
     of units, for scores of whole sets by swaps of pairs, and these have no interval. ``adjusted`` is Holm's p over
     all effects of the study that are tested together: likeness and prompt following, which decide, are one family,
     all scores of sets another. ``detectable`` is the smallest difference that would have been seen with 80 % power,
-    ``smallest`` the least that ``adjusted`` could have been.
+    ``smallest`` the least that ``adjusted`` could have been beside the other p (before Holm: that ``p`` could have
+    been). ``name`` is the axis in words.
     """
 
     subject: str
@@ -53,6 +54,7 @@ class Effect:
     test: Test = "t"
     smallest: float | None = None
     units: int = 0
+    name: str = ""
 
     @property
     def shown(self) -> bool:
@@ -74,8 +76,7 @@ class Effect:
     @property
     def sentence(self) -> str:
         """What may be said; never that two are equal."""
-        name = axis_name(self.axis)
-        what = f"{self.column.title}: {name} {self.b} against {self.a}"
+        what = f"{self.column.title}: {self.name or axis_name(self.axis)} {self.b} against {self.a}"
         if self.n < 2:
             return f"{what}: {signed(self.difference)}; one pair can show nothing."
         limits = "" if self.low is None or self.high is None else f"95 % CI {plain(self.low)} to {plain(self.high)}, "
@@ -87,6 +88,12 @@ class Effect:
             return f"{what}: no difference found ({numbers}){least}."
         about = "" if self.about == "settings" else " These runs only: fewer than 3 training seeds."
         return f"{what}: {self.column.word(self.difference)} ({numbers}).{about}"
+
+
+def axis_words(points: Sequence[Point]) -> dict[str, str]:
+    """Every axis on which these points lie in words that no other axis of theirs has."""
+    paths = list(dict.fromkeys(path for point in points for path in point.values))
+    return dict(zip(paths, axis_names(paths), strict=True))
 
 
 Pair = tuple[Point, Point]
@@ -191,13 +198,22 @@ def _controlled(at: Sequence[tuple[Any, Places]]) -> Iterator[tuple[Any, Any, li
 def effects(points: Sequence[Point]) -> list[Effect]:
     """The two deciding columns for all :func:`neighbours`, Holm over all of them."""
     found: list[Effect] = []
+    words = axis_words(points)
     for beside in neighbours(points):
         for column in (column for column in COLUMNS if column.decides):
             effect = effect_of(beside.subject, beside.axis, column, beside.pairs)
             if effect is not None:
-                found.append(replace(effect, a=shown(beside.a), b=shown(beside.b)))
-    adjusted = holm([effect.p for effect in found]) if found else []
-    return [corrected(effect, p, len(found)) for effect, p in zip(found, adjusted, strict=True)]
+                found.append(replace(effect, a=shown(beside.a), b=shown(beside.b), name=words[beside.axis]))
+    return adjusted_together(found, corrected)
+
+
+def adjusted_together(found: Sequence[Effect], correct: Callable[[Effect, float, int], Effect]) -> list[Effect]:
+    """Effects that are tested together, each with Holm's p and the least that it could have been."""
+    p, least = [effect.p for effect in found], [effect.smallest for effect in found]
+    return [
+        replace(correct(effect, adjusted, len(found)), smallest=smallest)
+        for effect, adjusted, smallest in zip(found, holm(p), least_holm(p, least), strict=True)
+    ]
 
 
 def _values(points: Sequence[Point], axis: str) -> list[Any]:
@@ -329,13 +345,12 @@ def _spread(differences: NDArray[np.float64]) -> float | None:
 
 
 def corrected(effect: Effect, adjusted: float, comparisons: int) -> Effect:
-    """With Holm's p, the least that it could have been, and the smallest difference that would have been seen.
+    """With Holm's p and the smallest difference that would have been seen.
 
-    ``effect.detectable`` holds the SD of the units' differences so far, ``effect.smallest`` the least p before Holm.
+    ``effect.detectable`` holds the SD of the units' differences so far.
     """
     seen = None if effect.detectable is None else minimum_detectable(effect.units, comparisons) * effect.detectable
-    smallest = None if effect.smallest is None else min(1.0, effect.smallest * comparisons)
-    return replace(effect, adjusted=adjusted, detectable=seen, smallest=smallest)
+    return replace(effect, adjusted=adjusted, detectable=seen)
 
 
 def seeds_and_settings(points: Sequence[Point], subject: str) -> list[tuple[Column, Components]]:

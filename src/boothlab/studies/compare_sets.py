@@ -17,10 +17,21 @@ from scipy import stats
 from boothlab.files import sha256_json
 from boothlab.progress import Progress, silent
 from boothlab.seeds import derive
-from boothlab.statistics.comparisons import LEVEL, POWER, holm
+from boothlab.statistics.comparisons import LEVEL, POWER
 from boothlab.statistics.permutations import Scored, Swap, paired_swap
 from boothlab.statistics.variance import SEEDS_NEEDED
-from boothlab.studies.compare import Effect, Neighbours, Pair, alike, by_seeds, corrected, measured, neighbours
+from boothlab.studies.compare import (
+    Effect,
+    Neighbours,
+    Pair,
+    adjusted_together,
+    alike,
+    axis_words,
+    by_seeds,
+    corrected,
+    measured,
+    neighbours,
+)
 from boothlab.studies.expand import shown
 from boothlab.studies.points import COLUMNS, FRECHET, KERNELS, SETS, Column, Point
 from boothlab.studies.relations import RELATED, Look, Relations, relations
@@ -89,11 +100,10 @@ def set_effects(
     more the seeds' differences are tested, as for any other number.
     """
     found: list[Effect] = []
-    every = neighbours(points)
+    every, words = neighbours(points), axis_words(points)
     columns = set_columns(points)
-    for done, column in enumerate(
-        columns, 1
-    ):  # one feature after the other, so that its vectors are looked at together
+    # One feature after the other, so that its vectors are looked at together.
+    for done, column in enumerate(columns, 1):
         tests = _comparable(column, every)
         over_seeds = [by_seeds(beside.subject, beside.axis, column, pairs) for beside, pairs in tests]
         others = [test for test, effect in zip(tests, over_seeds, strict=True) if effect is None]
@@ -104,10 +114,9 @@ def set_effects(
         for (beside, _), known in zip(tests, over_seeds, strict=True):
             effect = known or _effect(column, beside, next(tested))
             if effect is not None:
-                found.append(replace(effect, a=shown(beside.a), b=shown(beside.b)))
+                found.append(replace(effect, a=shown(beside.a), b=shown(beside.b), name=words[beside.axis]))
         progress("comparing pictures", done, len(columns))
-    adjusted = holm([effect.p for effect in found]) if found else []
-    return [_corrected(effect, p, len(found)) for effect, p in zip(found, adjusted, strict=True)]
+    return adjusted_together(found, _corrected)
 
 
 def compare_ahead(
@@ -222,11 +231,10 @@ def _effect(column: Column, beside: Neighbours, tested: Swapped | None) -> Effec
 
 
 def _corrected(effect: Effect, adjusted: float, comparisons: int) -> Effect:
-    """With Holm's p; and the SD that ``detectable`` holds so far turned into the difference that would be seen."""
+    """With Holm's p, and the SD that ``detectable`` holds so far turned into the difference that would be seen."""
     if effect.test == "swaps":
         spread = effect.detectable or 0.0
         # Swapped differences are sums over many pairs, so the normal law stands for their own.
         reach = float(stats.norm.isf(LEVEL / comparisons / 2) + stats.norm.ppf(POWER))
-        smallest = min(1.0, (effect.smallest or 0.0) * comparisons)
-        return replace(effect, adjusted=adjusted, detectable=reach * spread, smallest=smallest)
+        return replace(effect, adjusted=adjusted, detectable=reach * spread)
     return corrected(effect, adjusted, comparisons)

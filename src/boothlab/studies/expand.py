@@ -97,10 +97,14 @@ def label(values: Mapping[str, Any]) -> str:
 
 
 def axis_names(paths: Sequence[str]) -> list[str]:
-    """The last parts of settings' paths in words, with the part before where two are called alike."""
+    """The last parts of settings' paths in words, with as many parts before them as tell them from the others."""
     names = [path.split(".") for path in paths]
-    short = [parts[-1] if sum(p[-1] == parts[-1] for p in names) == 1 else ".".join(parts[-2:]) for parts in names]
-    return [name.replace("_", " ") for name in short]
+    found = []
+    for parts in names:
+        others = [other for other in names if other != parts]
+        length = next((n for n in range(1, len(parts)) if all(other[-n:] != parts[-n:] for other in others)), None)
+        found.append(".".join(parts if length is None else parts[-length:]).replace("_", " "))
+    return found
 
 
 def axis_name(path: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from boothlab.studies.choose import Choice
-from boothlab.studies.expand import axis_name, axis_names, shown, who
+from boothlab.studies.expand import axis_names, shown, who
 from boothlab.studies.points import Point
 from boothlab.studies.settings import setting_of, who_paths
 
@@ -114,8 +114,9 @@ def _on_grid(point: Point) -> bool:
     """Whether the setting is called by its places on the axes, and not by a name that the plan gives it."""
     rest = point.setting
     for path, value in point.values.items():
-        for name in (f"{axis_name(path)} ", f"{'.'.join(path.split('.')[-2:]).replace('_', ' ')} ", ""):
-            said = who(value) if path == "subjects" else f"{name}{shown(value)}"
+        parts = path.replace("_", " ").split(".")
+        for name in (*(".".join(parts[-n:]) for n in range(1, len(parts) + 1)), ""):
+            said = who(value) if path == "subjects" else f"{name} {shown(value)}".lstrip()
             if (name or path == "subjects") and (rest == said or rest.startswith(f"{said}, ")):
                 rest = rest.removeprefix(said).removeprefix(", ")
                 break
