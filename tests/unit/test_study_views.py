@@ -8,10 +8,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from boothlab.api.study_exports import write_tables
+from boothlab.api.study_gallery import Gallery
 from boothlab.api.study_published import published_view
 from boothlab.api.study_views import _facts, _series
 from boothlab.evaluation.verdict import judge
 from boothlab.evaluation.verdict_data import Measured
+from boothlab.plan import plan_from
+from boothlab.runs.run import Run
 from boothlab.statistics.intervals import Interval
 from boothlab.studies.plan import StudyPlan
 from boothlab.studies.points import Point, judged
@@ -81,3 +84,53 @@ def test_published_numbers_stand_beside_ones_own_with_their_places() -> None:
     )
     assert "FID itself is missing here" in view.note
     assert published_view(StudyPlan.model_validate({"plan": {}}), points) is None
+
+
+def test_places_beside_published_ones_are_those_among_one_subjects_runs() -> None:
+    plan = StudyPlan.model_validate({"plan": {}, "published": {"a": {"LPIPS": 0.6}, "b": {"LPIPS": 0.7}}})
+    own = {("a", "ada"): 0.5, ("b", "ada"): 0.6, ("a", "bob"): 0.8, ("b", "bob"): 0.55}
+    points = [
+        replace(
+            made_point(f"{name} {subject}", {}, setting=name, subject=subject),
+            cells={"lpips": Interval(value, None, None, 20)},
+        )
+        for (name, subject), value in own.items()
+    ]
+    view = published_view(plan, points)
+    assert view is not None
+    assert [row[1:] for row in view.rows] == [
+        ("ada", "0.6 (1)", "0.5 (1)"),
+        ("bob", "0.6 (1)", "0.8 (2)"),
+        ("ada", "0.7 (2)", "0.6 (2)"),
+        ("bob", "0.7 (2)", "0.55 (1)"),
+    ]
+
+
+def test_the_grid_shows_one_row_to_a_context_whatever_the_class_noun(tmp_path: Path) -> None:
+    gallery, points = object.__new__(Gallery), []
+    gallery._runs, gallery._near = {}, {}
+    for noun in ("woman", "person"):
+        subject = {"name": "ada", "photos": "x", "class_noun": noun}
+        contexts = ["a photo of {it}", "a photo of {it} on a red background"]
+        plan = plan_from(
+            {"subjects": [subject], "evaluation": {"prompts": contexts, "seeds_per_prompt": 2}}, "a plan"
+        )
+        point = made_point(noun, {"subjects.0.class_noun": noun})
+        run = Run(tmp_path / noun)
+        gallery._runs[point.folder], gallery._near[point.folder] = (run, plan), []
+        points.append(point)
+        for source in ("base", point.snapshot):
+            for index in (0, 1):
+                place = run.images / source / "ada" / f"context-{index:02d}-00.png"
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.touch()
+    grid = gallery.grid(points, SimpleNamespace(run="person", front=()))  # type: ignore[arg-type]
+    assert grid is not None
+    assert grid.titles == ("base model", "woman", "person ★")
+    assert [text for text, _ in grid.rows] == ["a photo of {it}", "a photo of {it} on a red background"]
+    assert [[path and path.parts[-5] for path in paths] for _, paths in grid.rows] == [
+        ["woman", "woman", "person"]
+    ] * 2
+    alone = gallery.grid(points[:1], SimpleNamespace(run=None, front=()))  # type: ignore[arg-type]
+    assert alone is not None
+    assert alone.rows[0][0] == "a photo of a woman"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,21 @@ class Gallery:
         kind: Source = "tuned" if source is None else "base"
         found = drawn_at(run, plan, point.subject, source or point.snapshot, kind)
         return [(asked.text, path) for asked, path in found if asked.role == role and path.is_file()]
+
+    def _contexts(self, point: Point, source: str | None = None) -> dict[str, tuple[str, Path]]:
+        """Template of a context → (prompt, path) of its first picture that is there.
+
+        Runs whose class noun differs are asked other prompts by the same template.
+        """
+        run, plan = self._runs[point.folder]
+        kind: Source = "tuned" if source is None else "base"
+        found = drawn_at(run, plan, point.subject, source or point.snapshot, kind)
+        contexts = [(asked.text, path) for asked, path in found if asked.role == "context"]
+        first: dict[str, tuple[str, Path]] = {}
+        for index, (text, path) in enumerate(contexts):
+            if path.is_file():
+                first.setdefault(plan.evaluation.contexts()[index // plan.evaluation.repeats()], (text, path))
+        return first
 
     def pictures(self, point: Point, most: int) -> list[Picture]:
         """Some pictures of a point: bare ones and contexts."""
@@ -89,18 +104,24 @@ class Gallery:
         first = {choice.run, *choice.front}
         ranked = sorted(done, key=lambda point: (point.run != choice.run, point.run not in first))[:MOST_COLUMNS]
         kept = [point for point in done if point in ranked]
-        columns = [self._paths(kept[0], "context", BASE), *(self._paths(point, "context") for point in kept)]
-        texts = list(dict.fromkeys(text for text, _ in columns[-1]))[:MOST_PROMPTS]
+        columns = [self._contexts(kept[0], BASE), *(self._contexts(point) for point in kept)]
+        templates = list(dict.fromkeys(template for column in columns for template in column))[:MOST_PROMPTS]
         near = [self.nearest(point) for point in kept]
         rows: tuple[tuple[str, tuple[Path | None, ...]], ...] = tuple(
-            (text, tuple(next((path for own, path in column if own == text), None) for column in columns))
-            for text in texts
+            (_prompt(template, columns), tuple(column.get(template, ("", None))[1] for column in columns))
+            for template in templates
         )
         if any(picture is not None for picture, _ in near):
             rows += ((NEAREST, (None, *(picture for picture, _ in near))),)
             rows += ((NEAREST_PHOTO, (None, *(photo for _, photo in near))),)
         titles = ("base model", *(f"{point.run}{' ★' if point.run == choice.run else ''}" for point in kept))
         return GridView(kept[0].subject, titles, rows, len(done) - len(kept))
+
+
+def _prompt(template: str, columns: Sequence[Mapping[str, tuple[str, Path]]]) -> str:
+    """What the columns of a row were asked for; the template where that is not the same for all."""
+    texts = {column[template][0] for column in columns if template in column}
+    return texts.pop() if len(texts) == 1 else template
 
 
 def _told(point: Point, pictures: Sequence[tuple[str, Path]]) -> list[Picture]:

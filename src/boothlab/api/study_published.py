@@ -12,8 +12,8 @@ from boothlab.studies.plan import StudyPlan
 from boothlab.studies.points import COLUMNS, Point
 
 NOTE = (
-    "In brackets the place, lowest first. Published values are of other photos, other prompts and unknown seeds, so "
-    "only the order can be compared with one's own; over twenty pictures neither order is certain. A Fréchet "
+    "In brackets the place among the runs of one subject, lowest first. Published values are of other photos, other "
+    "prompts and unknown seeds, so only the order can be compared with one's own; over twenty pictures neither order is certain. A Fréchet "
     "distance on other features than Inception's is no FID and stands under its own name"
 )
 
@@ -31,7 +31,8 @@ def published_view(plan: StudyPlan, points: Sequence[Point]) -> PublishedView | 
     ]
     own = [[_mean(points, name, subject, column.key) for name, subject, _ in rows] for column in usual]
     theirs = [[values[k] for _, _, values in rows] for k in range(len(titles))]
-    cells = [_ranked(column) for column in (*theirs, *own)]
+    subjects = [subject for _, subject, _ in rows]
+    cells = [_ranked(column, subjects) for column in (*theirs, *own)]
     lines = tuple((name, subject, *(column[k] for column in cells)) for k, (name, subject, _) in enumerate(rows))
     head = ["run", "subject", *(f"{title}, published" for title in titles), *(f"{c.title}, here" for c in usual)]
     missing = "" if any(c.key == "fid" for c in usual) else "; FID itself is missing here (boothlab fetch inception)"
@@ -44,7 +45,16 @@ def _mean(points: Sequence[Point], setting: str, subject: str, key: str) -> floa
     return float(np.mean(own)) if own else None
 
 
-def _ranked(values: Sequence[float | None]) -> list[str]:
-    """Each value with its place among the different ones, lowest first."""
-    order = sorted({value for value in values if value is not None})
-    return ["–" if value is None else f"{number(value)} ({order.index(value) + 1})" for value in values]
+def _ranked(values: Sequence[float | None], subjects: Sequence[str]) -> list[str]:
+    """Each value with its place among the different ones of its subject, lowest first.
+
+    Another person's pictures lie elsewhere on every one of these scales.
+    """
+    orders: dict[str, set[float]] = {subject: set() for subject in subjects}
+    for value, subject in zip(values, subjects, strict=True):
+        if value is not None:
+            orders[subject].add(value)
+    return [
+        "–" if value is None else f"{number(value)} ({sorted(orders[subject]).index(value) + 1})"
+        for value, subject in zip(values, subjects, strict=True)
+    ]
