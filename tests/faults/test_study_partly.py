@@ -12,9 +12,10 @@ from boothlab import api
 from boothlab.api import studying
 from boothlab.api.study_reporting import Reported
 from boothlab.api.studying import noted
-from boothlab.errors import Cancelled, PlanError
+from boothlab.errors import Cancelled, MachineError, PlanError
 from boothlab.files import read_json, write_json
-from study_made import RATE, write_study
+from boothlab.training import loop
+from study_made import RATE, base_plan, write_study
 
 
 @pytest.fixture
@@ -94,3 +95,51 @@ def test_why_a_training_failed_is_not_lost_where_the_next_call_is_stopped_before
     kept = replace(study, runs=study.runs[:2])
     studying.note(kept, noted(study)[:1])
     assert [outcome.runs for outcome in noted(study)] == [("learning rate 0.001",), ("learning rate 0.01",)]
+
+
+def test_what_a_training_had_when_it_died_is_reported_by_report_too(
+    tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two lengths the shorter one was kept and scored: `study` wrote a page, `report` said there was nothing."""
+    file, root = write_study(tmp_path, tiny_sd, axes={"training.steps": [2, 4]}), tmp_path / "studies"
+
+    def diverging(step: int, passes: Any) -> None:
+        if step >= 3:
+            raise MachineError("The loss is not a number.")
+
+    monkeypatch.setattr(loop, "_require_finite", diverging)
+    for points in (api.study(file, root).points, api.report_study(file, root).points):
+        assert [(point.state, point.reason) for point in points] == [
+            ("done", ""), ("failed", "training: The loss is not a number."),
+        ]  # fmt: skip
+
+
+def test_a_changed_plan_does_not_inherit_why_another_one_failed(
+    tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Runs of a grid keep their names when the plan below them changes; their folders do not."""
+    file, root = write_study(tmp_path, tiny_sd, axes={RATE: [1e-3, 1e-2]}), tmp_path / "studies"
+    own = studying.evaluate_run
+
+    def failing(run: Any, *given: Any) -> Any:
+        raise RuntimeError("not a number")
+
+    monkeypatch.setattr(studying, "evaluate_run", failing)
+    assert len(api.study(file, root).failed) == 2
+    monkeypatch.setattr(studying, "evaluate_run", own)
+    changed = base_plan(tiny_sd, "photos")
+    changed["objective"]["class_images"] = 5
+    write_study(tmp_path, tiny_sd, plan=changed, axes={RATE: [1e-3, 1e-2]})
+    calls: list[int] = []
+
+    def stopped(run: Any, *given: Any) -> Any:
+        calls.append(1)
+        if len(calls) > 1:
+            raise Cancelled("stopped")
+        return own(run, *given)
+
+    monkeypatch.setattr(studying, "evaluate_run", stopped)
+    with pytest.raises(Cancelled):
+        api.study(file, root)
+    points = api.report_study(file, root).points
+    assert [(point.state, point.reason) for point in points] == [("done", ""), ("not yet", "")]

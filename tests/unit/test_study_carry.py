@@ -11,6 +11,7 @@ from scipy import stats
 from boothlab.api.study_carrying import CARRY_HEAD, carry_row, carry_view
 from boothlab.statistics.digits import plain, ranged, signed
 from boothlab.statistics.intervals import t_interval
+from boothlab.studies import carry
 from boothlab.studies.carry import carried, summary
 from boothlab.studies.claims import claims_tested
 from boothlab.studies.plan import Carries, Claim
@@ -174,6 +175,16 @@ def test_the_table_has_a_value_for_every_column() -> None:
         row = dict(zip(CARRY_HEAD, carry_row(one), strict=True))
         assert row["likeness_difference"] == pytest.approx(row["likeness"] - row["likeness_own_best"])
         assert row["likeness_n"] == 3
+
+
+def test_a_choice_among_the_same_settings_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every ordered pair of subjects asks for two choices, each of which looks at every picture."""
+    points = made_study({name: {1e-6: 0.4, 2e-6: 0.8} for name in ("ada", "bob", "cy", "dee", "eve")})
+    asked: list[str] = []
+    own = carry.choose
+    monkeypatch.setattr(carry, "choose", lambda points, subject: asked.append(subject) or own(points, subject))
+    assert len(carried(points)) == 20
+    assert sorted(asked) == ["ada", "bob", "cy", "dee", "eve"]
 
 
 CARRIES = Carries(say="Settings carry over.", carries="likeness", margin=0.1)

@@ -90,7 +90,7 @@ class Cluster:
         return value
 
     def remote(self, function: object) -> Any:
-        placed = SimpleNamespace(remote=lambda study, index, drawn, *stems: index)
+        placed = SimpleNamespace(remote=lambda study, index, drawn: index)
         return SimpleNamespace(options=lambda **resources: placed)
 
     def wait(self, waiting: list[int], num_returns: int, timeout: float) -> tuple[list[int], list[int]]:
@@ -167,3 +167,29 @@ def test_of_a_branch_only_its_own_steps_count() -> None:
     branched = replace(trunk(), steps=100, own=40)
     assert [share_of(branched, step) for step in (0, 60, 80, 100)] == [0.0, 0.0, 0.5, 1.0]
     assert share_of(replace(branched, own=0), 0) == 1.0
+
+
+def test_the_next_of_a_family_is_tried_when_the_one_before_was_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three trainings, two of one family; the family's first worker dies."""
+    given: list[list[int]] = []
+
+    class Losing(Cluster):
+        exceptions = SimpleNamespace(RayError=RayError)
+
+        def wait(self, waiting: list[int], num_returns: int, timeout: float) -> tuple[list[int], list[int]]:
+            given.append(list(waiting))
+            return super().wait(waiting, num_returns, timeout)
+
+        def get(self, reference: int) -> tuple[str, str, str]:
+            if reference == 0:
+                raise RayError("A worker died.")
+            return super().get(reference)
+
+    trunks = [replace(trunk(), family="falling"), trunk(), replace(trunk(), family="falling")]
+    study: Any = SimpleNamespace(root=Path("nowhere"), of=lambda one: one, shared=SimpleNamespace(trunks=trunks))
+    cluster = Losing(0)
+    monkeypatch.setattr(study_ray, "folder_of", lambda root, resolved: cluster)
+    monkeypatch.setattr(study_ray, "is_finished", lambda run: False)
+    done = go_through_on_ray(study, cluster, wanted=range(3))
+    assert given == [[0, 1], [1, 2], [2]], "one of a family at a time"
+    assert [outcome.reason for outcome in done.outcomes] == ["its worker was lost: A worker died.", "", ""]

@@ -13,8 +13,8 @@ from boothlab.studies.points import COLUMNS, Point
 
 NOTE = (
     "In brackets the place among the runs of one subject, lowest first. Published values are of other photos, other "
-    "prompts and unknown seeds, so only the order can be compared with one's own; over twenty pictures neither order is certain. A Fréchet "
-    "distance on other features than Inception's is no FID and stands under its own name"
+    "prompts and unknown seeds, so only the order can be compared with one's own; over twenty pictures neither order "
+    "is certain. A Fréchet distance on other features than Inception's is no FID and stands under its own name"
 )
 
 

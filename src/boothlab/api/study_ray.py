@@ -69,24 +69,29 @@ def go_through_on_ray(
     task = ray.remote(_task)
     given, givers = ray.put(study), ray.put(drawn or Drawn())
     waiting: dict[Any, int] = {}
-    last: dict[str, Any] = {}
+
+    def start(index: int) -> None:
+        placed = task.options(**resources(trunks[index]), max_retries=RETRIES)
+        waiting[placed.remote(given, index, givers)] = index
+
+    # Trainings of one family go one after the other: each starts from where the one before it ended. Ray is given one
+    # when the other has ended, well or not: of a task that waits for a lost one it says that it is lost too.
+    families: dict[str, list[int]] = {}
     for index in numbers:
-        trunk = trunks[index]
-        # Trainings of one family go one after the other: each starts from where the one before it ended.
-        stems = [last[trunk.family]] if trunk.family in last else []
-        placed = task.options(**resources(trunk), max_retries=RETRIES)
-        reference = placed.remote(given, index, givers, *stems)
-        waiting[reference] = index
-        if trunk.family:
-            last[trunk.family] = reference
+        own = families.setdefault(trunks[index].family or f"alone {index}", [])
+        own.append(index)
+    for own in families.values():
+        start(own.pop(0))
     outcomes: dict[int, Outcome] = {}
-    total = len(waiting)
+    total = len(numbers)
     progress("trainings", len(before), total)
     while waiting:
         done, _ = ray.wait(list(waiting), num_returns=1, timeout=POLL_SECONDS)
         for reference in done:
             index = waiting.pop(reference)
             outcomes[index] = _outcome(ray, reference, trunks[index])
+            if following := families.get(trunks[index].family):
+                start(following.pop(0))
             if wanted is None:
                 note(study, [outcomes[k] for k in sorted(outcomes)])
             arrived(outcomes[index])
@@ -150,7 +155,7 @@ def require_room(ray: Any, trunks: Sequence[Trunk]) -> None:
             )
 
 
-def _task(study: Study, index: int, drawn: Drawn, *before: Any) -> tuple[str, str, str]:
+def _task(study: Study, index: int, drawn: Drawn) -> tuple[str, str, str]:
     """In a worker: train and score one trunk; folder, stage and reason as in :class:`Outcome`."""
     trunk = study.shared.trunks[index]
     for other in study.shared.trunks:

@@ -169,6 +169,11 @@ def _settled(
     return judged(filled, summary["rulings"])
 
 
+def is_scored(run: Run) -> bool:
+    """Whether there are scores of the run: of all its snapshots, or of those that it had when it failed."""
+    return (run.path / "scores.csv").is_file() and (run.path / "summary.json").is_file()
+
+
 def _read_all(
     study: Study, trunks: Sequence[Trunk]
 ) -> tuple[dict[str, dict[str, Table]], dict[str, Summary], dict[str, BoothlabError]]:
@@ -179,7 +184,7 @@ def _read_all(
     unread: dict[str, BoothlabError] = {}
     for trunk in trunks:
         run = folder_of(study.root, study.of(trunk))
-        if (run.path / "scores.csv").is_file() and (run.path / "summary.json").is_file():
+        if is_scored(run):
             try:
                 scores: list[Score] = read_scores(run.path / "scores.csv")
                 summary = summary_of(run)

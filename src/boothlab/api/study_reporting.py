@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from boothlab.api.study_across import (
 from boothlab.api.study_ahead import Ahead
 from boothlab.api.study_carrying import CARRY, CARRY_HEAD, carry_row, carry_view
 from boothlab.api.study_compared import Compared
-from boothlab.api.study_costs import folder_of, is_finished
+from boothlab.api.study_costs import folder_of
 from boothlab.api.study_exports import Lines, write_more, write_tables
 from boothlab.api.study_fresh import Again, score_again
 from boothlab.api.study_looking import Looking
@@ -28,7 +28,7 @@ from boothlab.api.study_overview import overview_view
 from boothlab.api.study_places import placed_claims
 from boothlab.api.study_published import published_view
 from boothlab.api.study_ray import cluster, go_through_on_ray
-from boothlab.api.study_reading import Results, read_results
+from boothlab.api.study_reading import Results, is_scored, read_results
 from boothlab.api.study_resolving import Study, resolve_study
 from boothlab.api.study_rivals import RIVALS, RIVALS_HEAD, rivals_head, rivals_row, rivals_text, rivals_view
 from boothlab.api.study_search_view import SEARCH, search_head, search_rows, search_view
@@ -108,11 +108,22 @@ def report_so_far(file: Path, root: Path, overrides: Sequence[str] = (), progres
     """
     study = resolve_study(file, root, overrides, progress)
     with held(study):
-        studied = search_so_far(Studied(study, noted(study)))
-        if not any(is_finished(folder_of(study.root, studied.study.of(t))) for t in studied.study.shared.trunks):
+        studied = search_so_far(Studied(study, tuple(_present(study, noted(study)))))
+        if not any(is_scored(folder_of(study.root, studied.study.of(t))) for t in studied.study.shared.trunks):
             raise PlanError(f"No run of {file} has been trained and scored yet.", f"boothlab study {file}")
         points = report_study(studied, progress)
     return Reported(study.place / "report.html", studied.outcomes, points)
+
+
+def _present(study: Study, outcomes: Sequence[Outcome]) -> Iterator[Outcome]:
+    """Those that became of today's trainings: after a change of the plan a run of the same name has another folder,
+    and was never tried."""
+    folders = {
+        name: folder_of(study.root, study.of(trunk)).name for trunk in study.shared.trunks for name in trunk.members
+    }
+    for outcome in outcomes:
+        if not outcome.folder or all(folders.get(name, outcome.folder) == outcome.folder for name in outcome.runs):
+            yield outcome
 
 
 def report_study(studied: Studied, progress: Progress = silent) -> tuple[Point, ...]:

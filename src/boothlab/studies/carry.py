@@ -71,12 +71,21 @@ class Carried:
 def carried(points: Sequence[Point]) -> list[Carried]:
     """Every ordered pair of subjects that share at least two settings; empty for fewer than two subjects."""
     settings = _by_subject(points)
+    known: dict[tuple[str, ...], tuple[str, bool]] = {}
+
+    def best(subject: str, names: Sequence[str]) -> tuple[str, bool]:
+        """Of these settings the subject's own; most pairs ask the same, and choosing looks at every picture."""
+        if (subject, *names) not in known:
+            known[subject, *names] = _best(subject, {name: settings[subject][name] for name in names})
+        return known[subject, *names]
+
     found = []
     for source in settings:
         for target in settings:
             common = [key for key in settings[source] if key in settings[target]]
             if source != target and len(common) >= 2:
-                found.append(_carry(source, target, {key: settings[source][key] for key in common}, settings[target]))
+                choices = best(source, common), best(target, list(settings[target]))
+                found.append(_carry(source, target, *choices, settings[target]))
     return found
 
 
@@ -129,10 +138,10 @@ def _by_subject(points: Sequence[Point]) -> dict[str, dict[str, list[Point]]]:
 
 
 def _carry(
-    source: str, target: str, there: Mapping[str, Sequence[Point]], here: Mapping[str, Sequence[Point]]
+    source: str, target: str, chosen: tuple[str, bool], own: tuple[str, bool], here: Mapping[str, Sequence[Point]]
 ) -> Carried:
-    settings, first = _best(source, there)
-    best, second = _best(target, here)
+    """``chosen`` on the source and the target's ``own`` choice, each with whether it is a recommendation."""
+    (settings, first), (best, second) = chosen, own
     facts: dict[str, Any] = {"source": source, "target": target, "settings": settings, "best": best}
     facts |= {"settings_recommended": first, "best_recommended": second, "about": "settings"}
     if settings == best:

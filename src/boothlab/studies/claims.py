@@ -16,7 +16,7 @@ from boothlab.statistics.digits import plain, signed
 from boothlab.statistics.intervals import t_interval
 from boothlab.statistics.variance import SEEDS_NEEDED
 from boothlab.studies.across import SAME
-from boothlab.studies.carry import carried, losses
+from boothlab.studies.carry import Carried, carried, losses
 from boothlab.studies.compare import differing, effect_of, paired_t
 from boothlab.studies.plan import Carries, Claim
 from boothlab.studies.points import COLUMNS, Point
@@ -55,7 +55,8 @@ def claims_tested(points: Sequence[Point], claims: Sequence[str | Claim | Carrie
     of the study that can be tested), and fails where it is so on the other side; else it is undecided.
     """
     done = [point for point in points if point.state == "done"]
-    tried = [_tried(done, claim) for claim in claims]
+    pairs = carried(done) if any(isinstance(claim, Carries) for claim in claims) else []
+    tried = [_tried(done, claim, pairs) for claim in claims]
     family = [one for one in tried if isinstance(one, _Tried) and one.p is not None]
     adjusted = dict(zip(map(id, family), holm([one.p or 0.0 for one in family]), strict=True)) if family else {}
     return [
@@ -64,11 +65,11 @@ def claims_tested(points: Sequence[Point], claims: Sequence[str | Claim | Carrie
     ]
 
 
-def _tried(points: Sequence[Point], claim: str | Claim | Carries) -> _Tried | str:
+def _tried(points: Sequence[Point], claim: str | Claim | Carries, pairs: Sequence[Carried]) -> _Tried | str:
     """The claim's number, or why there is none."""
     if isinstance(claim, str):
         return ""
-    return _higher(points, claim) if isinstance(claim, Claim) else _carries(points, claim)
+    return _higher(points, claim) if isinstance(claim, Claim) else _carries(points, claim, pairs)
 
 
 def _higher(points: Sequence[Point], claim: Claim) -> _Tried | str:
@@ -85,13 +86,12 @@ def _higher(points: Sequence[Point], claim: Claim) -> _Tried | str:
     return _Tried(found.difference, found.p, numbers)
 
 
-def _carries(points: Sequence[Point], claim: Carries) -> _Tried | str:
+def _carries(points: Sequence[Point], claim: Carries, pairs: Sequence[Carried]) -> _Tried | str:
     """The mean over all pairs of subjects of (carried over − own best), seed by seed, against minus the margin.
 
     A subject's own best is partly the luckiest of its settings, so that a loss is overstated rather than hidden.
     """
     title = next(column.title for column in COLUMNS if column.key == claim.carries)
-    pairs = carried(points)
     if not pairs:
         return "the finished runs train on no two subjects with two settings in common"
     if all(one.state == "the same settings" for one in pairs):
