@@ -217,3 +217,43 @@ def test_a_claim_that_no_run_can_answer_is_said_before_anything_is_trained(
     with pytest.raises(PlanError, match=message) as found:
         resolved(tmp_path, tiny_sd, axes={RATE: [1e-6, 2e-6]}, claims=[wrong])
     assert hint in found.value.hint
+
+
+LENGTH = "training.steps_per_photo"
+TRIALS: dict[str, Any] = {"ranges": {RATE: {"low": 1e-4, "high": 1e-3}}, "rungs": [25, 50]}
+
+
+def searched(place: Path, tiny_sd: Path, *claims: dict[str, Any], **tree: Any) -> Study:
+    plan = base_plan(tiny_sd, "photos", steps_per_photo=30)
+    return resolve_study(write_study(place, tiny_sd, 6, plan, claims=[*claims], **tree), place / "s")
+
+
+def test_a_claim_may_be_about_the_rungs_of_a_search(tiny_sd: Path, tmp_path: Path) -> None:
+    """One trial's rungs differ in their length alone; the claim had been refused."""
+    pytest.importorskip("optuna")
+    study = searched(tmp_path, tiny_sd, claim(LENGTH, 50, 25), claim(RATE, 1e-3, 2e-4), search=TRIALS)
+    assert [(c.at, c.than) for c in placed_claims(study) if isinstance(c, Claim)] == [(50, 25), (1e-3, 2e-4)]
+    runs = [{"name": "plain", "settings": {RATE: 1e-5}}]
+    study = searched(tmp_path, tiny_sd, claim(LENGTH, 50, 30), search=TRIALS, runs=runs)
+    (beside,) = placed_claims(study)
+    assert isinstance(beside, Claim)
+    assert beside.than == 30, "a run beside the search is as long as its plan says"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "tree", "message", "hint"),
+    [
+        (claim(LENGTH, 50, 40), {"search": TRIALS}, "steps_per_photo = 40, where no run stands", "stand at 25, 50."),
+        (claim(GAMMA, 5, 1), {"search": TRIALS}, "does not vary", f"What varies: {RATE}, {LENGTH}."),
+        (claim(GAMMA, 5, 1), {"search": {**TRIALS, "steps": "training.steps"}}, "does not vary", "training.steps."),
+        (claim(GAMMA, 5, 1), {"seeds": [0, 1]}, "does not vary", "Nothing varies in it: give it axes"),
+    ],
+)
+def test_a_claim_beside_a_search_or_alone_is_refused_by_what_varies(
+    tiny_sd: Path, tmp_path: Path, wrong: dict[str, Any], tree: dict[str, Any], message: str, hint: str
+) -> None:
+    if "search" in tree:
+        pytest.importorskip("optuna")
+    with pytest.raises(PlanError, match=message) as found:
+        searched(tmp_path, tiny_sd, wrong, **tree)
+    assert hint in found.value.hint

@@ -67,7 +67,7 @@ def placed_claims(study: Study) -> tuple[str | Claim | Carries, ...]:
     """The study's claims, their two values as the runs' places have them.
 
     Raises PlanError where no run stands at one: after days of training nothing could be said of it. What a search
-    draws is not known beforehand.
+    draws is not known beforehand; its rungs are.
     """
     drawn = study.plan.search.ranges if study.plan.search is not None else {}
     claims = [claim for claim in study.plan.claims if isinstance(claim, Claim) and claim.axis not in drawn]
@@ -83,12 +83,12 @@ def placed_claims(study: Study) -> tuple[str | Claim | Carries, ...]:
 
 def _place_of(study: Study, places: Mapping[Spot, Mapping[str, Any]], claim: Claim, value: Any) -> Any:
     """The place on the claim's axis that ``value`` means."""
-    there = {_key(own[claim.axis]): own[claim.axis] for own in places.values() if own.get(claim.axis) is not None}
+    stand = [own[claim.axis] for own in places.values() if own.get(claim.axis) is not None]
+    there = {_key(own): own for own in [*stand, *_lengths(study, claim.axis)]}
     if not there:
-        varied = ", ".join(dict.fromkeys(path for own in places.values() for path in own))
         raise PlanError(
             f"{study.source}: the claim {claim.say!r} is about {claim.axis}, which does not vary in this study.",
-            f"What varies: {varied or 'nothing'}.",
+            _what_varies(study, places),
         )
     for own in there.values():
         if own == value or (claim.axis.endswith(_PATHS) and _ends_with(study.folder, value, own)):
@@ -97,6 +97,25 @@ def _place_of(study: Study, places: Mapping[Spot, Mapping[str, Any]], claim: Cla
         f"{study.source}: the claim {claim.say!r} speaks of {claim.axis} = {shown(value)}, where no run stands.",
         f"The runs stand at {', '.join(map(shown, there.values()))}.",
     )
+
+
+def _lengths(study: Study, axis: str) -> list[int]:
+    """Where ``axis`` is what a search's rungs count: the rungs, and the lengths of runs beside the search, which need
+    not vary among themselves."""
+    search = study.plan.search
+    if search is None or axis != search.steps:
+        return []
+    lengths = [getattr(planned.plan.training, axis.rpartition(".")[2]) for planned in study.runs]
+    return sorted({*search.rungs, *(length for length in lengths if length is not None)})
+
+
+def _what_varies(study: Study, places: Mapping[Spot, Mapping[str, Any]]) -> str:
+    paths = dict.fromkeys(path for own in places.values() for path in own)
+    if study.plan.search is not None:
+        paths |= dict.fromkeys([*study.plan.search.ranges, study.plan.search.steps])
+    if not paths:
+        return "Nothing varies in it: give it axes or runs of other settings, or make the claim in words alone."
+    return f"What varies: {', '.join(paths)}."
 
 
 def _ends_with(folder: Path, value: Any, own: Any) -> bool:
