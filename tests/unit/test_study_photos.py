@@ -174,7 +174,11 @@ def test_named_pools_serve_runs_of_one_and_of_two_subjects(tiny_sd: Path, tmp_pa
     assert {name: (len(s.train), len(s.held_out)) for name, s in mix.sets.items()} == {"ada": (4, 3), "bob": (4, 3)}
     assert {p.source_hash for p in alone.sets["ada"].held_out} == {p.source_hash for p in mix.sets["ada"].held_out}
     assert alone.sets["ada"].content_hash == mix.sets["ada"].content_hash
-    assert coordinates(study) == {"a": {"subjects": "ada"}, "mix": {"subjects": "ada + bob"}}
+    assert coordinates(study) == {
+        ("a", "ada"): {"subjects": "ada"},
+        ("mix", "ada"): {"subjects": "ada + bob"},
+        ("mix", "bob"): {"subjects": "ada + bob"},
+    }
 
 
 def test_runs_stand_where_their_own_plans_put_them(tiny_sd: Path, tmp_path: Path) -> None:
@@ -186,7 +190,8 @@ def test_runs_stand_where_their_own_plans_put_them(tiny_sd: Path, tmp_path: Path
         {"name": "lora", "settings": {"strategy": lora}},
         {"name": "rate", "settings": {"strategy.learning_rate": 5e-6}},
     ]
-    found = coordinates(resolved(tmp_path, tiny_sd, 4, base_plan(tiny_sd, "photos", steps=4), runs=runs))
+    study = resolved(tmp_path, tiny_sd, 4, base_plan(tiny_sd, "photos", steps=4), runs=runs)
+    found = {run: place for (run, _), place in coordinates(study).items()}
     lengths = ("training.steps", "training.steps_per_photo")
     assert [[found[name][path] for path in lengths] for name in ("plain", "per photo", "rate")] == [
         [3, None], [None, 2], [4, None]
@@ -203,7 +208,7 @@ def test_a_run_of_another_kind_leaves_the_grid_beside_it_comparable(tiny_sd: Pat
     study = resolved(
         tmp_path, tiny_sd, 4, base_plan(tiny_sd, "photos", steps=4), axes={rate: [1e-6, 2e-6]}, runs=runs
     )
-    places = coordinates(study)
+    places = {run: place for (run, _), place in coordinates(study).items()}
     points = [made_point(run, values, likeness=[0.1, 0.2, 0.3]) for run, values in places.items()]
     on_rate = [(one.a, one.b, len(one.pairs)) for one in neighbours(points) if one.axis == rate]
     assert on_rate[0] == (1e-6, 2e-6, 1)

@@ -23,8 +23,13 @@ def resolved(place: Path, tiny_sd: Path, **tree: Any) -> Study:
     return resolve_study(write_study(place, tiny_sd, 6, base_plan(tiny_sd, "photos", steps=4), **tree), place / "s")
 
 
+def of_runs(study: Study) -> dict[str, dict[str, Any]]:
+    """Run → its place, where every run is of one subject."""
+    return {run: place for (run, _), place in coordinates(study).items()}
+
+
 def compared(study: Study) -> set[tuple[str, Any, Any, int]]:
-    points = [made_point(run, values, likeness=[0.1, 0.2]) for run, values in coordinates(study).items()]
+    points = [made_point(run, values, likeness=[0.1, 0.2]) for run, values in of_runs(study).items()]
     return {(one.axis, one.a, one.b, len(one.pairs)) for one in neighbours(points)}
 
 
@@ -46,14 +51,14 @@ def test_one_number_is_one_place_however_it_is_written(tiny_sd: Path, tmp_path: 
 def test_a_setting_that_is_left_out_is_a_place(tiny_sd: Path, tmp_path: Path) -> None:
     runs = [{"name": "plain"}, {"name": "snr", "settings": {GAMMA: 5}}]
     study = resolved(tmp_path, tiny_sd, runs=runs)
-    assert coordinates(study) == {"plain": {GAMMA: "not set"}, "snr": {GAMMA: 5.0}}
+    assert of_runs(study) == {"plain": {GAMMA: "not set"}, "snr": {GAMMA: 5.0}}
     assert compared(study) == {(GAMMA, "not set", 5.0, 1)}
 
 
 def test_a_setting_that_a_strategy_has_not_is_no_place(tiny_sd: Path, tmp_path: Path) -> None:
     runs = [{"name": "full"}, {"name": "lora", "settings": {"strategy": {"kind": "lora", "rank": 8}}}]
     runs.append({"name": "small", "settings": {"strategy": {"kind": "lora"}, "strategy.rank": 2}})
-    places = coordinates(resolved(tmp_path, tiny_sd, runs=runs))
+    places = of_runs(resolved(tmp_path, tiny_sd, runs=runs))
     assert [places[name]["strategy.rank"] for name in ("full", "lora", "small")] == [None, 8, 2]
 
 
@@ -62,7 +67,7 @@ def test_folders_of_one_name_are_two_photo_sets(tiny_sd: Path, tmp_path: Path) -
         photo_folder(tmp_path / name / "ada" / "photos", 8, size=size)
     axes = {PHOTOS: ["raw/ada/photos", "edited/ada/photos"], RATE: [1e-4, 1e-3]}
     study = resolved(tmp_path, tiny_sd, axes=axes)
-    assert {place[PHOTOS] for place in coordinates(study).values()} == {"raw/ada/photos", "edited/ada/photos"}
+    assert {place[PHOTOS] for place in of_runs(study).values()} == {"raw/ada/photos", "edited/ada/photos"}
     assert compared(study) == {
         (PHOTOS, "raw/ada/photos", "edited/ada/photos", 2),
         (RATE, 1e-4, 1e-3, 2),
@@ -71,7 +76,7 @@ def test_folders_of_one_name_are_two_photo_sets(tiny_sd: Path, tmp_path: Path) -
 
 def test_one_folder_is_one_photo_set_whoever_names_it(tiny_sd: Path, tmp_path: Path) -> None:
     runs: list[dict[str, Any]] = [{"name": "a"}, {"name": "b", "settings": {PHOTOS: "./photos", RATE: 1e-6}}]
-    places = coordinates(resolved(tmp_path, tiny_sd, runs=runs))
+    places = of_runs(resolved(tmp_path, tiny_sd, runs=runs))
     assert places["a"][PHOTOS] == places["b"][PHOTOS]
 
 
@@ -85,12 +90,89 @@ def test_a_subject_with_other_photos_stands_elsewhere(tiny_sd: Path, tmp_path: P
         {"name": "c", "settings": {RATE: 1e-4}},
     ]
     study = resolved(tmp_path, tiny_sd, runs=runs)
-    places = coordinates(study)
+    places = of_runs(study)
     assert {place["subjects"] for place in places.values()} == {"ada"}
     assert places["a"]["subjects.photos"] == places["c"]["subjects.photos"] != places["b"]["subjects.photos"]
     assert {(axis, pairs) for axis, _, _, pairs in compared(study)} == {(RATE, 1), ("subjects.photos", 1)}
     points = [made_point(run, values, likeness=[0.1, 0.2]) for run, values in places.items()]
     assert len({setting_of(point, who_paths(points)) for point in points}) == 3
+
+
+def node(name: str, photos: str = "") -> dict[str, Any]:
+    return {"name": name, "photos": photos or f"people/{name}", "identifier": {"ada": "rinn", "bob": "kilt"}[name]}
+
+
+def of_two(place: Path, tiny_sd: Path, **runs: list[dict[str, Any]]) -> Study:
+    """Named runs of ada, whose photos there are in two folders, and of bob."""
+    for first, folder in ((0, "people/ada"), (20, "people/bob"), (0, "cropped/ada")):
+        photo_folder(place / folder, 8, size=(64, 72) if first else (72, 64), first=first)
+    pools = {"ada": "more/ada", "bob": "more/bob"}
+    for first, folder in ((10, "more/ada"), (30, "more/bob")):
+        photo_folder(place / folder, 3, size=(64, 72), first=first)
+    named = [{"name": name, "settings": {"subjects": nodes}} for name, nodes in runs.items()]
+    return resolved(place, tiny_sd, runs=named, held_out=pools)
+
+
+def of_subjects(study: Study) -> set[tuple[str, str, Any, Any]]:
+    """(subject, axis, a, b) of every comparison."""
+    points = [
+        made_point(run, values, likeness=[0.1, 0.2], subject=subject)
+        for (run, subject), values in coordinates(study).items()
+    ]
+    return {(one.subject, one.axis, one.a, one.b) for one in neighbours(points)}
+
+
+ALL_PHOTOS = "subjects.photos"
+
+
+def test_learned_together_each_stands_where_it_stands_alone(tiny_sd: Path, tmp_path: Path) -> None:
+    """The joined folders had been taken for one path: they stood on the page from the root on, and nobody learned
+    alone could be compared with the same learned together."""
+    ada, bob, crop = node("ada"), node("bob"), node("ada", "cropped/ada")
+    study = of_two(tmp_path, tiny_sd, ada=[ada], bob=[bob], both=[ada, bob], crop=[crop])
+    assert {spot: (place["subjects"], place[ALL_PHOTOS]) for spot, place in coordinates(study).items()} == {
+        ("ada", "ada"): ("ada", "people/ada"),
+        ("bob", "bob"): ("bob", "people/bob"),
+        ("both", "ada"): ("ada + bob", "people/ada"),
+        ("both", "bob"): ("ada + bob", "people/bob"),
+        ("crop", "ada"): ("ada", "cropped/ada"),
+    }
+    assert of_subjects(study) == {
+        ("ada", "subjects", "ada", "ada + bob"),
+        ("bob", "subjects", "bob", "ada + bob"),
+        ("ada", ALL_PHOTOS, "people/ada", "cropped/ada"),
+    }
+
+
+def test_who_is_never_learned_alone_has_a_folder_of_its_own_name(tiny_sd: Path, tmp_path: Path) -> None:
+    """Of the joined folders the last one's end had been shown, whoever the others were."""
+    ada, bob, crop = node("ada"), node("bob"), node("ada", "cropped/ada")
+    places = coordinates(of_two(tmp_path, tiny_sd, both=[ada, bob], ada=[ada], crop=[crop]))
+    assert places["both", "ada"][ALL_PHOTOS] == places["ada", "ada"][ALL_PHOTOS] == "people/ada"
+    assert places["both", "bob"][ALL_PHOTOS] == "people/bob"
+
+
+def test_other_photos_of_whom_one_is_learned_with_are_another_place(tiny_sd: Path, tmp_path: Path) -> None:
+    ada, bob, crop = node("ada"), node("bob"), node("ada", "cropped/ada")
+    study = of_two(tmp_path, tiny_sd, bob=[bob], both=[ada, bob], cropped=[crop, bob])
+    places = coordinates(study)
+    assert [places[run, "bob"][ALL_PHOTOS] for run in ("bob", "both", "cropped")] == [
+        "people/bob",
+        "people/bob",
+        "cropped/ada + people/bob",
+    ]
+    assert [places[run, "ada"][ALL_PHOTOS] for run in ("both", "cropped")] == ["people/ada", "cropped/ada"]
+    assert of_subjects(study) == {
+        ("bob", "subjects", "bob", "ada + bob"),
+        ("bob", ALL_PHOTOS, "people/bob", "cropped/ada + people/bob"),
+        ("ada", ALL_PHOTOS, "people/ada", "cropped/ada"),
+    }
+
+
+def test_one_folder_written_in_two_ways_is_no_difference_of_a_subject(tiny_sd: Path, tmp_path: Path) -> None:
+    dotted = node("ada", "people/../people/ada")
+    study = of_two(tmp_path, tiny_sd, plain=[node("ada")], dotted=[dotted], both=[dotted, node("bob")])
+    assert {path for place in coordinates(study).values() for path in place} == {"subjects"}
 
 
 def test_values_that_nothing_lies_between_are_neighbours_whatever_others_tried(tiny_sd: Path, tmp_path: Path) -> None:
@@ -115,7 +197,7 @@ def test_a_claim_finds_its_places(tiny_sd: Path, tmp_path: Path) -> None:
     claims = [claim(PHOTOS, "./more/ten", "photos"), claim(GAMMA, 5, "not set"), "In words only."]
     study = resolved(tmp_path, tiny_sd, runs=runs, claims=claims)
     first, second, words = placed_claims(study)
-    places = coordinates(study)
+    places = of_runs(study)
     assert isinstance(first, Claim)
     assert isinstance(second, Claim)
     assert (first.at, first.than) == (places["b"][PHOTOS], places["a"][PHOTOS])
@@ -134,4 +216,44 @@ def test_a_claim_that_no_run_can_answer_is_said_before_anything_is_trained(
 ) -> None:
     with pytest.raises(PlanError, match=message) as found:
         resolved(tmp_path, tiny_sd, axes={RATE: [1e-6, 2e-6]}, claims=[wrong])
+    assert hint in found.value.hint
+
+
+LENGTH = "training.steps_per_photo"
+TRIALS: dict[str, Any] = {"ranges": {RATE: {"low": 1e-4, "high": 1e-3}}, "rungs": [25, 50]}
+
+
+def searched(place: Path, tiny_sd: Path, *claims: dict[str, Any], **tree: Any) -> Study:
+    plan = base_plan(tiny_sd, "photos", steps_per_photo=30)
+    return resolve_study(write_study(place, tiny_sd, 6, plan, claims=[*claims], **tree), place / "s")
+
+
+def test_a_claim_may_be_about_the_rungs_of_a_search(tiny_sd: Path, tmp_path: Path) -> None:
+    """One trial's rungs differ in their length alone; the claim had been refused."""
+    pytest.importorskip("optuna")
+    study = searched(tmp_path, tiny_sd, claim(LENGTH, 50, 25), claim(RATE, 1e-3, 2e-4), search=TRIALS)
+    assert [(c.at, c.than) for c in placed_claims(study) if isinstance(c, Claim)] == [(50, 25), (1e-3, 2e-4)]
+    runs = [{"name": "plain", "settings": {RATE: 1e-5}}]
+    study = searched(tmp_path, tiny_sd, claim(LENGTH, 50, 30), search=TRIALS, runs=runs)
+    (beside,) = placed_claims(study)
+    assert isinstance(beside, Claim)
+    assert beside.than == 30, "a run beside the search is as long as its plan says"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "tree", "message", "hint"),
+    [
+        (claim(LENGTH, 50, 40), {"search": TRIALS}, "steps_per_photo = 40, where no run stands", "stand at 25, 50."),
+        (claim(GAMMA, 5, 1), {"search": TRIALS}, "does not vary", f"What varies: {RATE}, {LENGTH}."),
+        (claim(GAMMA, 5, 1), {"search": {**TRIALS, "steps": "training.steps"}}, "does not vary", "training.steps."),
+        (claim(GAMMA, 5, 1), {"seeds": [0, 1]}, "does not vary", "Nothing varies in it: give it axes"),
+    ],
+)
+def test_a_claim_beside_a_search_or_alone_is_refused_by_what_varies(
+    tiny_sd: Path, tmp_path: Path, wrong: dict[str, Any], tree: dict[str, Any], message: str, hint: str
+) -> None:
+    if "search" in tree:
+        pytest.importorskip("optuna")
+    with pytest.raises(PlanError, match=message) as found:
+        searched(tmp_path, tiny_sd, wrong, **tree)
     assert hint in found.value.hint

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from boothlab.config.load import validate, whole_number
 from boothlab.errors import PlanError
@@ -30,13 +31,18 @@ _PATHS = (".photos", ".references", ".class_folder")
 
 _MISSING = object()
 
+Spot = tuple[str, str]
+"""A run, and a subject in it."""
 
-def coordinates(study: Study) -> dict[str, dict[str, Any]]:
-    """Run → its place on everything that the study varies, whether the run itself sets it or leaves it as it is.
+K = TypeVar("K", bound=str | Spot)
+
+
+def coordinates(study: Study) -> dict[Spot, dict[str, Any]]:
+    """Run and subject → its place on everything that the study varies, whether the run itself sets it or leaves it.
 
     None where its plan has no such setting: a rank without LoRA, steps of one kind beside steps of the other. Where
     subjects of one name differ in more than their names (photos, identifier), each difference is a coordinate of its
-    own, ``subjects.photos``.
+    own, ``subjects.photos``. In these alone do the subjects of one run stand at places of their own.
     """
     asked = {planned.name: _asked(study, planned) for planned in study.runs}
     paths = list(dict.fromkeys(path for planned in study.runs for path in planned.values))
@@ -49,18 +55,19 @@ def coordinates(study: Study) -> dict[str, dict[str, Any]]:
             exact = said = {name: who(nodes) for name, nodes in exact.items()}
         for name, value in _named(path, exact, said).items():
             found[name][path] = value
-    if "subjects" in paths:
-        for path, values in _apart(asked, paths).items():
-            for name, value in _named(path, values, values).items():
-                found[name][path] = value
-    return found
+    apart = _apart(asked, paths) if "subjects" in paths else {}
+    return {
+        (run, node["name"]): found[run] | {path: values[run, node["name"]] for path, values in apart.items()}
+        for run, plan in asked.items()
+        for node in plan["subjects"]
+    }
 
 
 def placed_claims(study: Study) -> tuple[str | Claim | Carries, ...]:
     """The study's claims, their two values as the runs' places have them.
 
     Raises PlanError where no run stands at one: after days of training nothing could be said of it. What a search
-    draws is not known beforehand.
+    draws is not known beforehand; its rungs are.
     """
     drawn = study.plan.search.ranges if study.plan.search is not None else {}
     claims = [claim for claim in study.plan.claims if isinstance(claim, Claim) and claim.axis not in drawn]
@@ -74,14 +81,14 @@ def placed_claims(study: Study) -> tuple[str | Claim | Carries, ...]:
     return tuple(found)
 
 
-def _place_of(study: Study, places: Mapping[str, Mapping[str, Any]], claim: Claim, value: Any) -> Any:
+def _place_of(study: Study, places: Mapping[Spot, Mapping[str, Any]], claim: Claim, value: Any) -> Any:
     """The place on the claim's axis that ``value`` means."""
-    there = {_key(own[claim.axis]): own[claim.axis] for own in places.values() if own.get(claim.axis) is not None}
+    stand = [own[claim.axis] for own in places.values() if own.get(claim.axis) is not None]
+    there = {_key(own): own for own in [*stand, *_lengths(study, claim.axis)]}
     if not there:
-        varied = ", ".join(dict.fromkeys(path for own in places.values() for path in own))
         raise PlanError(
             f"{study.source}: the claim {claim.say!r} is about {claim.axis}, which does not vary in this study.",
-            f"What varies: {varied or 'nothing'}.",
+            _what_varies(study, places),
         )
     for own in there.values():
         if own == value or (claim.axis.endswith(_PATHS) and _ends_with(study.folder, value, own)):
@@ -90,6 +97,25 @@ def _place_of(study: Study, places: Mapping[str, Mapping[str, Any]], claim: Clai
         f"{study.source}: the claim {claim.say!r} speaks of {claim.axis} = {shown(value)}, where no run stands.",
         f"The runs stand at {', '.join(map(shown, there.values()))}.",
     )
+
+
+def _lengths(study: Study, axis: str) -> list[int]:
+    """Where ``axis`` is what a search's rungs count: the rungs, and the lengths of runs beside the search, which need
+    not vary among themselves."""
+    search = study.plan.search
+    if search is None or axis != search.steps:
+        return []
+    lengths = [getattr(planned.plan.training, axis.rpartition(".")[2]) for planned in study.runs]
+    return sorted({*search.rungs, *(length for length in lengths if length is not None)})
+
+
+def _what_varies(study: Study, places: Mapping[Spot, Mapping[str, Any]]) -> str:
+    paths = dict.fromkeys(path for own in places.values() for path in own)
+    if study.plan.search is not None:
+        paths |= dict.fromkeys([*study.plan.search.ranges, study.plan.search.steps])
+    if not paths:
+        return "Nothing varies in it: give it axes or runs of other settings, or make the claim in words alone."
+    return f"What varies: {', '.join(paths)}."
 
 
 def _ends_with(folder: Path, value: Any, own: Any) -> bool:
@@ -125,8 +151,9 @@ def _said(planned: Planned, path: str, exact: Any) -> Any:
     return exact if said is _MISSING else said
 
 
-def _named(path: str, exact: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
-    """Run → value, the same where the exact ones are: the shortest of what the file says, or of a path the end."""
+def _named(path: str, exact: Mapping[K, Any], said: Mapping[K, Any]) -> dict[K, Any]:
+    """The value of each run, or of each subject in it, the same where the exact ones are: the shortest of what the
+    file says, or of a path the end."""
     if path.endswith(_PATHS):
         exact = dict(zip(exact, _ends(list(exact.values())), strict=True))
         said = exact
@@ -154,24 +181,42 @@ def _ends(paths: Sequence[Any]) -> list[Any]:
     return [ends[path] if isinstance(path, str) else path for path in paths]
 
 
-def _apart(asked: Mapping[str, Mapping[str, Any]], paths: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Path → run → value of every part in which subjects of one name differ from run to run."""
-    nodes: dict[str, list[Mapping[str, Any]]] = {}
-    for plan in asked.values():
-        for node in plan["subjects"]:
-            nodes.setdefault(node["name"], []).append(node)
-    parts = dict.fromkeys(part for own in nodes.values() for part in own[0] if len({_key(n[part]) for n in own}) > 1)
+def _apart(asked: Mapping[str, Mapping[str, Any]], paths: Sequence[str]) -> dict[str, dict[Spot, Any]]:
+    """Path → run and subject → value of every part in which subjects of one name differ from run to run."""
+    nodes = {(run, node["name"]): _normal(node) for run, plan in asked.items() for node in plan["subjects"]}
+    alike: dict[str, list[Mapping[str, Any]]] = {}
+    for (_, name), node in nodes.items():
+        alike.setdefault(name, []).append(node)
+    parts = dict.fromkeys(part for own in alike.values() for part in own[0] if len({_key(n[part]) for n in own}) > 1)
     covered = {match[1] for path in paths if (match := re.fullmatch(r"subjects\.\d+\.(\w+)", path))}
-    return {
-        f"subjects.{part}": {
-            name: plan["subjects"][0][part]
-            if len(plan["subjects"]) == 1
-            else " + ".join(shown(node[part]) for node in plan["subjects"])
-            for name, plan in asked.items()
-        }
-        for part in parts
-        if part not in covered
-    }
+    together = {run: tuple(node["name"] for node in plan["subjects"]) for run, plan in asked.items()}
+    found = {}
+    for part in (part for part in parts if part not in covered):
+        exact = {spot: node[part] for spot, node in nodes.items()}
+        found[f"subjects.{part}"] = _with_others(_named(f"subjects.{part}", exact, exact), together)
+    return found
+
+
+def _normal(node: Mapping[str, Any]) -> dict[str, Any]:
+    return {**node, "photos": os.path.normpath(node["photos"])}
+
+
+def _with_others(own: Mapping[Spot, Any], together: Mapping[str, tuple[str, ...]]) -> dict[Spot, Any]:
+    """Each subject's own value, and those of all in its run where another's is not the usual one beside it.
+
+    With its own alone a subject stands at one place whether it is learned alone or with others, so that the two can
+    be compared; but two runs of the same subjects never stand at one place where they differ.
+    """
+    seen: dict[tuple[tuple[str, ...], str], Counter[str]] = {}
+    for (run, name), value in own.items():
+        seen.setdefault((together[run], name), Counter())[_key(value)] += 1
+    usual = {beside: values.most_common(1)[0][0] for beside, values in seen.items()}
+    found = {}
+    for (run, name), value in own.items():
+        names = together[run]
+        plain = all(_key(own[run, other]) == usual[names, other] for other in names if other != name)
+        found[run, name] = value if plain else " + ".join(shown(own[run, each]) for each in names)
+    return found
 
 
 def _inside(path: str, paths: Sequence[str]) -> list[list[str]]:

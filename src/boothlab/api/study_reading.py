@@ -86,7 +86,7 @@ def points_of(study: Study) -> Iterator[Point]:
                 run=planned.name,
                 setting=planned.setting,
                 seed=planned.seed,
-                values=places[planned.name],
+                values=places[planned.name, subject.name],
                 subject=subject.name,
                 folder=run.name,
                 snapshot=step_name(step),

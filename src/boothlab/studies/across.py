@@ -34,7 +34,7 @@ from boothlab.studies.compare import (
 )
 from boothlab.studies.expand import shown
 from boothlab.studies.points import COLUMNS, PEOPLE, Column, Point
-from boothlab.studies.settings import setting_of, who_paths
+from boothlab.studies.settings import says_who, setting_of, who_paths
 
 SUBJECTS_NEEDED = 3
 """Fewer subjects say nothing about the next one."""
@@ -191,7 +191,7 @@ def _means(points: Sequence[Point], column: Column) -> dict[str, float]:
 
 def _within(points: Sequence[Point]) -> Iterator[Difference]:
     nouns, who, words = group_of(points), who_paths(points), axis_words(points)
-    every = [beside for beside in neighbours(points) if beside.axis not in who]
+    every = [n for n in neighbours(points) if not all(says_who(n.axis, value, who) for value in (n.a, n.b))]
     for noun in dict.fromkeys(nouns.values()):
         groups: dict[tuple[str, str, str], list[Neighbours]] = {}
         for beside in (beside for beside in every if nouns[beside.subject] == noun):

@@ -10,7 +10,7 @@ from typing import Any
 from boothlab.studies.choose import Choice
 from boothlab.studies.expand import axis_names, shown, who
 from boothlab.studies.points import Point
-from boothlab.studies.settings import setting_of, who_paths
+from boothlab.studies.settings import setting_of, settings, who_paths
 
 
 def apart(values: Sequence[Any]) -> tuple[str, ...]:
@@ -47,15 +47,21 @@ def _parts(node: Mapping[str, Any], paths: Sequence[str]) -> str:
 
 
 def setting_labels(points: Sequence[Point], without: Sequence[str] = ()) -> tuple[str, ...]:
-    """Each point's place on the axes on which these points differ, but for those ``without``; "" where on none."""
+    """Each point's place on the axes on which these points differ, but for those ``without``; "" where on none.
+
+    Of an axis on which a point has no place nothing is said.
+    """
     paths = dict.fromkeys(path for point in points for path in point.values if path not in without)
     columns = []
     for path, name in zip(paths, axis_names(list(paths)), strict=True):
         own = [point.values.get(path) for point in points]
         values = {repr(value): value for value in own}
         if len(values) > 1:
-            columns.append(_column(path, name, own, values))
-    return tuple(", ".join(parts) for parts in zip(*columns, strict=True)) if columns else ("",) * len(points)
+            said = _column(path, name, own, values)
+            columns.append([part if path in p.values else "" for part, p in zip(said, points, strict=True)])
+    if not columns:
+        return ("",) * len(points)
+    return tuple(", ".join(filter(None, parts)) for parts in zip(*columns, strict=True))
 
 
 def _column(path: str, name: str, own: Sequence[Any], values: Mapping[str, Any]) -> list[str]:
@@ -85,7 +91,7 @@ def setting_names(points: Sequence[Point]) -> dict[str, str]:
     """What :func:`setting_of` calls each setting → what tells it apart from the others, whoever is learned."""
     who = who_paths(points)
     grid = [point for point in points if _on_grid(point) and not point.rival and point.state != "baseline"]
-    labels = setting_labels(grid, without=tuple(who))
+    labels = setting_labels([replace(point, values=settings(point, who)) for point in grid])
     short = {setting_of(point, who): said for point, said in zip(grid, labels, strict=True) if said}
     return {name: said for name, said in short.items() if list(short.values()).count(said) == 1}
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from boothlab.studies.expand import label
 from boothlab.studies.points import Point
@@ -10,34 +12,72 @@ from boothlab.studies.points import Point
 WHO = ("name", "photos", "identifier", "description")
 """Parts of a subject's node that say who it is; anything else there (class noun, weight) is a setting."""
 
+NOBODY = repr(None)
+"""Where a run has no such subject."""
 
-def who_paths(points: Sequence[Point]) -> frozenset[str]:
-    """The paths of a plan that say who is learned.
 
-    Each person has photos and an identifier of their own, so that these tell people apart. Where one person was
-    learned from several sets of photos, or under several identifiers, that is what the study asks about: a setting.
-    Rivals are no candidates and baselines no runs; they decide nothing here.
+def who_paths(points: Sequence[Point]) -> dict[str, frozenset[str]]:
+    """The paths of a plan that say who is learned, each with the values (their ``repr``) by which it does.
+
+    Each person has photos and an identifier of their own, so that these tell people apart. Where a person was learned
+    from several sets of photos, the one that most of its runs have is its own, and another is a setting. The whole
+    path is one, and stands not here, where own values tell nobody apart: all have the same, or one person's own was
+    another's to try; and where everybody was learned in several ways, none of them more often than the next. Rivals
+    are no candidates and baselines no runs; they decide nothing here.
     """
-    points = [point for point in points if not point.rival and point.state != "baseline"]
-    paths = dict.fromkeys(path for point in points for path in point.values if path.split(".")[0] == "subjects")
-    return frozenset(path for path in paths if path == "subjects" or _tells_apart(path, points))
+    candidates = [point for point in points if not point.rival and point.state != "baseline"]
+    paths = dict.fromkeys(path for point in candidates for path in point.values if path.split(".")[0] == "subjects")
+    found = {path: _own(path, candidates) for path in paths if path.split(".")[-1] in WHO}
+    if "subjects" in paths:
+        found["subjects"] = frozenset(repr(point.values.get("subjects")) for point in points)
+    return {path: own for path, own in found.items() if own}
 
 
-def _tells_apart(path: str, points: Sequence[Point]) -> bool:
-    values: dict[str, set[str]] = {}
-    for point in points:
-        # Where several are learned together, the path is about one of them, whoever the point is about.
-        if path in point.values and _together(point) == 1:
-            values.setdefault(point.subject, set()).add(repr(point.values[path]))
-    return path.split(".")[-1] in WHO and all(len(own) == 1 for own in values.values())
+def settings(point: Point, who: Mapping[str, frozenset[str]]) -> dict[str, Any]:
+    """The point's places without those that say ``who`` is learned."""
+    return {path: value for path, value in point.values.items() if not says_who(path, value, who)}
 
 
-def setting_of(point: Point, who: frozenset[str]) -> str:
-    """Names a point's settings, without the paths that say ``who`` is learned; how many together is a setting."""
-    others = {path: value for path, value in point.values.items() if path not in who}
+def says_who(path: str, value: Any, who: Mapping[str, frozenset[str]]) -> bool:
+    """Whether this value says who is learned, and is no setting."""
+    return path in who and repr(value) in who[path]
+
+
+def setting_of(point: Point, who: Mapping[str, frozenset[str]]) -> str:
+    """Names a point's settings, without what says ``who`` is learned; how many together is a setting."""
+    others = settings(point, who)
     if _together(point) > 1:
         others["subjects together"] = _together(point)
     return label(others) or "the plan as it is"
+
+
+def _own(path: str, points: Sequence[Point]) -> frozenset[str]:
+    """Each subject's own value; none where the path is a setting."""
+    tried: dict[str, Counter[str]] = {}
+    for point in points:
+        if point.values.get(path) is not None and _about(path, point) == point.subject:
+            tried.setdefault(point.subject, Counter())[repr(point.values[path])] += 1
+    # Of values that are equally common the first: the plan's, or the grid's, before those of named runs.
+    first = {subject: values.most_common(1)[0][0] for subject, values in tried.items()}
+    own = frozenset(first.values())
+    if any(len(values) > 1 for values in tried.values()):
+        others = {value for subject, values in tried.items() for value in values if value != first[subject]}
+        if len(own) == 1 or own & others or not any(map(_leads, tried.values())):
+            return frozenset()
+    return own | {NOBODY}
+
+
+def _leads(values: Counter[str]) -> bool:
+    """Whether one value is more common than any other."""
+    counts = [count for _, count in values.most_common(2)]
+    return len(counts) == 1 or counts[0] > counts[1]
+
+
+def _about(path: str, point: Point) -> str:
+    """Whom the path is about: where several are learned together, ``subjects.0.photos`` is about the first of them,
+    whoever the point is about."""
+    names, part = str(point.values.get("subjects", "")).split(" + "), path.split(".")[1]
+    return names[int(part)] if len(names) > 1 and part.isdigit() and int(part) < len(names) else point.subject
 
 
 def _together(point: Point) -> int:
