@@ -11,8 +11,9 @@ from PIL import Image, ImageOps
 
 from boothlab.api.study_places import coordinates
 from boothlab.api.study_resolving import Study, resolve_study
-from boothlab.errors import PlanError
-from boothlab.files import sha256_file
+from boothlab.api.studying import held
+from boothlab.errors import PlanError, RunBusy
+from boothlab.files import folder_listing, sha256_file
 from boothlab.studies.compare import neighbours
 from photos_made import photo_folder
 from study_made import base_plan, made_point, write_study
@@ -45,6 +46,20 @@ def test_a_single_number_of_photos_leaves_the_pool_as_it_is_with_others(tiny_sd:
     three = resolved(tmp_path / "three", tiny_sd, 12, axes={"photos.number": [2, 5, 9]})
     assert hashes(one, "held_out")[0] == hashes(three, "held_out")[0]
     assert hashes(one, "train")[0] == hashes(three, "train")[0]
+
+
+def test_held_out_photos_are_not_exchanged_under_a_process_that_judges_by_them(tiny_sd: Path, tmp_path: Path) -> None:
+    """`check` with another seed of the split, from another terminal, gave a search other photos halfway."""
+    file = write_study(tmp_path, tiny_sd, 12, axes={"photos.number": [2, 5]})
+    study = resolve_study(file, tmp_path / "studies")
+    before = folder_listing(study.place / "held-out" / "ada")
+    other = ["photos.split_seed=7"]
+    with held(study):
+        assert hashes(resolve_study(file, tmp_path / "studies"), "held_out") == hashes(study, "held_out")
+        with pytest.raises(RunBusy, match=r"working on .*studies/rates, and .*held-out/ada would hold other photos"):
+            resolve_study(file, tmp_path / "studies", other)
+        assert folder_listing(study.place / "held-out" / "ada") == before
+    assert hashes(resolve_study(file, tmp_path / "studies", other), "held_out") != hashes(study, "held_out")
 
 
 def test_folders_that_share_photos_share_the_pool(tiny_sd: Path, tmp_path: Path) -> None:

@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from boothlab.api.resolving import domain_of, own_settings, photo_set
-from boothlab.api.study_traces import HELD_OUT, mark
-from boothlab.errors import PlanError
+from boothlab.api.study_traces import HELD_OUT, LOCK, mark
+from boothlab.errors import PlanError, RunBusy
 from boothlab.files import folder_listing, new_folder, sha256_bytes, sha256_file, spelled, write_bytes
 from boothlab.models.locate import base_size
 from boothlab.photos.captions import read_words
@@ -206,7 +208,8 @@ def fill_folder(folder: Path, files: Sequence[Path], place: Path, subject: str, 
     """Make ``folder`` hold copies of ``files`` and nothing else; photos of one name are numbered.
 
     ``captions``, one per file where given ("" for none), come into text files beside them. Whose they are is written
-    down in the study's folder ``place`` before the first of them is there.
+    down in the study's folder ``place`` before the first of them is there. Raises RunBusy where other photos would
+    take the place of those by which a process that works on the study judges its runs.
     """
     names: dict[str, Path] = {}
     texts: dict[str, bytes] = {}
@@ -220,10 +223,24 @@ def fill_folder(folder: Path, files: Sequence[Path], place: Path, subject: str, 
     mark(place, [subject])
     wanted = {spelled(name): sha256_file(path) for name, path in names.items()}
     wanted |= {spelled(name): sha256_bytes(text) for name, text in texts.items()}
-    if folder.is_dir() and folder_listing(folder) == wanted:
-        return
+    if folder.is_dir():
+        if folder_listing(folder) == wanted:
+            return
+        _require_idle(place, folder)
     with new_folder(folder) as temporary:
         for name, path in names.items():
             shutil.copyfile(path, temporary / name)
         for name, text in texts.items():
             write_bytes(temporary / name, text)
+
+
+def _require_idle(place: Path, folder: Path) -> None:
+    """Trials of a search read their held-out photos again at every rung: these must stay what they are meanwhile."""
+    try:
+        with FileLock(place / LOCK, timeout=0):
+            return
+    except Timeout:
+        raise RunBusy(
+            f"Another process is working on {place}, and {folder} would hold other photos by these settings.",
+            "Wait for it to end, or stop it; or give this study a name of its own.",
+        ) from None

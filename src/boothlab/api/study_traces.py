@@ -34,11 +34,14 @@ COMPARED = "compared.json"
 PAIRS = ".pairs"
 """Folder of the study with what comparisons need of pairs of runs, until all runs are there."""
 
+LOCK = ".lock"
+"""File of the study by which one process at a time works on it."""
+
 TABLES = ("table", "pictures", "effects", "subjects", "subject_differences", "carried", "rivals", "trials")
 """Every table that some study has."""
 
 FILES = frozenset(
-    [MARK, COMPARED, ".lock", "report.html", "choices.json", "outcomes.json", "trials.json", "table.tex"]
+    [MARK, COMPARED, LOCK, "report.html", "choices.json", "outcomes.json", "trials.json", "table.tex"]
     + [f"{name}.{kind}" for name in TABLES for kind in ("csv", "parquet", "md")]
 )
 """The files that a study writes into its folder, but for its copy of the study's file."""

@@ -14,7 +14,7 @@ from boothlab.api.scoring import evaluate_run
 from boothlab.api.study_costs import StudyCost, costs_of_study, share_of, taken_before
 from boothlab.api.study_resolving import Study
 from boothlab.api.study_sharing import Drawn, branch
-from boothlab.api.study_traces import ENCODED, PAIRS, mark
+from boothlab.api.study_traces import ENCODED, LOCK, PAIRS, mark
 from boothlab.api.trainer import train_run
 from boothlab.errors import BoothlabError, Cancelled, NoSpace, RunBusy, disk_errors
 from boothlab.files import read_json, sweep_temporaries, write_json
@@ -159,7 +159,7 @@ def held(study: Study) -> Iterator[None]:
     place = study.place
     with disk_errors(place, f"make the study's folder {place}"):
         place.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(place / ".lock", timeout=0)
+    lock = FileLock(place / LOCK, timeout=0)
     try:
         lock.acquire()
     except Timeout:
