@@ -16,7 +16,7 @@ import pytest
 from filelock import FileLock
 
 from boothlab import api
-from boothlab.api import rating, study_exports
+from boothlab.api import forgetting, rating, study_exports
 from boothlab.api.export_places import remember
 from boothlab.api.study_across import ACROSS, ACROSS_DIFFERENCES
 from boothlab.api.study_carrying import CARRY
@@ -143,6 +143,62 @@ def test_the_same_photos_under_another_name_go_too(run: Run, tiny_sd: Path, tmp_
     alias = trained(tiny_sd, tmp_path, "Alias")
     assert api.forget(CANARY, tmp_path / "runs").remaining == ()
     assert not alias.path.exists()
+
+
+@pytest.mark.parametrize("name", ["me", "ada"])
+def test_short_names_are_not_found_in_packed_pictures(name: str, tiny_sd: Path, tmp_path: Path) -> None:
+    """Two or three letters turn up by chance in every few megabytes of pictures, also of those within pages."""
+    trained(tiny_sd, tmp_path, name)
+    other = trained(tiny_sd, tmp_path, "Bob")
+    packed = b"\x89PNG\r\n\x1a\n\x00+" + name.upper().encode() + b"/\x00"
+    (other.path / "images").mkdir(exist_ok=True)
+    (other.path / "images" / "00000.png").write_bytes(packed)
+    page = f'<img src="data:image/png;base64,AAAA+{name}/AAAA=="> nobody'
+    (other.path / "report.html").write_text(page)
+    (other.path / "notes.txt").write_text(f"sat beside {name}, who smiled")
+    done = api.forget(name, tmp_path / "runs")
+    assert done.remaining == (f"{other.path / 'notes.txt'}: says the name",)
+
+
+def test_what_cannot_be_searched_or_removed_hides_nothing_else(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A link to itself ended it after everything was removed, with "cannot go on" and not a word of what had gone."""
+    (tmp_path / "runs" / "loop").symlink_to("loop")
+    locked = tmp_path / "runs" / "locked.txt"
+    locked.write_text("?")
+    own = Path.read_bytes
+
+    def read(path: Path) -> bytes:
+        if path == locked:
+            raise PermissionError(13, "Permission denied", str(path))
+        return own(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read)
+    real, sets = forgetting.remove, []
+
+    def remove(path: Path, *given: object) -> object:
+        if path.parent.name == "photo-sets":
+            sets.append(path)
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, *given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(forgetting, "remove", remove)
+    done = api.forget(CANARY, tmp_path / "runs")
+    assert [item.path for item in done.removed] == [run.path]
+    assert f"{locked}: could not be searched (Permission denied)" in done.remaining
+    assert done.remaining[0].startswith(f"{sets[0]}: not removed. Cannot remove {sets[0]}")
+
+
+def test_a_run_of_others_that_shares_a_photo_says_so(run: Run, tiny_sd: Path, tmp_path: Path) -> None:
+    """It was announced as trained together, which it never was."""
+    first = min((tmp_path / "photos" / f"of-{CANARY}").iterdir())
+    photo_folder(tmp_path / "photos" / "of-Bob", 3)
+    shutil.copy(first, tmp_path / "photos" / "of-Bob" / "group.png")
+    bob = trained(tiny_sd, tmp_path, "Bob")
+    asked: list[Any] = []
+    api.forget(CANARY, tmp_path / "runs", confirm=lambda found: asked.append(found) or True)
+    assert asked[0].shared == {str(bob.path): (1, 4)}
 
 
 def test_no_means_no_and_a_busy_run_is_refused_before_anything_goes(run: Run, tmp_path: Path) -> None:

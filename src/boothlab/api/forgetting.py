@@ -18,14 +18,17 @@ from filelock import FileLock, Timeout
 from boothlab.api.export_places import RATING
 from boothlab.api.study_traces import MARK, copies, marked, study_folders, written
 from boothlab.api.traces import Found, look, run_folders, subjects_of
-from boothlab.errors import Cancelled, PlanError, RunBusy, disk_errors
-from boothlab.files import is_abandoned, sha256_file
+from boothlab.errors import BoothlabError, Cancelled, PlanError, RunBusy, disk_errors
+from boothlab.files import is_abandoned, sha256_bytes
 from boothlab.home import home
-from boothlab.photos.folder import list_folder
+from boothlab.photos.folder import SUFFIXES, list_folder
 from boothlab.photos.photoset import MANIFEST
 
 WEIGHTS = frozenset({".safetensors"})
-"""Files of numbers, where any short word turns up by chance; they are searched by their place only."""
+"""Files of numbers; they are searched by their place only."""
+
+EMBEDDED = re.compile(rb"data:[\w/+.-]+;base64,[\w+/=]+")
+"""A picture within a page: packed, so that any short word turns up by chance, as it does in files of pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +82,32 @@ def forget_subject(
     try:
         if not confirm(found):
             raise Cancelled("Nothing was removed.")
-        # Only runs and sets know the captions, so what was made under these goes before them.
-        whole = (*found.class_images, *found.runs, *found.sets, *found.exports)
-        removed = tuple(remove(path, list(path.iterdir()), found.others) for path in whole)
-        removed += tuple(remove(path, rating_in(path), found.others) for path in found.ratings)
-        removed += tuple(remove(path, written(path), found.others) for path in found.studies)
+        removed, failed = _remove_all(found)
     finally:
         for lock in locks:
             lock.release()
     searched, remaining = search(found, (*roots, home()))
-    return Forgotten(found, removed, searched, remaining)
+    return Forgotten(found, removed, searched, (*failed, *remaining))
+
+
+def _remove_all(found: Found) -> tuple[tuple[Removed, ...], tuple[str, ...]]:
+    """Remove what was found; what went, and what could not go and why: the one must not hide the other."""
+    # Only runs and sets know the captions, so what was made under these goes before them.
+    whole = (*found.class_images, *found.runs, *found.sets, *found.exports)
+    going: list[tuple[Path, Callable[[Path], list[Path]]]] = [(path, _all_in) for path in whole]
+    going += [(path, rating_in) for path in found.ratings] + [(path, written) for path in found.studies]
+    removed, failed = [], []
+    for path, within in going:
+        try:
+            with disk_errors(path, f"remove {path}"):
+                removed.append(remove(path, within(path), found.others))
+        except BoothlabError as error:
+            failed.append(f"{path}: not removed. {error.message}")
+    return tuple(removed), tuple(failed)
+
+
+def _all_in(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
 
 
 MOST_NAMED = 10
@@ -177,24 +196,28 @@ def without(path: Path, keep: Collection[Path]) -> Iterator[Path]:
 def search(found: Found, places: tuple[Path, ...]) -> tuple[int, tuple[str, ...]]:
     """Look through every file in ``places`` for the subject's name and the photos' hashes.
 
-    Returns how many files were looked at and, for each that says something, where and what.
+    Returns how many files were looked at and, for each that says something or could not be looked at, where and what.
     """
     word = re.compile(rf"(?<![^\W_]){re.escape(found.subject)}(?![^\W_])", re.IGNORECASE)
     raw = re.compile(rb"(?<![0-9A-Za-z])" + re.escape(found.subject.encode()) + rb"(?![0-9A-Za-z])", re.IGNORECASE)
     hashes = {value.encode() for value in found.hashes}
     searched, remaining = 0, []
     for path, below in files_in(places, found.own):
-        searched += 1
         if word.search(below):
             remaining.append(f"{path}: its name")
+        try:
+            data = b"" if path.suffix in WEIGHTS else path.read_bytes()
+        except OSError as error:
+            remaining.append(f"{path}: could not be searched ({error.strerror})")
+            continue
+        searched += 1
         if path.suffix in WEIGHTS:
             continue
-        data = path.read_bytes()
-        if raw.search(data):
+        if path.suffix.lower() not in SUFFIXES and raw.search(EMBEDDED.sub(b"", data)):
             remaining.append(f"{path}: says the name")
         if any(match in hashes for match in re.findall(rb"[0-9a-f]{64}", data)):
             remaining.append(f"{path}: says the hash of a photo")
-        if sha256_file(path) in found.hashes:
+        if sha256_bytes(data) in found.hashes:
             remaining.append(f"{path}: is a photo")
     return searched, tuple(remaining)
 
@@ -214,8 +237,10 @@ def files_in(places: tuple[Path, ...], own: tuple[Path, ...]) -> Iterator[tuple[
     kept_out = {path.resolve() for folder in own if folder.is_dir() for path in originals(folder)}
     for place in places:
         for path in sorted(place.rglob("*")):
-            real = path.resolve()
-            if not path.is_file() or real in seen or real in kept_out:
+            # A link that leads back to itself is no file, and has no real place.
+            if not path.is_file():
                 continue
-            seen.add(real)
-            yield path, path.relative_to(place).as_posix()
+            real = path.resolve()
+            if real not in seen and real not in kept_out:
+                seen.add(real)
+                yield path, path.relative_to(place).as_posix()

@@ -29,7 +29,8 @@ HASH = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What there is of a subject. ``also`` = run folder → who else is in it; ``own`` = folders left alone;
+    """What there is of a subject. ``also`` = run folder → who else is in it; ``shared`` = run folder of others → how
+    many of its photos are the subject's too, and how many it has; ``own`` = folders left alone;
     ``others`` = those of everybody, which stay where they lie within something that goes.
     ``damaged`` = runs that do not go and whose plan is damaged: they could not be looked through.
 
@@ -51,6 +52,7 @@ class Found:
     others: tuple[Path, ...]
     damaged: tuple[Path, ...]
     hashes: frozenset[str] = field(repr=False)
+    shared: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def folders(self) -> tuple[Path, ...]:
@@ -117,7 +119,14 @@ def look(subject: str, roots: Collection[Path], photos: Path | None = None) -> F
         tuple(sorted((photo_folders(everyone) | own) - chosen - prepared - {path.absolute() for path in sets})),
         tuple(path for path in damaged_below(roots) if path not in runs),
         frozenset(hashes),
+        {str(path): _common(path, same[path], evidence) for path in runs if path not in named},
     )
+
+
+def _common(run: Path, names: Collection[str], evidence: Collection[str]) -> tuple[int, int]:
+    """How many of the photos of these subjects of a run are among others, and how many there are."""
+    there = set().union(*(sources_of(run / "photos" / name / MANIFEST, kept_only=True) for name in names))
+    return len(there & set(evidence)), len(there)
 
 
 def photo_folders(runs: Collection[Path], subject: str | None = None) -> set[Path]:

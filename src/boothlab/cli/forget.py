@@ -42,9 +42,8 @@ def forget(
 
     def confirm(found: Found) -> bool:
         for path in found.folders:
-            others = found.also.get(str(path), ())
             partly = "  (only what boothlab wrote there)" if path in (*found.studies, *found.ratings) else ""
-            say(f"remove    {path}{partly}" + (f"  (with {', '.join(others)}, trained together)" if others else ""))
+            say(f"remove    {path}{partly}{_of_others(found, path)}")
         for path in found.own:
             say(f"keep      {path}  (your own photos)")
         for path in found.damaged:
@@ -69,3 +68,12 @@ def forget(
     )
     if done.remaining:
         raise typer.Exit(1)
+
+
+def _of_others(found: Found, path: Path) -> str:
+    """Who else loses this folder, and why; "" for nobody."""
+    others = ", ".join(found.also.get(str(path), ()))
+    if str(path) in found.shared:
+        count, total = found.shared[str(path)]
+        return f"  (of {others}: {count} of its {total} photos are also {found.subject}'s)"
+    return f"  (with {others}, trained together)" if others else ""
