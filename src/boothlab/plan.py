@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +75,11 @@ class RunPlan(Config):
 def load_plan(path: Path, overrides: tuple[str, ...] | list[str] = ()) -> RunPlan:
     """The plan in a TOML file. Relative paths in it are meant from the file's folder; a base model that ``--set``
     names, as the command line is typed, from the current one."""
-    plan = load(RunPlan, path, overrides)
+    return placed(load(RunPlan, path, overrides), path, overrides)
+
+
+def placed(plan: RunPlan, path: Path, overrides: Sequence[str]) -> RunPlan:
+    """The plan read from ``path``, its places as :func:`load_plan` means them."""
     if any(parse_override(text)[0][:2] in (["base"], ["base", "model"]) for text in overrides):
         plan = plan.model_copy(update={"base": placed_base(plan.base, Path.cwd())})
     return relative_to(plan, path.resolve().parent)

@@ -50,6 +50,14 @@ class Subject(Config):
     weight: float = Field(1.0, gt=0)
     """Weight of this subject's photos in the loss, relative to the other subjects."""
 
+    @field_validator("photos", mode="before")
+    @classmethod
+    def _somewhere(cls, value: object) -> object:
+        # An empty path is the current folder to Python, and whatever lies there would be trained on.
+        if value == "":
+            raise ValueError("it is empty; name a folder of photos")
+        return value
+
     @field_validator("name")
     @classmethod
     def _file_name(cls, value: str) -> str:

@@ -420,3 +420,10 @@ def test_a_file_that_may_not_be_read_is_not_called_damaged(tmp_path: Path, monke
     with pytest.raises(RunDamaged, match="may not be read") as caught:
         read_json(tmp_path / "plan.json")
     assert caught.value.hint == "Change its permissions."
+
+
+def test_lpips_vgg_takes_no_file(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """It was passed over without a word."""
+    monkeypatch.setattr("sys.argv", ["boothlab", "fetch", "lpips-vgg", "vgg.pth"])
+    assert main() == 2
+    assert "lpips-vgg needs no file; vgg.pth would not be read" in capsys.readouterr().err

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from boothlab.api.checking import plan_to_check
 from boothlab.errors import NoWeights, PhotoError, PlanError
+from boothlab.plan import load_plan
+from photos_made import photo_folder
 
 PLAN = """
 name = "ada"
@@ -58,6 +61,20 @@ def test_a_subject_that_cannot_be_read_does_not_hide_the_base_model(tmp_path: Pa
     assert base.startswith("The base model")
 
 
+def test_a_base_model_on_the_command_line_is_meant_from_here(
+    tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`train` took it from the current folder, and `check` from the plan's."""
+    photo_folder(tmp_path / "plans" / "photos", 3)
+    text = PLAN.replace("lorra", "lora").replace("learnin", "learning").replace("nope", "photos")
+    plan = written(tmp_path / "plans", text)
+    shutil.copytree(tiny_sd, tmp_path / "here" / "models" / "sd")
+    monkeypatch.chdir(tmp_path / "here")
+    checked = plan_to_check(plan, ["base.model=models/sd"])
+    assert checked.base.model == load_plan(plan, ["base.model=models/sd"]).base.model
+    assert Path(checked.base.model).samefile(tmp_path / "here" / "models" / "sd")
+
+
 def test_a_single_thing_that_is_missing_is_raised_as_it_is(tmp_path: Path) -> None:
     right = written(tmp_path, PLAN.replace("lorra", "lora").replace("learnin", "learning"))
     with pytest.raises(PhotoError, match="does not exist"):
@@ -66,3 +83,11 @@ def test_a_single_thing_that_is_missing_is_raised_as_it_is(tmp_path: Path) -> No
     with pytest.raises(NoWeights, match="models/sd"):
         plan_to_check(right)
     assert plan_to_check(right, ["base.model=toon"]).subjects[0].photos == tmp_path / "nope"
+
+
+def test_an_empty_place_is_no_folder(tmp_path: Path) -> None:
+    """It is the current folder to Python: the plan's own, with whatever pictures lie there."""
+    right = PLAN.replace("lorra", "lora").replace("learnin", "learning")
+    wrong, base = lines(written(tmp_path, right), 'subjects.0.photos=""')
+    assert wrong == "subjects.0.photos: it is empty; name a folder of photos (given: '')"
+    assert base.startswith("The base model")

@@ -9,6 +9,9 @@ import pytest
 from boothlab.api.demonstration import demo_plan
 from boothlab.errors import PhotoError, PlanError
 from boothlab.models.config import Base
+from boothlab.photos.config import Photos, Screen
+from boothlab.photos.folder import list_folder
+from boothlab.preparing.prepare import prepare
 from photos_made import photo_folder
 
 
@@ -19,6 +22,22 @@ def test_another_base_has_snapshots_along_a_length_that_follows_from_the_photos(
     assert (plan.training.steps, plan.training.snapshots) == (700, (231, 469))
     assert (plan.strategy.learning_rate, plan.training.batch_size) == (2e-6, 1)
     assert (plan.subjects[0].class_noun, plan.subjects[0].description) == ("woman", None)
+
+
+def test_what_is_held_out_is_not_counted(tmp_path: Path) -> None:
+    """Of thirteen photos three are held out; a prepared set says itself what is trained on, and holds other files."""
+    photo_folder(tmp_path / "ada", 13)
+    assert demo_plan(tmp_path / "ada", "woman", Base(model="some/model")).training.steps == 1000
+    photo_folder(tmp_path / "few", 9, size=(72, 64))
+    settings = Photos(domain="drawings", screen=Screen(enabled=False), framing="letterbox")
+    made = prepare(tmp_path / "few", tmp_path / "set", settings, 64)
+    assert len(list_folder(made.path).photos) > 9, "masks and a contact sheet"
+    assert demo_plan(made.path, "woman", Base(model="some/model")).training.steps == 600
+
+
+def test_of_the_sample_photos_it_is_known_what_they_show() -> None:
+    with pytest.raises(PlanError, match="sample photos are of a person"):
+        demo_plan(None, "dog", Base(model="toon"))
 
 
 def test_ones_own_subject_may_be_described_and_the_sample_is_already(tmp_path: Path) -> None:

@@ -112,6 +112,18 @@ def test_snapshots_beyond_the_last_step_are_said(folder: Path, tiny_sd: Path) ->
     assert not [text for text in resolve(plan_from(tree, "test")).warnings if "snapshot" in text]
 
 
+def test_a_rate_that_is_still_rising_at_the_end_is_said(folder: Path, tiny_sd: Path) -> None:
+    tree = plan(tiny_sd).model_dump(mode="json")
+    tree["training"] |= {"steps": 30, "rate": {"kind": "constant", "warmup": 40}}
+    (said,) = [text for text in resolve(plan_from(tree, "test")).warnings if "rises" in text]
+    assert said == (
+        "The training ends at step 30, while the learning rate rises until step 40 (training.rate.warmup): it "
+        "reaches 75% of what is asked for."
+    )
+    tree["training"]["steps"] = 40
+    assert not [text for text in resolve(plan_from(tree, "test")).warnings if "rises" in text]
+
+
 def test_photos_that_cannot_be_used_are_named(folder: Path, tiny_sd: Path) -> None:
     (folder / "ada" / "zz.jpg").write_bytes(b"nothing")
     (folder / "ada" / "more").mkdir()

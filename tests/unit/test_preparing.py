@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from boothlab.api.resolving import contents_of
+from boothlab.api.resolving import contents_of, lost_captions
 from boothlab.api.study_pools import fill_folder
 from boothlab.assets import asset
+from boothlab.cli.main import main
 from boothlab.errors import PhotoError
 from boothlab.files import sha256_json
 from boothlab.photos.captions import read_words, template
@@ -158,6 +159,47 @@ def test_references_are_held_out_and_win_over_their_copies(tmp_path: Path) -> No
     assert made.held_out_names == {f"references/photo-{i}.png" for i in (20, 21, 22)}
     assert len(made.train) == 4
     assert [item.name for item in made.rejected] == ["leak.png"]
+
+
+@pytest.mark.parametrize("there", ["nothing", "what is set aside"])
+def test_references_without_a_usable_photo_are_refused(there: str, tmp_path: Path) -> None:
+    """They took the place of the split: nothing was held out, and it was advised to give references."""
+    source, others = folder_of(tmp_path / "in", 10), tmp_path / "ref"
+    others.mkdir()
+    if there != "nothing":
+        (others / "broken.jpg").write_bytes(b"\xff\xd8\xff and no more")
+    with pytest.raises(PhotoError, match="ref; it has no usable photo, so nothing would be held out"):
+        prepare(source, tmp_path / "set", Photos(references=others), SIZE)
+    assert not (tmp_path / "set").exists()
+
+
+@pytest.mark.parametrize(("words", "said"), [("with {name} on a hill", "{name}"), ("{ it } standing", "{ it }")])
+def test_captions_say_no_word_in_braces_that_nothing_stands_for(words: str, said: str, tmp_path: Path) -> None:
+    """The model was shown the braces."""
+    source = folder_of(tmp_path / "in", 4)
+    (source / "photo-00.txt").write_text(words)
+    with pytest.raises(PhotoError, match="The caption of photo-00.png: ") as caught:
+        prepare(source, tmp_path / "set", Photos(), SIZE)
+    assert f"says {said}; {{it}} is the only word" in caught.value.message
+
+
+def test_captions_that_no_photo_has_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Names without endings: every photo went without its caption, and only the manifest knew."""
+    source = folder_of(tmp_path / "in", 4)
+    (source / "captions.csv").write_text("file,caption\nphoto-00,at sea\nphoto-01,at home\n")
+    made = prepare(source, tmp_path / "set", Photos(), SIZE)
+    (said,) = lost_captions({"ada": made})
+    assert said.startswith("captions.csv of ada: captions of 0 photos; photo-00, photo-01 not among the photos.")
+    monkeypatch.setattr(
+        "sys.argv", ["boothlab", "prepare", str(source), "--out", str(tmp_path / "told"), "--size", "64"]
+    )
+    assert main() == 0
+    assert "captions.csv: captions of 0 photos; photo-00, photo-01 not among the photos" in capsys.readouterr().out
+    (source / "photo-02.txt").write_text("asleep")
+    again = prepare(source, tmp_path / "again", Photos(), SIZE)
+    assert lost_captions({"ada": again}) == [], "a part of a study's photos has a part of the captions"
 
 
 def test_references_have_their_own_words_and_every_file_of_theirs_its_fate(tmp_path: Path) -> None:

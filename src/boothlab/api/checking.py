@@ -11,7 +11,7 @@ from boothlab.errors import BoothlabError
 from boothlab.models.locate import device_kind, part_configs
 from boothlab.photos.folder import list_folder, pictures_in
 from boothlab.photos.photoset import is_photo_set
-from boothlab.plan import RunPlan, relative_to
+from boothlab.plan import RunPlan, placed
 from boothlab.training.libraries import require_optimizer_library
 
 STAND_IN = {"name": "x", "photos": "x"}
@@ -28,7 +28,7 @@ def plan_to_check(path: Path, overrides: Sequence[str] = ()) -> RunPlan:
         apply_override(tree, *parse_override(text))
     wrong = problems(RunPlan, tree)
     plan, right = _readable(tree) if wrong else (RunPlan.model_validate(tree), set(RunPlan.model_fields))
-    plan = relative_to(plan, path.resolve().parent)
+    plan = placed(plan, path, overrides)
     missing = list(_missing(plan, right))
     if not wrong and len(missing) == 1:
         raise missing[0]

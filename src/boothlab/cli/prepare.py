@@ -31,6 +31,7 @@ def prepare(
     from boothlab.config.load import validate
     from boothlab.files import read_json
     from boothlab.models.config import Base, placed_base
+    from boothlab.photos.captions import without_photo
     from boothlab.photos.config import Photos
 
     given: dict[str, Any] = {"domain": domain, "framing": framing, "keep": keep or [], "size": size}
@@ -42,6 +43,9 @@ def prepare(
     for item in made.rejected:
         say(f"  {item.name} {item.reason}")
     about = read_json(out / "manifest.json")
+    for other in about["other_files"]:
+        if without_photo(other["fate"]):
+            say(f"  {other['name']}: {other['fate']} (photos are named in full, with their endings)")
     if about["remark"]:
         say(about["remark"])
     say(about["variety"]["says"])

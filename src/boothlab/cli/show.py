@@ -21,6 +21,9 @@ def show(
     from boothlab.cli.screen import say, say_json
 
     found = api.show(run)
+    if json and diff:
+        say_json([{"setting": path, "value": new, "default": old} for path, old, new in found.differences])
+        return
     if json:
         status = {"state": found.status.state, "step": found.status.step, "reason": found.status.reason}
         plan = found.plan.model_dump(mode="json")

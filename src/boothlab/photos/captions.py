@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from boothlab.config.templates import IT, require_known_words
 from boothlab.errors import PhotoError
 from boothlab.files import spelled
 from boothlab.photos.folder import printable
@@ -24,7 +25,8 @@ TABLES = ("captions.csv", "captions.tsv", "metadata.csv", "metadata.jsonl", "cap
 NAME_COLUMNS = ("file", "file_name", "photo", "name", "image")
 WORD_COLUMNS = ("caption", "text", "prompt", "words")
 
-IT = "{it}"
+ABSENT, NOBODYS = "not among the photos", "belongs to no photo"
+"""Of a row of a table, and of a text file: there is no such photo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,8 @@ def read_words(files: Sequence[Path], photos: Iterable[Path]) -> Words:
     """The captions that ``files`` hold for ``photos``. A text file beside a photo wins over the table.
 
     ``ada.txt`` belongs to ``ada.jpg``; with ``ada.jpg`` and ``ada.png`` in one folder it has to be called
-    ``ada.jpg.txt``. Raises PhotoError when it is ambiguous, not UTF-8, or a table has no such columns.
+    ``ada.jpg.txt``. Raises PhotoError when it is ambiguous, not UTF-8, a table has no such columns, or a
+    caption says a word in braces other than ``{it}``.
     """
     names = {composed(printable(path)): printable(path) for path in photos}
     captions: dict[str, str] = {}
@@ -70,13 +73,23 @@ def read_words(files: Sequence[Path], photos: Iterable[Path]) -> Words:
             known = len(table.keys() & names)
             fates[printable(path)] = f"captions of {known} photo{'' if known == 1 else 's'}"
             if unknown:
-                fates[printable(path)] += f"; {', '.join(unknown[:3])} not among the photos"
+                fates[printable(path)] += f"; {', '.join(unknown[:3])} {ABSENT}"
     for path in files:
         if path.suffix.lower() == ".txt":
             _beside(path, names, captions, fates)
         elif path not in tables[:1]:
             fates[printable(path)] = f"not used ({tables[0].name} is)" if path in tables else "not about photos"
+    for name, caption in captions.items():
+        try:
+            require_known_words(f"The caption of {name}", [caption])
+        except ValueError as error:
+            raise PhotoError(f"{error}.", f"Write {IT} for the subject, or leave the braces out.") from None
     return Words(captions, fates)
+
+
+def without_photo(fate: str) -> bool:
+    """Whether a file with words has some that were meant for a photo that is not there."""
+    return fate == NOBODYS or ABSENT in fate
 
 
 def composed(name: str) -> str:
@@ -93,7 +106,7 @@ def _beside(path: Path, names: Mapping[str, str], captions: dict[str, str], fate
             f"Call it {owners[0]}.txt or {owners[1]}.txt.",
         )
     if not owners:
-        fates[printable(path)] = "belongs to no photo"
+        fates[printable(path)] = NOBODYS
         return
     text = _text(path).strip()
     fates[printable(path)] = f"caption of {owners[0]}" if text else "empty"

@@ -98,6 +98,11 @@ def prepare(
     usable = [photo for photo in kept if not photo.is_reference]
     if len(usable) < settings.minimum:
         raise PhotoError(*_too_few(folder, usable, every, settings.minimum))
+    if settings.references is not None and len(usable) == len(kept):
+        raise PhotoError(
+            f"photos.references is {settings.references}; it has no usable photo, so nothing would be held out.",
+            "Give a folder of other photos of the subject, or leave it out: some of its own are then held out.",
+        )
     held_out = choose_held_out(kept, settings)
     score = variety([photo for photo in kept if photo.name not in held_out], people)
     about = _about(places, words, done, kept, score, remark, domain)
