@@ -73,6 +73,7 @@ def journey(tiny_sd: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
         "generate", run, "--prompt", "a drawing of {it}", "--seeds", "2", home=home, cwd=place
     )
     said["show"] = boothlab("show", run, "--json", home=home, cwd=place)
+    said["differs"] = boothlab("show", run, "--json", "--diff", home=home, cwd=place)
     for name, result in said.items():
         assert result.returncode == 0, f"{name}: {result.stderr}"
     return {"place": place, "run": run, "said": said}
@@ -259,3 +260,7 @@ def test_show_tells_state_and_snapshots(journey: dict[str, object]) -> None:
     assert shown["status"] == {"state": "finished", "step": 6, "reason": ""}
     assert shown["snapshots"] == [3, 6]
     assert shown["plan"]["photos"]["size"] == 64
+    differing = json.loads(journey["said"]["differs"].stdout)
+    differs = {one["setting"]: (one["value"], one["default"]) for one in differing}
+    assert differs["photos.size"] == (64, None)
+    assert "photos.held_out" not in differs
