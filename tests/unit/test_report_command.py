@@ -36,3 +36,11 @@ def test_the_export_command_works_from_the_current_folder(
     command = advice(open_run(made if given == "whole" else Path(expected)), OTHER)[1]
     assert shlex.split(command) == ["boothlab", "export", expected, "--to", "FOLDER"]
     assert open_run(Path(expected)).path.samefile(made)
+
+
+def test_from_far_away_the_page_does_not_say_where_on_this_disk_the_run_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = create_run(tmp_path / "runs", "ada", "1a2b3c4d" * 8, None, {}, "", {})
+    monkeypatch.chdir(tmp_path.anchor)
+    assert advice(made, OTHER)[1] == "boothlab export runs/ada-1a2b3c4d --to FOLDER"
