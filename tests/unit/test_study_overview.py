@@ -57,6 +57,7 @@ def test_several_subjects_begin_with_how_many_have_a_run_and_what_settings_do() 
         "good but for a failed gate.",
         "Over all subjects, prompt following rises from steps 1 to 9 (monster), by 0.3 [0.2, 0.4].",
         "Over all subjects, likeness is higher with framing head than with smart, by 0.18 [0.08, 0.28].",
+        "Settings also change variety by more than chance.",
     )
     assert found.heads == ("likeness", "prompt following")
     assert [(row.subject, row.take, row.none) for row in found.rows] == [
@@ -75,12 +76,15 @@ def test_the_box_says_so_where_all_or_none_have_a_run_and_where_nothing_is_real(
     assert every is not None
     assert every.sentences == ("All 2 subjects have a run to take.",)
     none = overview_view(
-        [subject(name, "copying") for name in ("ada", "bob")], [difference("likeness", 0.3, 0.2)] * 2
+        [subject(name, "copying") for name in ("ada", "bob")],
+        [difference("likeness", 0.3, 0.2), difference("prompt", 0.3, 0.2), difference("variety", 0.3, 0.3)]
+        + [difference(key, 0.3, 0.01) for key in ("leak", "drift", "leak", "copied")],
     )
     assert none is not None
     assert none.sentences == (
         "None of 2 subjects has a run to take. Of their 2 finished runs 2 are copying.",
-        "Over all subjects no difference between settings is more than chance.",
+        "Over all subjects no difference in likeness or prompt following is more than chance.",
+        "Settings also change class face like the subject, drift elsewhere and copies by more than chance.",
     )
     assert none.heads == ()
     many = overview_view([subject("ada", "copying"), subject("bob", "good", chosen="smart")],

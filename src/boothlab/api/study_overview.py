@@ -64,19 +64,27 @@ def _words(subjects: Sequence[SubjectView]) -> str:
 
 
 def _differences(apart: Sequence[Difference]) -> list[str]:
-    """What settings do to likeness and prompt following over all subjects, the surest first."""
+    """What settings do to likeness and prompt following over all subjects, the surest first, and what else they
+    change."""
     tested = [one for one in apart if one.column.decides]
     shown = sorted((one for one in tested if one.shown), key=lambda one: one.adjusted)
     if not tested:
         return []
+    titles = " or ".join(dict.fromkeys(one.column.title for one in tested))
+    described = list(dict.fromkeys(one.column.title for one in apart if one.shown and not one.column.decides))
+    others = [f"Settings also change {_listed(described)} by more than chance."] if described else []
     if not shown:
-        return ["Over all subjects no difference between settings is more than chance."]
+        return [f"Over all subjects no difference in {titles} is more than chance.", *others]
     said = [f"Over all subjects, {_difference(one)}." for one in shown[:MOST_SENTENCES]]
     left = len(shown) - MOST_SENTENCES
     if left > 0:
         more = "difference is real; it stands" if left == 1 else "differences are real; they stand"
         said.append(f"{left} more {more} under Over all subjects.")
-    return said
+    return [*said, *others]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _difference(one: Difference) -> str:
