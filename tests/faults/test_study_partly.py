@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from boothlab import api
-from boothlab.api import studying
-from boothlab.api.study_reporting import Reported
-from boothlab.api.studying import noted
+from boothlab.api.studies import running as studying
+from boothlab.api.studies.reporting import Reported
+from boothlab.api.studies.running import noted
 from boothlab.errors import Cancelled, MachineError, PlanError
 from boothlab.files import read_json, write_json
 from boothlab.training import loop

@@ -15,14 +15,17 @@ import torch
 from PIL import Image, ImageOps
 
 from boothlab import api
-from boothlab.api import study_ahead, study_costs, study_looking, study_reporting
-from boothlab.api.study_ahead import Ahead
-from boothlab.api.study_costs import StudyCost, costs_of_study
-from boothlab.api.study_exports import TABLES
-from boothlab.api.study_reading import trunk_run
-from boothlab.api.study_reporting import Reported
-from boothlab.api.study_resolving import Study, resolve_study
-from boothlab.api.studying import noted
+from boothlab.api.studies import ahead as study_ahead
+from boothlab.api.studies import costs as study_costs
+from boothlab.api.studies import looking as study_looking
+from boothlab.api.studies import reporting as study_reporting
+from boothlab.api.studies.ahead import Ahead
+from boothlab.api.studies.costs import StudyCost, costs_of_study
+from boothlab.api.studies.exports import TABLES
+from boothlab.api.studies.reading import trunk_run
+from boothlab.api.studies.reporting import Reported
+from boothlab.api.studies.resolving import Study, resolve_study
+from boothlab.api.studies.running import noted
 from boothlab.cli.study import lines_of_study
 from boothlab.errors import Cancelled, NoSpace, NoWeights, PlanError
 from boothlab.evaluation.vectors import Embedder
@@ -489,9 +492,9 @@ def test_no_training_encodes_what_another_has_encoded(
 def test_the_recommended_checkpoint_is_scored_again_on_fresh_pictures(
     journey: Journey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from boothlab.api import study_reporting
-    from boothlab.api.study_reporting import report_study
-    from boothlab.api.studying import Studied
+    from boothlab.api.studies import reporting as study_reporting
+    from boothlab.api.studies.reporting import report_study
+    from boothlab.api.studies.running import Studied
     from boothlab.studies.choose import Choice
 
     shutil.copytree(journey.place, tmp_path / "studies" / "rates")
@@ -532,8 +535,9 @@ def test_what_goes_wrong_on_fresh_pictures_stops_no_report(
     error: Exception, said: str | None, journey: Journey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every run is done by then; a full disk and Ctrl-C alone concern the whole study."""
-    from boothlab.api import study_fresh, study_reporting
-    from boothlab.api.studying import Studied
+    from boothlab.api.studies import fresh as study_fresh
+    from boothlab.api.studies import reporting as study_reporting
+    from boothlab.api.studies.running import Studied
     from boothlab.studies.choose import Choice
 
     def broken(*given: Any) -> Any:
@@ -557,8 +561,9 @@ def test_what_goes_wrong_on_fresh_pictures_stops_no_report(
 def test_without_pyarrow_the_page_says_what_to_install(
     journey: Journey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from boothlab.api import study_exports, study_reporting
-    from boothlab.api.studying import Studied
+    from boothlab.api.studies import exports as study_exports
+    from boothlab.api.studies import reporting as study_reporting
+    from boothlab.api.studies.running import Studied
 
     shutil.copytree(journey.place, tmp_path / "studies" / "rates")
     study = resolve_study(journey.file, tmp_path / "studies")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from boothlab import api
-from boothlab.api.study_reading import trunk_run
+from boothlab.api.studies.reading import trunk_run
 from boothlab.files import folder_listing
 from boothlab.runs.run import step_name
 from study_made import base_plan, write_study

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from boothlab import api
-from boothlab.api import study_searching
-from boothlab.api.study_reporting import Reported
-from boothlab.api.study_resolving import Study, resolve_study
-from boothlab.api.study_search_view import ended, summary
-from boothlab.api.studying import Studied
+from boothlab.api.studies import searching as study_searching
+from boothlab.api.studies.reporting import Reported
+from boothlab.api.studies.resolving import Study, resolve_study
+from boothlab.api.studies.running import Studied
+from boothlab.api.studies.search_view import ended, summary
 from boothlab.cli.study import lines_of_study
 from boothlab.config.show import to_toml
 from boothlab.errors import PlanError

@@ -16,18 +16,19 @@ import pytest
 from filelock import FileLock
 
 from boothlab import api
-from boothlab.api import forgetting, rating, study_exports
+from boothlab.api import forgetting, rating
 from boothlab.api.export_places import remember
-from boothlab.api.study_across import ACROSS, ACROSS_DIFFERENCES
-from boothlab.api.study_carrying import CARRY
-from boothlab.api.study_reporting import plan_text
-from boothlab.api.study_resolving import resolve_study
-from boothlab.api.study_rivals import RIVALS
-from boothlab.api.study_search_view import SEARCH
-from boothlab.api.study_searching import TRIALS
-from boothlab.api.study_sharing import Drawn as Sharing
-from boothlab.api.study_traces import FILES, TABLES, is_copy, mark
-from boothlab.api.studying import OUTCOMES, held, train_and_score
+from boothlab.api.studies import exports as study_exports
+from boothlab.api.studies.across import ACROSS, ACROSS_DIFFERENCES
+from boothlab.api.studies.carrying import CARRY
+from boothlab.api.studies.reporting import plan_text
+from boothlab.api.studies.resolving import resolve_study
+from boothlab.api.studies.rivals import RIVALS
+from boothlab.api.studies.running import OUTCOMES, held, train_and_score
+from boothlab.api.studies.search_view import SEARCH
+from boothlab.api.studies.searching import TRIALS
+from boothlab.api.studies.sharing import Drawn as Sharing
+from boothlab.api.studies.traces import FILES, TABLES, is_copy, mark
 from boothlab.api.traces import look
 from boothlab.config.show import to_toml
 from boothlab.errors import Cancelled, NoAccess, PlanError, RunBusy

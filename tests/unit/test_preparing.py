@@ -14,7 +14,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from boothlab.api.resolving import contents_of, lost_captions
-from boothlab.api.study_pools import fill_folder
+from boothlab.api.studies.pools import fill_folder
 from boothlab.assets import asset
 from boothlab.cli.main import main
 from boothlab.errors import PhotoError

@@ -9,7 +9,7 @@ import pytest
 
 from boothlab import api
 from boothlab.api.resolving import resolve
-from boothlab.api.study_resolving import resolve_all, resolve_study
+from boothlab.api.studies.resolving import resolve_all, resolve_study
 from boothlab.errors import PlanError
 from boothlab.models.config import Base
 from boothlab.models.tokens import load_tokenizer, suggest

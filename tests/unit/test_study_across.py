@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from boothlab.api.study_across import (
+from boothlab.api.studies.across import (
     ACROSS_HEAD,
     DIFFERENCES_HEAD,
     across_markdown,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from boothlab.api.study_carrying import CARRY_HEAD, carry_row, carry_view
+from boothlab.api.studies.carrying import CARRY_HEAD, carry_row, carry_view
 from boothlab.statistics.digits import plain, ranged, signed
 from boothlab.statistics.intervals import t_interval
 from boothlab.studies import carry

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from boothlab.api import studying
 from boothlab.api.resolving import run_of
-from boothlab.api.study_costs import Cost, taken_before
-from boothlab.api.study_resolving import resolve_study
-from boothlab.api.studying import Clock
+from boothlab.api.studies import running as studying
+from boothlab.api.studies.costs import Cost, taken_before
+from boothlab.api.studies.resolving import resolve_study
+from boothlab.api.studies.running import Clock
 from boothlab.plan import plan_from
 from boothlab.runs.events import Resumed, Started, Stepped
 from boothlab.studies.share import Trunk

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from boothlab.api.study_reading import coordinates
-from boothlab.api.study_reporting import plan_text
-from boothlab.api.study_resolving import Study, resolve_study
+from boothlab.api.studies.reading import coordinates
+from boothlab.api.studies.reporting import plan_text
+from boothlab.api.studies.resolving import Study, resolve_study
 from boothlab.config.show import to_toml
 from boothlab.plan import digest
 from boothlab.studies.plan import is_study, without_places
@@ -70,7 +70,7 @@ def test_the_copy_gives_the_same_runs_wherever_it_is_read_from(
 def test_a_search_goes_on_from_the_copy(places: Path, tiny_sd: Path, tmp_path: Path) -> None:
     """Its trials are known by the settings as the file has them, which are the copy's too."""
     pytest.importorskip("optuna")
-    from boothlab.api.study_searching import planned_rung, search_key
+    from boothlab.api.studies.searching import planned_rung, search_key
     from boothlab.studies.trials import Trial
 
     search = {**SEARCH, "ranges": {PHOTOS: {"choices": ["ada", "ada-too"]}}}

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from boothlab.api.study_effects import effects_view
-from boothlab.api.study_overview import overview_view
-from boothlab.api.study_plots import forests
+from boothlab.api.studies.effects import effects_view
+from boothlab.api.studies.overview import overview_view
+from boothlab.api.studies.plots import forests
 from boothlab.reports.study import AgainView, CellView, EffectCell
 from boothlab.studies.across import Difference
 from boothlab.studies.compare import effects

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from boothlab.api.study_effects import effects_view
-from boothlab.api.study_overview import overview_view
+from boothlab.api.studies.effects import effects_view
+from boothlab.api.studies.overview import overview_view
 from boothlab.metrics import METRICS
 from boothlab.reports.lacking import lacking
 from boothlab.reports.study import (

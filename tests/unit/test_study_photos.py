@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from PIL import Image, ImageOps
 
-from boothlab.api.study_places import coordinates
-from boothlab.api.study_resolving import Study, resolve_study
-from boothlab.api.studying import held
+from boothlab.api.studies.places import coordinates
+from boothlab.api.studies.resolving import Study, resolve_study
+from boothlab.api.studies.running import held
 from boothlab.errors import PlanError, RunBusy
 from boothlab.files import folder_listing, sha256_file
 from boothlab.studies.compare import neighbours
@@ -369,7 +369,7 @@ def test_versions_of_named_photos_that_were_taken_from_one_folder_are_not_traine
 
 
 def test_trials_on_another_folder_train_on_no_version_of_a_held_out_photo(tiny_sd: Path, tmp_path: Path) -> None:
-    from boothlab.api.study_searching import planned_rung
+    from boothlab.api.studies.searching import planned_rung
     from boothlab.studies.trials import Trial
 
     bordered(photo_folder(tmp_path / "raw", 12, size=(72, 64)), tmp_path / "bordered")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from boothlab.api.study_places import coordinates, placed_claims
-from boothlab.api.study_resolving import Study, resolve_study
+from boothlab.api.studies.places import coordinates, placed_claims
+from boothlab.api.studies.resolving import Study, resolve_study
 from boothlab.errors import PlanError
 from boothlab.studies.compare import neighbours
 from boothlab.studies.plan import Claim

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from boothlab.api.study_plots import curves, exposure_axes, forests, maps, spots
+from boothlab.api.studies.plots import curves, exposure_axes, forests, maps, spots
 from boothlab.reports.study_figures import Bar, Forest, HeatMap, Spot, forest, heat_map, pareto, scales
 from boothlab.statistics.intervals import Interval
 from boothlab.studies.choose import choose

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from boothlab.api import study_costs, study_ray, studying
-from boothlab.api.study_costs import Cost, share_of
-from boothlab.api.study_ray import _outcome, go_through_on_ray, require_room
+from boothlab.api.studies import cluster as study_ray
+from boothlab.api.studies import costs as study_costs
+from boothlab.api.studies import running as studying
+from boothlab.api.studies.cluster import _outcome, go_through_on_ray, require_room
+from boothlab.api.studies.costs import Cost, share_of
 from boothlab.errors import MachineError, NoSpace
 from boothlab.plan import plan_from
 from boothlab.studies.share import Trunk

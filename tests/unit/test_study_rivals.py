@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from boothlab.api.study_rivals import RIVALS_HEAD, rivals_head, rivals_row, rivals_text, rivals_view
+from boothlab.api.studies.rivals import RIVALS_HEAD, rivals_head, rivals_row, rivals_text, rivals_view
 from boothlab.errors import PlanError
 from boothlab.statistics.digits import plain
 from boothlab.statistics.intervals import Interval, t_interval

@@ -13,7 +13,7 @@ import pytest
 from scipy import stats
 
 from boothlab.api.scoring import SCORING
-from boothlab.api.study_compared import Compared
+from boothlab.api.studies.compared import Compared
 from boothlab.files import write_json
 from boothlab.metrics.frechet import frechet_distance
 from boothlab.seeds import derive

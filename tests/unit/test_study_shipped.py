@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from boothlab.api.study_resolving import resolve_study
+from boothlab.api.studies.resolving import resolve_study
 from boothlab.config.load import validate
 from boothlab.studies.expand import Planned, expand
 from boothlab.studies.plan import NUMBER, Claim, StudyPlan, load_study

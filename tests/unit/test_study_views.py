@@ -7,10 +7,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 
-from boothlab.api.study_exports import write_tables
-from boothlab.api.study_gallery import Gallery
-from boothlab.api.study_published import published_view
-from boothlab.api.study_views import _facts, _series
+from boothlab.api.studies.exports import write_tables
+from boothlab.api.studies.gallery import Gallery
+from boothlab.api.studies.published import published_view
+from boothlab.api.studies.views import _facts, _series
 from boothlab.evaluation.verdict import judge
 from boothlab.evaluation.verdict_data import Measured
 from boothlab.plan import plan_from

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from boothlab.api.forgetting import Forgotten
     from boothlab.api.inspecting import Checked, Finding, Shown
     from boothlab.api.scoring import Evaluated
-    from boothlab.api.study_costs import StudyCost
-    from boothlab.api.study_reporting import Reported
-    from boothlab.api.study_resolving import Study
+    from boothlab.api.studies.costs import StudyCost
+    from boothlab.api.studies.reporting import Reported
+    from boothlab.api.studies.resolving import Study
     from boothlab.api.traces import Found
     from boothlab.generation.picture import Picture
     from boothlab.models.tokens import TokenReport
@@ -213,7 +213,7 @@ def study(
 
     ``ray`` is the address of a Ray cluster that does the trainings ("auto" for this machine's).
     """
-    from boothlab.api.study_reporting import study_and_report
+    from boothlab.api.studies.reporting import study_and_report
 
     return study_and_report(file, root, overrides, progress, ray)
 
@@ -222,7 +222,7 @@ def report_study(
     file: Path, root: Path = STUDIES, overrides: Sequence[str] = (), progress: Progress = silent
 ) -> Reported:
     """Write the report of what has been done of the study in ``file``; nothing is trained."""
-    from boothlab.api.study_reporting import report_so_far
+    from boothlab.api.studies.reporting import report_so_far
 
     return report_so_far(file, root, overrides, progress)
 
@@ -231,8 +231,8 @@ def check_study(
     file: Path, root: Path = STUDIES, overrides: Sequence[str] = (), progress: Progress = silent
 ) -> tuple[Study, StudyCost]:
     """Find everything that is wrong with a study, what its runs share, and what it will take; nothing is loaded."""
-    from boothlab.api.study_costs import costs_of_study
-    from boothlab.api.study_resolving import resolve_study
+    from boothlab.api.studies.costs import costs_of_study
+    from boothlab.api.studies.resolving import resolve_study
 
     found = resolve_study(file, root, overrides, progress)
     return found, costs_of_study(found)

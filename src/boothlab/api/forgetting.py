@@ -16,7 +16,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from boothlab.api.export_places import RATING
-from boothlab.api.study_traces import MARK, copies, marked, study_folders, written
+from boothlab.api.studies.traces import MARK, copies, marked, study_folders, written
 from boothlab.api.traces import Found, look, run_folders, subjects_of
 from boothlab.errors import BoothlabError, Cancelled, PlanError, RunBusy, disk_errors
 from boothlab.files import is_abandoned, sha256_bytes

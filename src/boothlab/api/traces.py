@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from boothlab.api.export_places import exports_of, is_export_of, is_rating_of
-from boothlab.api.study_traces import SELECTIONS, copies, hashes_in, marked, study_folders
+from boothlab.api.studies.traces import SELECTIONS, copies, hashes_in, marked, study_folders
 from boothlab.errors import BoothlabError
 from boothlab.files import is_abandoned, read_json
 from boothlab.home import cache

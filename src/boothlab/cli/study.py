@@ -11,8 +11,8 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from boothlab.api.study_costs import StudyCost
-    from boothlab.api.study_resolving import Study
+    from boothlab.api.studies.costs import StudyCost
+    from boothlab.api.studies.resolving import Study
 
 STUDIES = Path("studies")
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from boothlab.api.resolving import Resolved, look_up_inputs, require_parts, require_something_to_wait_for
-from boothlab.api.study_photos import settle_photos
-from boothlab.api.study_places import placed_claims
-from boothlab.api.study_pools import Pool, limit_of
+from boothlab.api.studies.photos import settle_photos
+from boothlab.api.studies.places import placed_claims
+from boothlab.api.studies.pools import Pool, limit_of
 from boothlab.errors import PlanError
 from boothlab.files import expanded, require_writable, safe_name, sha256_json
 from boothlab.home import home

@@ -15,12 +15,12 @@ from typing import Any
 
 from boothlab.api.resolving import Resolved, contents_of
 from boothlab.api.scoring import evaluate_run
-from boothlab.api.study_costs import ended_at, folder_of, is_finished
-from boothlab.api.study_photos import settle_photos
-from boothlab.api.study_ray import go_through_on_ray
-from boothlab.api.study_resolving import Study, members_of, only, resolve_all
-from boothlab.api.study_sharing import Drawn
-from boothlab.api.studying import EVALUATION, Outcome, Studied, attempt, note, train_and_score
+from boothlab.api.studies.cluster import go_through_on_ray
+from boothlab.api.studies.costs import ended_at, folder_of, is_finished
+from boothlab.api.studies.photos import settle_photos
+from boothlab.api.studies.resolving import Study, members_of, only, resolve_all
+from boothlab.api.studies.running import EVALUATION, Outcome, Studied, attempt, note, train_and_score
+from boothlab.api.studies.sharing import Drawn
 from boothlab.errors import BoothlabError, PhotoError, PlanError
 from boothlab.evaluation.derived import Scale, Table, identity_scale
 from boothlab.evaluation.scores import read_scores

@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from boothlab.api.study_pools import Pool, drawn_pool, fill_folder, named_pool, prepared
-from boothlab.api.study_traces import HELD_OUT, SELECTION, SELECTIONS
+from boothlab.api.studies.pools import Pool, drawn_pool, fill_folder, named_pool, prepared
+from boothlab.api.studies.traces import HELD_OUT, SELECTION, SELECTIONS
 from boothlab.errors import PlanError
 from boothlab.files import folder_listing, sha256_file, sha256_json
 from boothlab.photos.folder import fits, list_folder, printable

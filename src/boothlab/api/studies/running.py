@@ -11,10 +11,10 @@ from filelock import FileLock, Timeout
 
 from boothlab.api.resolving import Resolved, run_of
 from boothlab.api.scoring import evaluate_run
-from boothlab.api.study_costs import StudyCost, costs_of_study, share_of, taken_before
-from boothlab.api.study_resolving import Study
-from boothlab.api.study_sharing import Drawn, branch
-from boothlab.api.study_traces import ENCODED, LOCK, PAIRS, mark
+from boothlab.api.studies.costs import StudyCost, costs_of_study, share_of, taken_before
+from boothlab.api.studies.resolving import Study
+from boothlab.api.studies.sharing import Drawn, branch
+from boothlab.api.studies.traces import ENCODED, LOCK, PAIRS, mark
 from boothlab.api.trainer import train_run
 from boothlab.errors import BoothlabError, Cancelled, NoSpace, RunBusy, disk_errors
 from boothlab.files import read_json, sweep_temporaries, write_json

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from boothlab.api.study_compared import Compared
-from boothlab.api.study_costs import BESIDE, is_finished
-from boothlab.api.study_looking import Looking
-from boothlab.api.study_reading import points_of, read_one, trunk_run
-from boothlab.api.study_resolving import Study
-from boothlab.api.studying import Outcome, attempt
+from boothlab.api.studies.compared import Compared
+from boothlab.api.studies.costs import BESIDE, is_finished
+from boothlab.api.studies.looking import Looking
+from boothlab.api.studies.reading import points_of, read_one, trunk_run
+from boothlab.api.studies.resolving import Study
+from boothlab.api.studies.running import Outcome, attempt
 from boothlab.studies.compare import Neighbours, neighbours
 from boothlab.studies.compare_sets import compare_ahead
 from boothlab.studies.points import Column, Point

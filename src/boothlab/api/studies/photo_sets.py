@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from boothlab.api.study_reading import photo_file
-from boothlab.api.study_resolving import Study
+from boothlab.api.studies.reading import photo_file
+from boothlab.api.studies.resolving import Study
 from boothlab.reports.study import PhotoSetView
 from boothlab.runs.run import Run
 from boothlab.studies.expand import shown

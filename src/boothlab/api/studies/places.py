@@ -22,7 +22,7 @@ from boothlab.studies.expand import Planned, shown, who
 from boothlab.studies.plan import NUMBER, STEPS, Carries, Claim
 
 if TYPE_CHECKING:
-    from boothlab.api.study_resolving import Study
+    from boothlab.api.studies.resolving import Study
 
 NOT_SET = "not set"
 """The value of a setting that a plan leaves out, where that means something: no SNR weighting, no running mean."""

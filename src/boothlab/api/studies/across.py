@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from boothlab.api.study_effects import changes_view
-from boothlab.api.study_plots import maps
+from boothlab.api.studies.effects import changes_view
+from boothlab.api.studies.plots import maps
 from boothlab.reports.rulings import source_title
 from boothlab.reports.study import AcrossCell, AcrossRow, AcrossView
 from boothlab.statistics.digits import plain, ranged

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from boothlab.api.scoring import summaries_of, summary_of
-from boothlab.api.study_costs import ended_at, folder_of
-from boothlab.api.study_places import coordinates
-from boothlab.api.study_resolving import Study
-from boothlab.api.studying import EVALUATION, Outcome
+from boothlab.api.studies.costs import ended_at, folder_of
+from boothlab.api.studies.places import coordinates
+from boothlab.api.studies.resolving import Study
+from boothlab.api.studies.running import EVALUATION, Outcome
 from boothlab.errors import BoothlabError
 from boothlab.evaluation.derived import Scale, Table
 from boothlab.evaluation.orders import Source, Wanted, wanted

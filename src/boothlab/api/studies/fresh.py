@@ -12,8 +12,8 @@ from boothlab.api.judging import RESCORED
 from boothlab.api.pictures import fresh_pictures, plan_of
 from boothlab.api.resolving import domain_of, photo_sets_of
 from boothlab.api.scoring import SCORING, bounds, computed_with, photos_of, shares, summaries_of
-from boothlab.api.study_resolving import Study
-from boothlab.api.studying import attempt
+from boothlab.api.studies.resolving import Study
+from boothlab.api.studies.running import attempt
 from boothlab.evaluation.derived import Scale, Table
 from boothlab.evaluation.evaluate import evaluate
 from boothlab.evaluation.lots import Judged, judged

@@ -9,8 +9,8 @@ import numpy as np
 
 from boothlab.api.pictures import keep_threads
 from boothlab.api.resolving import domain_of
-from boothlab.api.study_reading import drawn_at, trunk_run
-from boothlab.api.study_resolving import Study
+from boothlab.api.studies.reading import drawn_at, trunk_run
+from boothlab.api.studies.resolving import Study
 from boothlab.evaluation.vectors import KEPT, Embedder, picture_hash
 from boothlab.features.feature import Vectors
 from boothlab.files import read_json

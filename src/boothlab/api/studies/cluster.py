@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from boothlab.api.study_costs import costs_of_study, folder_of, is_finished, share_of, taken_before
-from boothlab.api.study_resolving import Study
-from boothlab.api.study_sharing import Drawn
-from boothlab.api.studying import Clock, Outcome, Studied, note, train_and_score
+from boothlab.api.studies.costs import costs_of_study, folder_of, is_finished, share_of, taken_before
+from boothlab.api.studies.resolving import Study
+from boothlab.api.studies.running import Clock, Outcome, Studied, note, train_and_score
+from boothlab.api.studies.sharing import Drawn
 from boothlab.errors import Cancelled, MachineError, NoSpace
 from boothlab.progress import Progress, silent
 from boothlab.studies.share import Trunk

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from boothlab.api.scoring import summary_of
-from boothlab.api.study_reading import drawn_at, photo_file, trunk_run
-from boothlab.api.study_resolving import Study
+from boothlab.api.studies.reading import drawn_at, photo_file, trunk_run
+from boothlab.api.studies.resolving import Study
 from boothlab.evaluation.lots import BASE
 from boothlab.evaluation.orders import Source
 from boothlab.reports.study import GridView, Picture

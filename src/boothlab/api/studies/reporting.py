@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from boothlab.api.study_across import (
+from boothlab.api.studies.across import (
     ACROSS,
     ACROSS_DIFFERENCES,
     ACROSS_HEAD,
@@ -17,24 +17,24 @@ from boothlab.api.study_across import (
     across_view,
     difference_row,
 )
-from boothlab.api.study_ahead import Ahead
-from boothlab.api.study_carrying import CARRY, CARRY_HEAD, carry_row, carry_view
-from boothlab.api.study_compared import Compared
-from boothlab.api.study_costs import folder_of
-from boothlab.api.study_exports import Lines, write_more, write_tables
-from boothlab.api.study_fresh import Again, score_again
-from boothlab.api.study_looking import Looking
-from boothlab.api.study_overview import overview_view
-from boothlab.api.study_places import placed_claims
-from boothlab.api.study_published import published_view
-from boothlab.api.study_ray import cluster, go_through_on_ray
-from boothlab.api.study_reading import Results, is_scored, read_results
-from boothlab.api.study_resolving import Study, resolve_study
-from boothlab.api.study_rivals import RIVALS, RIVALS_HEAD, rivals_head, rivals_row, rivals_text, rivals_view
-from boothlab.api.study_search_view import SEARCH, search_head, search_rows, search_view
-from boothlab.api.study_searching import search_so_far, search_through
-from boothlab.api.study_views import Ruled, subject_view
-from boothlab.api.studying import Outcome, Studied, go_through, held, noted
+from boothlab.api.studies.ahead import Ahead
+from boothlab.api.studies.carrying import CARRY, CARRY_HEAD, carry_row, carry_view
+from boothlab.api.studies.cluster import cluster, go_through_on_ray
+from boothlab.api.studies.compared import Compared
+from boothlab.api.studies.costs import folder_of
+from boothlab.api.studies.exports import Lines, write_more, write_tables
+from boothlab.api.studies.fresh import Again, score_again
+from boothlab.api.studies.looking import Looking
+from boothlab.api.studies.overview import overview_view
+from boothlab.api.studies.places import placed_claims
+from boothlab.api.studies.published import published_view
+from boothlab.api.studies.reading import Results, is_scored, read_results
+from boothlab.api.studies.resolving import Study, resolve_study
+from boothlab.api.studies.rivals import RIVALS, RIVALS_HEAD, rivals_head, rivals_row, rivals_text, rivals_view
+from boothlab.api.studies.running import Outcome, Studied, go_through, held, noted
+from boothlab.api.studies.search_view import SEARCH, search_head, search_rows, search_view
+from boothlab.api.studies.searching import search_so_far, search_through
+from boothlab.api.studies.views import Ruled, subject_view
 from boothlab.config.show import to_toml
 from boothlab.errors import PlanError
 from boothlab.evaluation.summaries import KINDS

@@ -12,7 +12,7 @@ from boothlab.api.extending import beginning
 from boothlab.api.inspecting import evaluation_size, own_pictures
 from boothlab.api.relatives import has_drawn, relatives
 from boothlab.api.resolving import Resolved
-from boothlab.api.study_resolving import Study
+from boothlab.api.studies.resolving import Study
 from boothlab.models.speed import speed
 from boothlab.plan import RunPlan, digest, trunk_digest
 from boothlab.runs.run import Run, folder_name, runs_by_trunk, step_name

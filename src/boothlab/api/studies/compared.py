@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from boothlab.api.scoring import summary_of
-from boothlab.api.study_resolving import Study
-from boothlab.api.study_traces import COMPARED, PAIRS
+from boothlab.api.studies.resolving import Study
+from boothlab.api.studies.traces import COMPARED, PAIRS
 from boothlab.errors import BoothlabError
 from boothlab.evaluation.arrays import read_arrays, write_arrays
 from boothlab.files import read_json, sha256_json, write_json

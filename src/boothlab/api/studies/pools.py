@@ -12,7 +12,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from boothlab.api.resolving import domain_of, own_settings, photo_set
-from boothlab.api.study_traces import HELD_OUT, LOCK, mark
+from boothlab.api.studies.traces import HELD_OUT, LOCK, mark
 from boothlab.errors import PlanError, RunBusy
 from boothlab.files import folder_listing, new_folder, sha256_bytes, sha256_file, spelled, write_bytes
 from boothlab.models.locate import base_size

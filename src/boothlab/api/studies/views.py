@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
-from boothlab.api.study_effects import effects_view
-from boothlab.api.study_fresh import Again
-from boothlab.api.study_gallery import Gallery
-from boothlab.api.study_photo_sets import photo_set_views
-from boothlab.api.study_plots import curves, forests, maps, spots
-from boothlab.api.study_resolving import Study
+from boothlab.api.studies.effects import effects_view
+from boothlab.api.studies.fresh import Again
+from boothlab.api.studies.gallery import Gallery
+from boothlab.api.studies.photo_sets import photo_set_views
+from boothlab.api.studies.plots import curves, forests, maps, spots
+from boothlab.api.studies.resolving import Study
 from boothlab.reports.info import seconds_per_step
 from boothlab.reports.rulings import source_title
 from boothlab.reports.study import AgainView, CellView, RowView, SubjectView, medals

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from boothlab.api.study_resolving import Study
+from boothlab.api.studies.resolving import Study
 from boothlab.reports.study import SearchView, TrialView
 from boothlab.studies.expand import axis_name, shown, who
 from boothlab.studies.search import Search

@@ -1,0 +1,1 @@
+"""Studies: what the verbs `study`, `check`, `report` and `forget` do with many runs of one plan."""
