@@ -84,7 +84,7 @@ def test_the_box_says_so_where_all_or_none_have_a_run_and_where_nothing_is_real(
     assert none.sentences == (
         "None of 2 subjects has a run to take. Of their 2 finished runs 2 are copying.",
         "Over all subjects no difference in likeness or prompt following is more than chance.",
-        "Settings also change class face like the subject, drift elsewhere and copies by more than chance.",
+        "Settings do change class face like the subject, drift elsewhere and copies by more than chance.",
     )
     assert none.heads == ()
     many = overview_view([subject("ada", "copying"), subject("bob", "good", chosen="smart")],

@@ -72,7 +72,8 @@ def _differences(apart: Sequence[Difference]) -> list[str]:
         return []
     titles = " or ".join(dict.fromkeys(one.column.title for one in tested))
     described = list(dict.fromkeys(one.column.title for one in apart if one.shown and not one.column.decides))
-    others = [f"Settings also change {_listed(described)} by more than chance."] if described else []
+    do = "also" if shown else "do"
+    others = [f"Settings {do} change {_listed(described)} by more than chance."] if described else []
     if not shown:
         return [f"Over all subjects no difference in {titles} is more than chance.", *others]
     said = [f"Over all subjects, {_difference(one)}." for one in shown[:MOST_SENTENCES]]
