@@ -50,6 +50,20 @@ def test_earlier_scores_of_a_run_that_cannot_be_scored_again_are_told_as_such(
     assert [len(again.failed), said in again.report.read_text()] == [1, True]
 
 
+def test_a_damaged_run_stops_nobody_elses(study: tuple[Path, Path, Reported]) -> None:
+    """`check`, `study` and `report` of all runs ended at one file."""
+    file, root, first = study
+    broken = root / "rates" / "runs" / first.points[0].folder / "status.json"
+    broken.write_text("{")
+    api.check_study(file, root)
+    again = api.study(file, root)
+    assert [(point.state, point.reason) for point in again.points] == [("done", ""), ("done", "")]
+    (failed,) = again.failed
+    assert (failed.folder, failed.stage) == (first.points[0].folder, "training")
+    assert str(broken) in failed.reason
+    assert [point.state for point in api.report_study(file, root).points] == ["done", "done"]
+
+
 def test_a_run_with_scores_of_older_code_leaves_the_others_their_page(
     study: tuple[Path, Path, Reported], monkeypatch: pytest.MonkeyPatch
 ) -> None:

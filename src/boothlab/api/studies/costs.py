@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from boothlab.api.inspecting import evaluation_size, own_pictures
 from boothlab.api.relatives import has_drawn, relatives
 from boothlab.api.resolving import Resolved
 from boothlab.api.studies.resolving import Study
+from boothlab.errors import RunDamaged
 from boothlab.models.speed import speed
 from boothlab.plan import RunPlan, digest, trunk_digest
 from boothlab.runs.run import Run, folder_name, runs_by_trunk, step_name
@@ -195,9 +197,11 @@ def folder_of(root: Path, resolved: Resolved) -> Run:
 
 
 def is_finished(run: Run) -> bool:
-    """Whether the run is trained to its end and scored."""
+    """Whether the run is trained to its end and scored. One whose state cannot be read is not, and fails alone."""
     there = (run.path / "plan.json").is_file() and (run.path / "summary.json").is_file()
-    return there and run.status().state == "finished"
+    with suppress(RunDamaged):
+        return there and run.status().state == "finished"
+    return False
 
 
 def ended_at(run: Run, trunk: Trunk, step: int) -> int:
