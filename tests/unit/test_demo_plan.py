@@ -33,6 +33,8 @@ def test_what_is_held_out_is_not_counted(tmp_path: Path) -> None:
     made = prepare(tmp_path / "few", tmp_path / "set", settings, 64)
     assert len(list_folder(made.path).photos) > 9, "masks and a contact sheet"
     assert demo_plan(made.path, "woman", Base(model="some/model")).training.steps == 600
+    sample = demo_plan(None, "person", Base(model="some/model"))
+    assert sample.training.steps == 1300, "the sample has other photos to be held out"
 
 
 def test_of_the_sample_photos_it_is_known_what_they_show() -> None:

@@ -191,15 +191,23 @@ def test_captions_that_no_photo_has_are_told(
     (source / "captions.csv").write_text("file,caption\nphoto-00,at sea\nphoto-01,at home\n")
     made = prepare(source, tmp_path / "set", Photos(), SIZE)
     (said,) = lost_captions({"ada": made})
-    assert said.startswith("captions.csv of ada: captions of 0 photos; photo-00, photo-01 not among the photos.")
+    assert said == (
+        "captions.csv of ada: captions of 0 photos; photo-00, photo-01 not among the photos (photo-00 means "
+        "photo-00.png?) Photos are named in full there, with their endings."
+    )
     monkeypatch.setattr(
         "sys.argv", ["boothlab", "prepare", str(source), "--out", str(tmp_path / "told"), "--size", "64"]
     )
     assert main() == 0
     assert "captions.csv: captions of 0 photos; photo-00, photo-01 not among the photos" in capsys.readouterr().out
-    (source / "photo-02.txt").write_text("asleep")
-    again = prepare(source, tmp_path / "again", Photos(), SIZE)
-    assert lost_captions({"ada": again}) == [], "a part of a study's photos has a part of the captions"
+    for number, name in enumerate(["PHOTO-02.PNG", "in/photo-02.png"]):
+        (source / "captions.csv").write_text(f"file,caption\nphoto-00.png,at sea\n{name},at home\n")
+        (said,) = lost_captions({"ada": prepare(source, tmp_path / f"again-{number}", Photos(), SIZE)})
+        assert f"({name} means photo-02.png?)" in said
+    (source / "captions.csv").write_text("file,caption\nphoto-77.png,at sea\n")
+    (source / "README.txt").write_text("of Ada")
+    part = prepare(source, tmp_path / "part", Photos(), SIZE)
+    assert lost_captions({"ada": part}) == [], "a part of a study's photos comes with all captions"
 
 
 def test_references_have_their_own_words_and_every_file_of_theirs_its_fate(tmp_path: Path) -> None:

@@ -43,4 +43,4 @@ def test_from_far_away_the_page_does_not_say_where_on_this_disk_the_run_lies(
 ) -> None:
     made = create_run(tmp_path / "runs", "ada", "1a2b3c4d" * 8, None, {}, "", {})
     monkeypatch.chdir(tmp_path.anchor)
-    assert advice(made, OTHER)[1] == "boothlab export runs/ada-1a2b3c4d --to FOLDER"
+    assert advice(made, OTHER)[1] == "boothlab export '…/runs/ada-1a2b3c4d' --to FOLDER"

@@ -247,6 +247,31 @@ def test_a_pool_of_one_takes_no_held_out_photos_from_who_is_trained_with_it(tiny
     assert {p.source_hash for p in alone.sets["bob"].held_out} == {p.source_hash for p in mix.sets["bob"].held_out}
 
 
+def test_who_has_too_few_photos_for_a_pool_may_be_learned_beside_one_who_has_enough(
+    tiny_sd: Path, tmp_path: Path
+) -> None:
+    photo_folder(tmp_path / "photos", 12, size=(72, 64))
+    photo_folder(tmp_path / "bob", 5, size=(90, 64))
+    bob = {"name": "bob", "photos": str(tmp_path / "bob"), "identifier": "kilt"}
+    both = [base_plan(tiny_sd, tmp_path / "photos")["subjects"][0], bob]
+    plan = base_plan(tiny_sd, tmp_path / "photos") | {"subjects": both}
+    study = resolved(tmp_path, tiny_sd, 12, plan, axes={"photos.number": [2, 4]})
+    for found, number in zip(study.resolved, (2, 4), strict=True):
+        assert {name: len(own.train) for name, own in found.sets.items()} == {"ada": number, "bob": number}
+        assert {name: len(own.held_out) for name, own in found.sets.items()} == {"ada": 3, "bob": 0}
+
+
+def test_a_stray_file_in_a_selection_is_no_other_process(tiny_sd: Path, tmp_path: Path) -> None:
+    file = write_study(tmp_path, tiny_sd, 12, axes={"photos.number": [2, 5]})
+    study = resolve_study(file, tmp_path / "studies")
+    with held(study):
+        stray = [path / ".DS_Store" for path in sorted((study.place / "photos").iterdir())]
+        for path in stray:
+            path.write_text("")
+        assert hashes(resolve_study(file, tmp_path / "studies"), "train") == hashes(study, "train")
+        assert not any(path.exists() for path in stray)
+
+
 @pytest.mark.parametrize(
     ("pools", "said"),
     [({"bob": "photos"}, "held_out.bob: there is no such subject"), ({"ada": "empty"}, "holds no photos")],

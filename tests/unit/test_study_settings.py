@@ -114,6 +114,19 @@ def test_other_photos_of_everybody_leave_the_grid_comparable() -> None:
     assert [(row.setting, row.subjects) for row in found] == [("learning rate 0.001", 5), ("learning rate 0.002", 5)]
 
 
+def test_of_sets_that_everybody_was_learned_from_none_is_somebodys_own() -> None:
+    """One more run of one person's second set made it her own: it was pooled with the first sets of the others."""
+    sets = [{PHOTOS: "{}/few"}, {PHOTOS: "{}/many"}]
+    people = [
+        point
+        for name in ("ada", "bob", "cyd")
+        for point in points_of(name, [{PHOTOS: own[PHOTOS].format(name)} for own in sets * 2], [0.2, 0.8] * 2)
+    ]
+    assert over_subjects(people) == []
+    assert over_subjects([*people, other("ada", PHOTOS, "ada/many")]) == []
+    assert over_subjects([*people, other("ada", PHOTOS, "ada/few")]) == []
+
+
 def test_what_one_person_has_of_its_own_and_another_tried_is_a_setting() -> None:
     """Or "its own" would mean two things: the word of one person, and what another was tried with."""
     rare, common = ["nlwx", "nlwx", "window"], ["window", "window", "nlwx"]

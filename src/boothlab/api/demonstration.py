@@ -95,27 +95,28 @@ def demo_plan(photos: Path | None, class_noun: str, base: Base, description: str
             raise NoWeights(f"The sample photos {SUBJECT} are not in this installation.", "Install boothlab again.")
         subject |= {"name": SUBJECT, "photos": str(sample), "class_noun": SAMPLE_NOUN, "description": DESCRIPTION}
         tree["photos"] = {"references": str(asset("samples", SUBJECT, "more"))}
-    tree |= TOON if base.model == "toon" else _defaults(Path(subject["photos"]))
+    tree |= TOON if base.model == "toon" else _defaults(Path(subject["photos"]), "photos" in tree)
     plan = plan_from({"name": "demo", "subjects": [subject], **tree}, "the demo's plan")
     # What the run's folder keeps must mean the same places from wherever it is read.
     return relative_to(plan, Path.cwd())
 
 
-def _defaults(photos: Path) -> dict[str, Any]:
+def _defaults(photos: Path, given: bool) -> dict[str, Any]:
     """Settings for other models: the defaults, three snapshots, and a look at the held-out loss."""
-    steps = STEPS_PER_PHOTO * max(1, _training_photos(photos))
+    steps = STEPS_PER_PHOTO * max(1, _training_photos(photos, given))
     snapshots = [round(share * steps) for share in SHARES]
     # A checkpoint of all of Stable Diffusion is ten gigabytes.
     looks = {"checkpoint_every": max(100, steps // 3), "validation": {"every": 100}}
     return {"training": {"steps": steps, "snapshots": snapshots, **looks}}
 
 
-def _training_photos(photos: Path) -> int:
-    """How many photos of a prepared set are trained on, or of a folder would be if all are usable."""
+def _training_photos(photos: Path, given: bool) -> int:
+    """How many photos of a prepared set are trained on, or of a folder would be if all are usable; all of them where
+    other photos are ``given`` to be held out."""
     if is_photo_set(photos):
         return len(read_set(photos).train)
     there = len(list_folder(photos).photos)
-    return there if there < HELD_OUT_FROM else there - max(FEWEST_HELD_OUT, round(Photos().held_out * there))
+    return there if given or there < HELD_OUT_FROM else there - max(FEWEST_HELD_OUT, round(Photos().held_out * there))
 
 
 def run_demo(

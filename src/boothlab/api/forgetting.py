@@ -101,8 +101,9 @@ def _remove_all(found: Found) -> tuple[tuple[Removed, ...], tuple[str, ...]]:
         try:
             with disk_errors(path, f"remove {path}"):
                 removed.append(remove(path, within(path), found.others))
-        except BoothlabError as error:
-            failed.append(f"{path}: not removed. {error.message}")
+        except (BoothlabError, OSError) as error:
+            said = error.message if isinstance(error, BoothlabError) else str(error)
+            failed.append(f"{path}: not removed, or only in part. {said}")
     return tuple(removed), tuple(failed)
 
 

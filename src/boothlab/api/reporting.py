@@ -92,10 +92,10 @@ def _require_all_judged(run: Run, summary: Mapping[str, Any]) -> None:
 
 def from_here(path: Path) -> str:
     """A path as it is typed from the current folder; pages go to others, so it says no more of where it lies. From a
-    folder that has nothing but the disk in common with it that would be the whole path: then its last two parts."""
+    folder that has nothing but the disk in common with it that would be the whole path: then its end alone."""
     real, here = path.resolve(), Path.cwd().resolve()
     if real.parts[:2] != here.parts[:2]:
-        return shlex.quote(Path(*real.parts[1:][-2:]).as_posix())
+        return shlex.quote(Path("…", *real.parts[1:][-2:]).as_posix())
     return shlex.quote(os.path.relpath(real, here))
 
 

@@ -27,7 +27,7 @@ from boothlab.models.tokens import (
     split,
     suggest,
 )
-from boothlab.photos.captions import without_photo
+from boothlab.photos.captions import misnamed
 from boothlab.photos.config import HELD_OUT_FROM, Photos
 from boothlab.photos.folder import list_folder, pictures_in
 from boothlab.photos.photoset import MANIFEST, PhotoSet, is_photo_set, read_set
@@ -222,16 +222,15 @@ def set_aside(sets: Mapping[str, PhotoSet]) -> list[str]:
 
 
 def lost_captions(sets: Mapping[str, PhotoSet]) -> list[str]:
-    """A sentence per file of a subject with captions of which none found its photo.
+    """A sentence per table of captions that seems to mean photos, and does not name them in full.
 
-    Where some did, others may be of photos that this run leaves out on purpose.
+    Of other names nothing is said: a study leaves photos out on purpose, and their captions with them.
     """
     return [
-        f"{words['name']} of {name}: {words['fate']}. Name photos in full there, with their endings."
+        f"{words['name']} of {name}: {words['fate']} Photos are named in full there, with their endings."
         for name, found in sets.items()
-        if not any(photo.caption for photo in found.photos)
         for words in read_json(found.path / MANIFEST).get("other_files", ())
-        if without_photo(str(words["fate"]))
+        if misnamed(str(words["fate"]))
     ]
 
 

@@ -45,7 +45,7 @@ def prepare(
     about = read_json(out / "manifest.json")
     for other in about["other_files"]:
         if without_photo(other["fate"]):
-            say(f"  {other['name']}: {other['fate']} (photos are named in full, with their endings)")
+            say(f"  {other['name']}: {other['fate']}")
     if about["remark"]:
         say(about["remark"])
     say(about["variety"]["says"])

@@ -28,6 +28,8 @@ WORD_COLUMNS = ("caption", "text", "prompt", "words")
 ABSENT, NOBODYS = "not among the photos", "belongs to no photo"
 """Of a row of a table, and of a text file: there is no such photo."""
 
+MEANT = "means"
+
 
 @dataclass(frozen=True, slots=True)
 class Words:
@@ -73,7 +75,7 @@ def read_words(files: Sequence[Path], photos: Iterable[Path]) -> Words:
             known = len(table.keys() & names)
             fates[printable(path)] = f"captions of {known} photo{'' if known == 1 else 's'}"
             if unknown:
-                fates[printable(path)] += f"; {', '.join(unknown[:3])} {ABSENT}"
+                fates[printable(path)] += f"; {', '.join(unknown[:3])} {ABSENT}{_meant(unknown, names)}"
     for path in files:
         if path.suffix.lower() == ".txt":
             _beside(path, names, captions, fates)
@@ -88,8 +90,24 @@ def read_words(files: Sequence[Path], photos: Iterable[Path]) -> Words:
 
 
 def without_photo(fate: str) -> bool:
-    """Whether a file with words has some that were meant for a photo that is not there."""
+    """Whether a file with words has some for a photo that is not there."""
     return fate == NOBODYS or ABSENT in fate
+
+
+def misnamed(fate: str) -> bool:
+    """Whether a table seems to mean photos that it does not name in full."""
+    return MEANT in fate
+
+
+def _meant(unknown: Sequence[str], names: Mapping[str, str]) -> str:
+    """The photo that one of these names seems to mean: without its ending, in other capitals, or with its folder."""
+    known = {Path(name).stem.casefold(): own for name, own in names.items()}
+    known |= {name.casefold(): own for name, own in names.items()}
+    for name in unknown:
+        own = known.get(name.replace("\\", "/").rpartition("/")[2].casefold())
+        if own is not None:
+            return f" ({name} {MEANT} {own}?)"
+    return ""
 
 
 def composed(name: str) -> str:

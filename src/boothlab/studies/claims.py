@@ -55,7 +55,8 @@ def claims_tested(points: Sequence[Point], claims: Sequence[str | Claim | Carrie
     of the study that can be tested), and fails where it is so on the other side; else it is undecided.
     """
     done = [point for point in points if point.state == "done"]
-    pairs = carried(done) if any(isinstance(claim, Carries) for claim in claims) else []
+    # Of all points: who is learned must not hang on which runs failed.
+    pairs = carried(points) if any(isinstance(claim, Carries) for claim in claims) else []
     tried = [_tried(done, claim, pairs) for claim in claims]
     family = [one for one in tried if isinstance(one, _Tried) and one.p is not None]
     adjusted = dict(zip(map(id, family), holm([one.p or 0.0 for one in family]), strict=True)) if family else {}

@@ -19,11 +19,12 @@ NOBODY = repr(None)
 def who_paths(points: Sequence[Point]) -> dict[str, frozenset[str]]:
     """The paths of a plan that say who is learned, each with the values (their ``repr``) by which it does.
 
-    Each person has photos and an identifier of their own, so that these tell people apart. Where a person was learned
-    from several sets of photos, the one that most of its runs have is its own, and another is a setting. The whole
-    path is one, and stands not here, where own values tell nobody apart: all have the same, or one person's own was
-    another's to try; and where everybody was learned in several ways, none of them more often than the next. Rivals
-    are no candidates and baselines no runs; they decide nothing here.
+    Each person has photos and an identifier of their own, so that these tell people apart. Where one person was
+    learned from several sets of photos, the one that most of its runs have is its own, and another is a setting. The
+    whole path is one, and stands not here, where own values tell nobody apart: all have the same, or one person's own
+    was another's to try; and where several people were learned in several ways, unless all of these have the same own
+    one, or each one's first is its most common. Else the own of one might be the other way of the next.
+    Rivals are no candidates and baselines no runs; they decide nothing here.
     """
     candidates = [point for point in points if not point.rival and point.state != "baseline"]
     paths = dict.fromkeys(path for point in candidates for path in point.values if path.split(".")[0] == "subjects")
@@ -62,15 +63,18 @@ def _own(path: str, points: Sequence[Point]) -> frozenset[str]:
     own = frozenset(first.values())
     if any(len(values) > 1 for values in tried.values()):
         others = {value for subject, values in tried.items() for value in values if value != first[subject]}
-        if len(own) == 1 or own & others or not any(map(_leads, tried.values())):
+        several = [subject for subject, values in tried.items() if len(values) > 1]
+        alike = len({first[subject] for subject in several}) == 1
+        sure = all(_leads_at_first(tried[subject]) for subject in several)
+        if len(own) == 1 or own & others or not (len(several) == 1 or alike or sure):
             return frozenset()
     return own | {NOBODY}
 
 
-def _leads(values: Counter[str]) -> bool:
-    """Whether one value is more common than any other."""
-    counts = [count for _, count in values.most_common(2)]
-    return len(counts) == 1 or counts[0] > counts[1]
+def _leads_at_first(values: Counter[str]) -> bool:
+    """Whether the value that came first is more common than any other."""
+    (value, count), *others = values.most_common(2)
+    return value == next(iter(values)) and all(count > other for _, other in others)
 
 
 def _about(path: str, point: Point) -> str:

@@ -80,7 +80,8 @@ def go_through_on_ray(
     for index in numbers:
         own = families.setdefault(trunks[index].family or f"alone {index}", [])
         own.append(index)
-    for own in families.values():
+    # The longest way to the end comes first.
+    for own in sorted(families.values(), key=len, reverse=True):
         start(own.pop(0))
     outcomes: dict[int, Outcome] = {}
     total = len(numbers)

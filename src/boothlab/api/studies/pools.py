@@ -226,7 +226,8 @@ def fill_folder(folder: Path, files: Sequence[Path], place: Path, subject: str, 
     if folder.is_dir():
         if folder_listing(folder) == wanted:
             return
-        _require_idle(place, folder)
+        if folder.parent == place / HELD_OUT:  # a selection's name says what is in it
+            _require_idle(place, folder)
     with new_folder(folder) as temporary:
         for name, path in names.items():
             shutil.copyfile(path, temporary / name)
