@@ -13,7 +13,7 @@ from boothlab.api.trainer import train_run
 from boothlab.assets import asset
 from boothlab.errors import NoWeights, PlanError
 from boothlab.models.config import Base
-from boothlab.photos.config import FEWEST_HELD_OUT, HELD_OUT_FROM, Photos
+from boothlab.photos.config import Photos
 from boothlab.photos.folder import list_folder
 from boothlab.photos.photoset import is_photo_set, read_set
 from boothlab.plan import RunPlan, plan_from, relative_to
@@ -67,7 +67,7 @@ network of 9 million numbers wants a higher rate than one of 860 million, the id
 one, and weights averaged over the last tenth of the steps bear it."""
 
 STEPS_PER_PHOTO = 100
-"""Length of a training of another model; the photos are counted as they lie in the folder."""
+"""Length of a training of another model, by photos that are trained on if all of the folder are usable."""
 
 SAMPLE_NOUN = "person"
 
@@ -116,7 +116,7 @@ def _training_photos(photos: Path, given: bool) -> int:
     if is_photo_set(photos):
         return len(read_set(photos).train)
     there = len(list_folder(photos).photos)
-    return there if given or there < HELD_OUT_FROM else there - max(FEWEST_HELD_OUT, round(Photos().held_out * there))
+    return there if given else there - Photos().held_out_of(there)
 
 
 def run_demo(

@@ -89,6 +89,13 @@ class Photos(Config):
             raise ValueError("photos.framing is short for the first of photos.steps; give one of the two")
         return self
 
+    def held_out_of(self, count: int) -> int:
+        """How many of ``count`` usable photos are never trained on where no references are given: none below
+        :data:`HELD_OUT_FROM` photos, else the asked share and at least :data:`FEWEST_HELD_OUT`."""
+        if self.held_out == 0.0 or count < HELD_OUT_FROM:
+            return 0
+        return max(FEWEST_HELD_OUT, round(self.held_out * count))
+
     def steps_for(self, framing: str) -> tuple[Step, ...]:
         """The steps, when "auto" turned out to mean ``framing``."""
         if self.steps is not None and not self._marks_only():

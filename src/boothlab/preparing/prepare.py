@@ -16,7 +16,7 @@ from boothlab.errors import PhotoError
 from boothlab.features.faces import Domain, FaceReader, reader_for
 from boothlab.files import first_foreign, is_around, is_no_folder, sha256_file
 from boothlab.photos.captions import Words, read_words
-from boothlab.photos.config import FEWEST_HELD_OUT, HELD_OUT_FROM, Photos
+from boothlab.photos.config import Photos
 from boothlab.photos.folder import Listing, list_folder, printable
 from boothlab.photos.photo import REFERENCES, Photo, Rejected
 from boothlab.photos.photoset import MANIFEST, PhotoSet, is_photo_set, write_set
@@ -284,21 +284,17 @@ def _without(
 def choose_held_out(photos: Sequence[Photo], settings: Photos) -> frozenset[str]:
     """Names of the photos that will not be trained on: the references, or a seeded draw.
 
-    The draw does not depend on file names. None below :data:`HELD_OUT_FROM` photos, else the asked share and at
-    least :data:`FEWEST_HELD_OUT`. Photos that are nearly the same, of which there are some where screening is off or
-    some are to be kept, count as one and are held out together.
+    The draw does not depend on file names; :meth:`Photos.held_out_of` says how many. Photos that are nearly the same,
+    of which there are some where screening is off or some are to be kept, count as one and are held out together.
     """
     if settings.references is not None:
         return frozenset(photo.name for photo in photos if photo.is_reference)
-    if settings.held_out == 0.0 or len(photos) < HELD_OUT_FROM:
+    if not settings.held_out_of(len(photos)):
         return frozenset()
     by_content = sorted(photos, key=lambda photo: (photo.source_hash, photo.name))
     domain = "drawings" if settings.domain == "drawings" else "photographs"
     pictures = together(by_content, limits(settings.screen, domain).duplicate)
-    if len(pictures) < HELD_OUT_FROM:
-        return frozenset()
-    count = max(FEWEST_HELD_OUT, round(settings.held_out * len(pictures)))
-    chosen = random.Random(derive(settings.split_seed, "split")).sample(pictures, count)
+    chosen = random.Random(derive(settings.split_seed, "split")).sample(pictures, settings.held_out_of(len(pictures)))
     return frozenset(photo.name for group in chosen for photo in group)
 
 

@@ -61,12 +61,12 @@ def _own(path: str, points: Sequence[Point]) -> frozenset[str]:
     # Of values that are equally common the first: the plan's, or the grid's, before those of named runs.
     first = {subject: values.most_common(1)[0][0] for subject, values in tried.items()}
     own = frozenset(first.values())
-    if any(len(values) > 1 for values in tried.values()):
-        others = {value for subject, values in tried.items() for value in values if value != first[subject]}
-        several = [subject for subject, values in tried.items() if len(values) > 1]
+    several = [subject for subject, values in tried.items() if len(values) > 1]
+    if several:
+        others = {value for subject in several for value in tried[subject] if value != first[subject]}
         alike = len({first[subject] for subject in several}) == 1
         sure = all(_leads_at_first(tried[subject]) for subject in several)
-        if len(own) == 1 or own & others or not (len(several) == 1 or alike or sure):
+        if len(own) == 1 or own & others or not (alike or sure):
             return frozenset()
     return own | {NOBODY}
 
