@@ -7,8 +7,10 @@ from typing import Any
 
 from boothlab.studies.across import differences, over_subjects
 from boothlab.studies.carry import carried
+from boothlab.studies.claims import claims_tested
 from boothlab.studies.expand import label
 from boothlab.studies.labels import setting_names
+from boothlab.studies.plan import Carries
 from boothlab.studies.points import LIKENESS, Point
 from boothlab.studies.settings import setting_of, who_paths
 from study_made import RATE, made_point, made_study
@@ -100,6 +102,23 @@ def test_other_photos_of_one_person_take_no_setting_from_all_others() -> None:
     assert differences(more) == differences(people)
     assert setting_of(more[-1], who_paths(more)) == "learning rate 0.001, photos cropped/ada"
     assert setting_of(more[0], who_paths(more)) == "learning rate 0.001"
+
+
+def test_whose_photos_are_whose_hangs_on_no_failed_run() -> None:
+    """Of ada as many runs on cropped photos as on her own; one of the latter fails."""
+    means = {name: {1e-3: 0.5, 2e-3: 0.8} for name in PEOPLE} | {"ada": {1e-3: 0.8, 2e-3: 0.5}}
+    people = [replace(p, values={**p.values, PHOTOS: f"photos/{p.subject}"}) for p in made_study(means)]
+    crops = [
+        replace(p, run=f"crop {p.run}", values={**p.values, PHOTOS: "cropped/ada"}, cells={}, pictures={})
+        for p in people
+        if p.subject == "ada"
+    ]
+    first, *others = people
+    failed = replace(first, state="failed", cells={}, pictures={})
+    claim = Carries(say="Settings carry over.", carries="likeness", margin=0.1)
+    (alone,), (beside,) = (claims_tested([failed, *others, *more], [claim]) for more in ([], crops))
+    assert "over 20 pairs" in alone.numbers
+    assert (beside.state, beside.numbers) == (alone.state, alone.numbers)
 
 
 def test_where_a_person_has_one_run_of_each_the_first_photos_are_its_own() -> None:

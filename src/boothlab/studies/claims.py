@@ -55,9 +55,11 @@ def claims_tested(points: Sequence[Point], claims: Sequence[str | Claim | Carrie
     of the study that can be tested), and fails where it is so on the other side; else it is undecided.
     """
     done = [point for point in points if point.state == "done"]
-    # Of all points: who is learned must not hang on which runs failed.
     pairs = carried(points) if any(isinstance(claim, Carries) for claim in claims) else []
-    tried = [_tried(done, claim, pairs) for claim in claims]
+    # Of all points: who is learned must not hang on which runs failed.
+    tried = [
+        _carries(points, claim, pairs) if isinstance(claim, Carries) else _tried(done, claim) for claim in claims
+    ]
     family = [one for one in tried if isinstance(one, _Tried) and one.p is not None]
     adjusted = dict(zip(map(id, family), holm([one.p or 0.0 for one in family]), strict=True)) if family else {}
     return [
@@ -66,11 +68,9 @@ def claims_tested(points: Sequence[Point], claims: Sequence[str | Claim | Carrie
     ]
 
 
-def _tried(points: Sequence[Point], claim: str | Claim | Carries, pairs: Sequence[Carried]) -> _Tried | str:
+def _tried(points: Sequence[Point], claim: str | Claim) -> _Tried | str:
     """The claim's number, or why there is none."""
-    if isinstance(claim, str):
-        return ""
-    return _higher(points, claim) if isinstance(claim, Claim) else _carries(points, claim, pairs)
+    return "" if isinstance(claim, str) else _higher(points, claim)
 
 
 def _higher(points: Sequence[Point], claim: Claim) -> _Tried | str:
