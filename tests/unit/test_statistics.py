@@ -366,10 +366,17 @@ def test_paired_swap_by_hand() -> None:
             paired_swap(nothing, np.random.default_rng(0))
 
 
-def test_several_pairs_of_sets_are_swapped_within_themselves() -> None:
-    """Half of (1 + 2) and of (3 − 0): ± 1 ± 2 ± 3 reaches 6 in one of four choices."""
+def test_several_pairs_of_sets_are_swapped_together() -> None:
+    """Half of (1 + 2) and of (3 − 0), whose pictures of the first noise go together: ± 4 ± 2 reaches 6 in one of two
+    choices."""
     found = paired_swap([total([0.0, 0.0, 1.0, 2.0]), total([0.0, 3.0])], np.random.default_rng(0))
-    assert (found.difference, found.p, found.exact) == (3.0, 1 / 4, True)
+    assert (found.difference, found.p, found.exact) == (3.0, 1 / 2, True)
+
+
+def test_the_same_pictures_four_times_are_no_more_than_once() -> None:
+    """As snapshots of one training nearly are, beside those of another one."""
+    one = total(np.random.default_rng(18).normal(size=40).tolist())
+    assert paired_swap([one] * 4, np.random.default_rng(0)) == paired_swap([one], np.random.default_rng(0))
 
 
 def test_swaps_stop_when_the_answer_is_clear() -> None:

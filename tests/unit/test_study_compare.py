@@ -21,13 +21,14 @@ from boothlab.studies.claims import claims_tested
 from boothlab.studies.compare import (
     adjusted_together,
     corrected,
+    effect_of,
     effects,
     neighbours,
     paired_t,
     seeds_and_settings,
 )
 from boothlab.studies.plan import Claim
-from boothlab.studies.points import LIKENESS, PEOPLE, PROMPT, Point, fill, lines_of_subject, study_scale
+from boothlab.studies.points import COLUMNS, LIKENESS, PEOPLE, PROMPT, Point, fill, lines_of_subject, study_scale
 from study_made import made_point, made_study
 
 RATE = "strategy.learning_rate"
@@ -234,18 +235,46 @@ def points_to_choose() -> list[Point]:
     flat = np.linspace(-0.1, 0.1, 20)
     return [
         made_point("short", {}, likeness=0.80 + flat, prompt=0.6 + flat, step=100),
-        made_point("long", {}, likeness=0.81 + flat, prompt=0.6 + flat[::-1], step=500),
+        made_point("long", {}, likeness=0.81 + flat[::-1], prompt=0.6 + flat[::-1], step=500),
         made_point("copier", {}, likeness=0.99 + flat, prompt=0.7 + flat, step=900, word="copying"),
         made_point("early", {}, likeness=0.2 + flat, prompt=0.8 + flat, step=20, word="underfitted"),
     ]
 
 
-def test_the_least_trained_good_run_within_one_standard_error_is_taken() -> None:
+@pytest.mark.parametrize("prompts", [1, 10])
+def test_several_snapshots_of_two_trainings_say_no_more_than_one(prompts: int) -> None:
+    """Three lengths of either rate that draw the same: of one prompt the initial noises are the units."""
+    random = np.random.default_rng(3)
+    drawn = {rate: random.normal(0.6, 0.1, 20) for rate in (1e-6, 2e-6)}
+    points = [
+        made_point(
+            f"{rate} {step}",
+            {RATE: rate, "training.steps": step},
+            likeness=drawn[rate],
+            prompt=drawn[rate],
+            step=step,
+            prompts=dict.fromkeys((LIKENESS, PROMPT), tuple(k % prompts for k in range(20))),
+        )
+        for rate in (1e-6, 2e-6)
+        for step in (60, 120, 240)
+    ]
+
+    def rates(own: list[Point]) -> list[tuple[float, float | None, float | None, float, int]]:
+        pairs = [(a, b) for a, b in zip(own[: len(own) // 2], own[len(own) // 2 :], strict=True)]
+        found = [effect_of("ada", RATE, column, pairs) for column in COLUMNS if column.key in own[0].pictures]
+        return [(one.difference, one.low, one.high, one.p, one.units) for one in found if one is not None]
+
+    once, thrice = rates([points[0], points[3]]), rates(points)
+    assert len(once) == 2
+    assert thrice == [pytest.approx(values) for values in once]
+
+
+def test_the_least_trained_good_run_that_is_led_by_one_standard_error_at_most_is_taken() -> None:
     choice = choose(points_to_choose(), "ada")
     assert choice.run == "short"
     assert choice.reason == (
-        "Because its likeness, 0.80, is within one standard error (0.01) of the highest, 0.81 (long), and it took "
-        "fewer steps; prompt following 0.60. 2 of 4 runs may be taken."
+        "Because the highest likeness, 0.81 (long), leads its 0.80 by no more than one standard error (0.03), and it "
+        "took fewer steps; prompt following 0.60. 2 of 4 runs may be taken."
     )
 
 
@@ -262,12 +291,10 @@ def test_of_runs_with_as_few_steps_the_best_is_taken_and_none_is_said_to_have_ta
     assert choice.run == "lr 0.002"
     assert "fewer steps" not in choice.reason
     assert choice.reason.startswith("Because no run that may be taken has a higher likeness than its 0.60; prompt")
-    later = replace(
-        high, run="later", step=400, cells={**high.cells, LIKENESS: replace(high.cells[LIKENESS], value=0.61)}
-    )
+    later = made_point("later", {RATE: 2e-3}, likeness=0.61 + flat[::-1], prompt=0.6 + flat[::-1], step=400)
     choice = choose([low, high, later][::order], "ada")
     assert choice.run == "lr 0.002"
-    assert "of the highest, 0.61 (later), and it took fewer steps" in choice.reason
+    assert "the highest likeness, 0.61 (later), leads its 0.60 by no more than" in choice.reason
     follows = made_point("z", {}, likeness=0.60 + flat, prompt=0.61 + flat[::-1], step=300)
     assert choose([high, follows][::order], "ada").run == "z"
     assert choose([high, replace(high, run="a")][::order], "ada").run == "a"
@@ -304,7 +331,7 @@ def test_of_many_equals_the_least_trained_is_taken() -> None:
     ]
     choice = choose(points, "ada")
     assert choice.run == "steps 100"
-    assert "of the highest, 0.79 (steps 1050), and it took fewer steps" in choice.reason
+    assert "the highest likeness, 0.79 (steps 1050), leads its 0.78 by no more than" in choice.reason
 
 
 def test_a_failed_gate_bars_a_good_run() -> None:

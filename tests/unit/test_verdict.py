@@ -9,10 +9,10 @@ import pytest
 
 from boothlab.evaluation import thresholds as limit
 from boothlab.evaluation.verdict import judge
-from boothlab.evaluation.verdict_choice import least_trained, standard_error
+from boothlab.evaluation.verdict_choice import error_of_lead, least_trained, standard_error
 from boothlab.evaluation.verdict_data import Count, Judgement, Measured, PerPicture, Verdict
 from boothlab.evaluation.verdict_gates import gates
-from boothlab.statistics.intervals import Interval
+from boothlab.statistics.intervals import Interval, cluster_interval
 from boothlab.statistics.memorisation import Memorisation
 
 
@@ -424,11 +424,33 @@ def test_fewest_steps_within_one_standard_error() -> None:
     assert verdict.recommended == "step 200"
     assert verdict.front == ("step 100", "step 200", "step 300")
     assert "Take step 200: likeness 0.83 (95 % CI 0.77 to 0.89)" in verdict.reason
-    assert "step 300 has likeness 0.85, but that is within one standard error (0.03)" in verdict.reason
+    assert "step 300 has likeness 0.85, but it leads by no more than one standard error (0.03)" in verdict.reason
     assert "fresh seeds" in verdict.caution
     assert verdict.thresholds == limit.THRESHOLDS_VERSION
     assert judge(made[:1]).recommended == "step 100"
     assert "No snapshot that may be chosen has a higher likeness" in judge(made[:1]).reason
+
+
+def test_one_standard_error_is_that_of_the_lead_over_the_same_prompts() -> None:
+    """Prompts differ by much, and for both snapshots alike: the best one's own error says nothing about its lead."""
+    hard = np.repeat(np.linspace(0.5, 1.0, 10), 2)
+    noise = np.tile([0.02, -0.02], 10) * np.repeat([1, 2], 10)
+
+    def drawn(name: str, step: int, likeness: np.ndarray) -> Measured:
+        pictures = PerPicture(tuple(likeness.tolist()), prompts=tuple(k // 2 for k in range(20)))
+        interval = cluster_interval(likeness, pictures.prompts)
+        return replace(GOOD, name=name, step=step, likeness=interval, pictures=pictures)
+
+    gains = np.repeat(np.linspace(-0.02, 0.10, 10), 2)
+    early, late = drawn("step 100", 100, hard), drawn("step 200", 200, hard + gains + noise)
+    by_hand = float(np.std(gains[::2], ddof=1) / np.sqrt(10))
+    assert error_of_lead("likeness", late, early) == pytest.approx(by_hand)
+    assert by_hand < 0.04 < standard_error(late.likeness)
+    assert least_trained([early, late], "likeness") == (late, late)
+    behind = drawn("step 100", 100, hard + gains * 0.9 + 0.003)
+    assert least_trained([behind, late], "likeness") == (behind, late), "led by no more than the error of the lead"
+    unseen = replace(early, pictures=PerPicture())
+    assert least_trained([unseen, late], "likeness") == (unseen, late), "without pictures: by the best one's own"
 
 
 def test_the_users_axis_decides_what_best_means() -> None:

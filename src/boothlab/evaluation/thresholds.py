@@ -134,5 +134,6 @@ DOMINANCE_MARGIN = 0.05
 DOMINANCE_LEVEL = 0.05
 """Level of "better on one", after Holm over all pairs of candidates and both axes."""
 
-THRESHOLDS_VERSION = 11
-"""Counted up whenever a number above, or what it is held against, changes; stands beside every verdict."""
+THRESHOLDS_VERSION = 12
+"""Counted up whenever a number above, what it is held against, or the rule of choice changes; stands beside every
+verdict."""

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from boothlab.evaluation import thresholds as limit
 from boothlab.evaluation.lots import spoken
 from boothlab.evaluation.verdict_data import Axis, Judgement, Measured
 from boothlab.evaluation.verdict_gates import shown
-from boothlab.statistics.comparisons import compare_paired, holm
-from boothlab.statistics.intervals import Interval
+from boothlab.statistics.comparisons import compare_paired, holm, paired_differences
+from boothlab.statistics.intervals import Interval, cluster_interval
 
 AXES: tuple[Axis, Axis] = ("likeness", "prompt following")
 
@@ -86,19 +87,35 @@ def _normal_error(interval: Interval) -> float:
     return (interval.high - interval.low) / (2 * NORMAL_95)
 
 
+def error_of_lead(axis: Axis, best: Measured, found: Measured) -> float:
+    """One standard error of how far ``best`` leads ``found`` on an axis.
+
+    Over the same prompts where both have pictures of them: that some prompts show anybody better than others is no
+    doubt about which of the two is better (docs/decisions/057). Else that of ``best`` alone.
+    """
+    ours, theirs = (_pictures(axis, each) for each in (best, found))
+    if len(ours) == len(theirs) and np.isfinite(ours - theirs).sum() >= 2:
+        error = cluster_interval(*paired_differences(theirs, ours, best.pictures.prompts)).error
+        if error is not None:
+            return error
+    interval = value(axis, best)
+    return 0.0 if interval is None else standard_error(interval)
+
+
 def least_trained(front: Sequence[Measured], prefer: Axis) -> tuple[Measured, Measured]:
-    """(the snapshot to take, the best one): fewest steps within one standard error of the best on the front.
+    """(the snapshot to take, the best one): fewest steps of those that the best leads by no more than one standard
+    error of that lead (:func:`error_of_lead`).
 
     Runs of a study often have equal steps (seeds, rates). Of such the best on the preferred axis comes first, then
     the best on the other one, then the first by name, so that nothing depends on the order in which they are listed.
     Where the two differ, the one to take therefore took fewer steps.
-    Source: the one-standard-error rule of Breiman et al. 1984, section 3.4.3.
+    Source: the one-standard-error rule of Breiman et al. 1984, section 3.4.3, with the error of the difference.
     """
     other = next(axis for axis in AXES if axis != prefer)
     best = min(front, key=lambda found: (-_place(prefer, found), found.step, -_place(other, found), found.name))
-    interval = value(prefer, best)
-    least = _place(prefer, best) - (0.0 if interval is None else standard_error(interval))
-    near = [found for found in front if _place(prefer, found) >= least]
+    near = [
+        found for found in front if _place(prefer, found) >= _place(prefer, best) - error_of_lead(prefer, best, found)
+    ]
     return min(near, key=lambda found: (found.step, -_place(prefer, found), -_place(other, found), found.name)), best
 
 
@@ -142,8 +159,8 @@ def why_none_above(
         # A snapshot begins a sentence; a study's run keeps its name.
         higher_one = f"Step {best.step}" if best.name.startswith("step-") else best.name
         said.append(
-            f"{higher_one} has {prefer} {top.value:.2f}, but that is within one standard error "
-            f"({standard_error(top):.2f}), and {spoken(chosen.name)} took fewer steps."
+            f"{higher_one} has {prefer} {top.value:.2f}, but it leads by no more than one standard error "
+            f"({error_of_lead(prefer, best, chosen):.2f}), and {spoken(chosen.name)} took fewer steps."
         )
     for others, why in ((outdone, "outdone when both axes count"), (untested, "with gates that could not be tested")):
         higher = higher_than(chosen, prefer, others)
@@ -196,10 +213,13 @@ def _measured(axis: Axis, candidates: Sequence[Measured]) -> bool:
     return any(value(axis, found) is not None for found in candidates)
 
 
+def _pictures(axis: Axis, found: Measured) -> NDArray[np.float64]:
+    """The snapshot's values on an axis, picture by picture; empty where they are not known."""
+    return np.array(found.pictures.likeness if axis == "likeness" else found.pictures.prompt, dtype=np.float64)
+
+
 def _contest(axis: Axis, a: Measured, b: Measured, random: np.random.Generator) -> _Contest | None:
-    ours, theirs = (
-        np.array(found.pictures.likeness if axis == "likeness" else found.pictures.prompt) for found in (a, b)
-    )
+    ours, theirs = (_pictures(axis, found) for found in (a, b))
     if len(ours) == len(theirs) and np.isfinite(theirs - ours).sum() >= 2:
         found = compare_paired(ours, theirs, random, prompts=a.pictures.prompts)
         if found.low is not None and found.high is not None:

@@ -126,12 +126,14 @@ def paired_swap(sets: Sequence[Scored], random: np.random.Generator, permutation
     """Does set B score otherwise than set A? Swaps A's and B's picture of a prompt and seed at random.
 
     ``sets`` are several A and B where a setting was tried under several others; the difference is then the mean over
-    them, and swaps stay within each. p is the share of swaps with |S(B) − S(A)| as large or larger. Valid whatever
-    the bias of S, because A and B have equally many pictures in every swap. Exact where 2^(pairs − 1) ≤
-    ``permutations``; else swaps are drawn until ``ENOUGH`` were as large, and p is then ENOUGH over their number
-    (Besag & Clifford 1991, Biometrika 78), or until ``permutations``. Raises ValueError where there is no pair.
+    them, and what is swapped in one is swapped in all: snapshots of one training draw nearly the same picture from
+    one noise, so that they say it once, not once each. p is the share of swaps with |S(B) − S(A)| as large or
+    larger. Valid whatever the bias of S, because A and B have equally many pictures in every swap. Exact where
+    2^(pairs − 1) ≤ ``permutations``; else swaps are drawn until ``ENOUGH`` were as large, and p is then ENOUGH over
+    their number (Besag & Clifford 1991, Biometrika 78), or until ``permutations``. Raises ValueError where there is
+    no pair.
     """
-    total = sum(found.n for found in sets)
+    total = max((found.n for found in sets), default=0)
     if not sets or min(found.n for found in sets) < 1:
         raise ValueError("there is no pair to swap")
     difference = float(_differences(sets, np.zeros((1, total), dtype=bool))[0])
@@ -158,14 +160,12 @@ def paired_swap(sets: Sequence[Scored], random: np.random.Generator, permutation
 
 
 def _differences(sets: Sequence[Scored], swaps: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """(P, pairs of all sets) → (P,): S(B) − S(A), the mean over ``sets``, after each choice of swaps."""
+    """(P, pairs of the largest set) → (P,): S(B) − S(A), the mean over ``sets``, after each choice of swaps."""
     differences = np.zeros(len(swaps))
-    start = 0
     for found in sets:
-        part = swaps[:, start : start + found.n]
+        part = swaps[:, : found.n]
         first = np.arange(found.n, dtype=np.intp)
         differences += found.score(first + found.n * ~part) - found.score(first + found.n * part)
-        start += found.n
     return differences / len(sets)
 
 

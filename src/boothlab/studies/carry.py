@@ -20,6 +20,7 @@ from boothlab.statistics.digits import plain, signed
 from boothlab.statistics.intervals import Interval, t_interval
 from boothlab.statistics.variance import SEEDS_NEEDED
 from boothlab.studies.choose import choose
+from boothlab.studies.compare import units
 from boothlab.studies.points import LIKENESS, PROMPT, Point
 from boothlab.studies.settings import setting_of, who_paths
 
@@ -191,8 +192,7 @@ def _pair(
     if not np.isfinite(second - first).any():
         return None
     random = np.random.default_rng(derive(0, "statistics", "carry", key))
-    prompts = [prompt for _, best_of in pairs for prompt in best_of.prompts.get(key, ())]
-    seen = compare_paired(first, second, random, prompts=prompts)
+    seen = compare_paired(first, second, random, prompts=units(pairs, key))
     return means, Interval(seen.difference, seen.low, seen.high, seen.n), "checkpoints"
 
 

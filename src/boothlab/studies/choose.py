@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from boothlab.evaluation.thresholds import DOMINANCE_MARGIN
-from boothlab.evaluation.verdict_choice import advice_for, dominated, higher_than, least_trained, standard_error
+from boothlab.evaluation.verdict_choice import advice_for, dominated, error_of_lead, higher_than, least_trained
 from boothlab.evaluation.verdict_data import Measured
 from boothlab.seeds import derive
 from boothlab.studies.points import COLUMNS, FRECHET, LIKENESS, PROMPT, Column, Point
@@ -50,8 +50,8 @@ def choose(points: Sequence[Point], subject: str) -> Choice:
 
     Only good runs that failed no gate are candidates, and no rivals; as in the verdict on one run those that are
     doubtful, because a gate could not be tested, go last. Those that another one dominates are left out (paired
-    tests, Holm); of the rest the one of fewest steps within one standard error of the highest likeness is taken, and
-    of several with as few steps the best. The order of ``points`` does not matter.
+    tests, Holm); of the rest the one of fewest steps that the highest likeness leads by no more than one
+    standard error is taken, and of several with as few steps the best. The order of ``points`` does not matter.
     """
     done = [point for point in points if point.subject == subject and point.state == "done" and not point.rival]
     allowed = [point for point in done if point.may_be_chosen]
@@ -108,12 +108,17 @@ def _contestants(good: Sequence[Measured]) -> list[Measured]:
     kept = [found for found in good if not any(_clearly(other, found) for other in good)]
     ranked = sorted(kept, key=lambda found: (-(found.likeness.value if found.likeness else -np.inf), found.step))
     best = ranked[:MOST_CONTESTANTS]
-    # Whichever of the best turns out to be on the front: who is within one standard error of it may be taken.
-    least = min((f.likeness.value - standard_error(f.likeness) for f in best if f.likeness), default=np.inf)
-    near = [found for found in ranked if found.likeness is not None and found.likeness.value >= least]
+    # Whichever of the best turns out to be on the front: whom it leads by little may be taken.
+    near = [found for found in ranked if any(_led_by_little(found, one) for one in best)]
     early = sorted(near, key=lambda found: found.step)[:MOST_CONTESTANTS]
     chosen = {found.name for found in (*best, *early)}
     return [found for found in good if found.name in chosen]
+
+
+def _led_by_little(found: Measured, best: Measured) -> bool:
+    if found.likeness is None or best.likeness is None:
+        return False
+    return best.likeness.value - found.likeness.value <= error_of_lead("likeness", best, found)
 
 
 def _clearly(other: Measured, found: Measured) -> bool:
@@ -130,8 +135,8 @@ def _because(chosen: Measured, best: Measured, passed: Sequence[tuple[str, tuple
     own = f"{chosen.likeness.value:.2f}"
     if best.name != chosen.name and best.likeness is not None:
         return (
-            f"Because its likeness, {own}, is within one standard error ({standard_error(best.likeness):.2f}) of the "
-            f"highest, {best.likeness.value:.2f} ({best.name}), and it took fewer steps{prompt}."
+            f"Because the highest likeness, {best.likeness.value:.2f} ({best.name}), leads its {own} by no more than "
+            f"one standard error ({error_of_lead('likeness', best, chosen):.2f}), and it took fewer steps{prompt}."
         )
     if passed:
         count = sum(len(names) for _, names in passed)

@@ -264,13 +264,24 @@ def effect_of(subject: str, axis: str, column: Column, pairs: Sequence[Pair]) ->
     if len(first) != len(second) or not np.isfinite(second - first).any():
         return None
     random = np.random.default_rng(derive(0, "statistics", subject, axis, column.key))
-    prompts = [prompt for a, _ in pairs for prompt in a.prompts.get(column.key, ())]
-    seen = compare_paired(first, second, random, prompts=prompts)
+    seen = compare_paired(first, second, random, prompts=units(pairs, column.key))
     return Effect(
         subject, axis, column, "", "", "checkpoints", seen.n, len(pairs), seen.difference, seen.low, seen.high,
         seen.p, 1.0, None if seen.detectable is None else seen.detectable / minimum_detectable(seen.units),
         "sign flips", seen.smallest_p, seen.units,
     )  # fmt: skip
+
+
+def units(pairs: Sequence[Pair], key: str) -> list[int]:
+    """What the pictures of all pairs, one pair after the other, are units of: their prompts.
+
+    Where all are of one prompt, their initial noises: snapshots of one training draw nearly the same from one noise,
+    so that several pairs do not say more about other noises than one does.
+    """
+    named = [number for a, _ in pairs for number in a.prompts.get(key, ())]
+    if len(set(named)) > 1:
+        return named
+    return [row for a, _ in pairs for row in range(len(a.pictures[key]))]
 
 
 def measured(pairs: Sequence[Pair], column: Column) -> list[Pair]:
