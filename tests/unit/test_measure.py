@@ -13,11 +13,11 @@ from PIL import Image, ImageFilter
 
 from boothlab import files
 from boothlab.api import relatives
-from boothlab.api.scoring import parted_by_chance
+from boothlab.api.scoring import how_dealt
 from boothlab.evaluation.config import Evaluation
 from boothlab.evaluation.derived import Table
 from boothlab.evaluation.lots import BASE, DESCRIBED, PHOTOS, Judged, Lot, Photos, judged
-from boothlab.evaluation.measure import Measurer, cannot_remember, closeness
+from boothlab.evaluation.measure import Dealt, Measurer, cannot_remember, closeness
 from boothlab.evaluation.scores import Score
 from boothlab.evaluation.summaries import Pairs
 from boothlab.evaluation.verdict import judge
@@ -25,6 +25,7 @@ from boothlab.evaluation.verdict_data import Count
 from boothlab.generation import generate
 from boothlab.generation.config import Generation
 from boothlab.generation.picture import Order
+from boothlab.photos.measures import patch
 from boothlab.photos.photo import Photo
 from boothlab.photos.photoset import PhotoSet
 from boothlab.reports.page import file_uri
@@ -158,10 +159,27 @@ def test_held_out_photos_are_parted_by_chance_unless_somebody_gave_others(
     held_out: str, said: bool, expected: bool
 ) -> None:
     pixels = np.zeros((8, 8, 3), np.uint8)
-    found = PhotoSet(
-        Path("."), (Photo("a.png", pixels, ""), Photo(held_out, pixels, "")), (), frozenset({held_out}), "hash"
+    pixels = np.random.default_rng(0).integers(0, 255, (2, 64, 64, 3), dtype=np.uint8)
+    found = PhotoSet(Path("."), (seen("a.png", pixels[0]), seen(held_out, pixels[1])), (), frozenset({held_out}), "")
+    assert how_dealt(found, Evaluation(references_at_random=said), 0.9) == Dealt(expected)
+
+
+def test_near_equal_photos_are_known_to_have_been_dealt_together() -> None:
+    first, second, third = np.random.default_rng(0).integers(0, 255, (3, 64, 64, 3), dtype=np.uint8)
+    photos = (seen("a", first), seen("b", second), seen("c", first // 2 + 60), seen("d", third))
+    found = how_dealt(PhotoSet(Path("."), photos, (), frozenset({"a", "c"}), ""), Evaluation(), 0.9)
+    b, d, a, c = found.groups
+    assert found.at_random
+    assert a == c
+    assert len({a, b, d}) == 3
+    given = (*photos[:3], seen("references/d", third))
+    assert how_dealt(PhotoSet(Path("."), given, (), frozenset({"references/d"}), ""), Evaluation(), 0.9) == Dealt(
+        False
     )
-    assert parted_by_chance(found, Evaluation(references_at_random=said)) is expected
+
+
+def seen(name: str, pixels: np.ndarray) -> Photo:
+    return Photo(name, pixels, name, seen={"patch": patch(pixels)})
 
 
 def test_what_is_not_nothing_is_not_printed_as_nothing() -> None:

@@ -334,3 +334,66 @@ def test_two_nearly_equal_photos_do_not_hide_the_copies_of_others() -> None:
     assert spared.flags[0].flagged
     assert spread_out(among, 1) == [1, 2], "without the one whose absence leaves the larger distance"
     assert spread_out(among, 9) == [1, 2], "two stay"
+
+
+GROUPS = (0, 0, 1, 2, 2, 3, 4, 4)
+"""Eight photos that chance dealt as five; the last two were held out."""
+
+
+def test_photos_that_were_dealt_together_are_permuted_together() -> None:
+    """Every choice of two of five groups, by the definition: expectations over all subsets of as many photos."""
+    random = np.random.default_rng(6)
+    distances = random.random((4, 8))
+    train = np.array([group not in (3, 4) for group in GROUPS])
+
+    def statistic(held_out: set[int]) -> float:
+        sides = [[p for p, group in enumerate(GROUPS) if (group in held_out) is out] for out in (True, False)]
+        k = min(map(len, sides))
+        of_least = [
+            np.mean([distances[:, list(some)].min(axis=1) for some in itertools.combinations(side, k)], axis=0)
+            for side in sides
+        ]
+        return float((of_least[0] - of_least[1]).mean())
+
+    every = [statistic({a, b}) for a, b in itertools.combinations(range(5), 2)]
+    found = memorisation(distances, train, random, groups=GROUPS)
+    assert found.gap == pytest.approx(statistic({3, 4}))
+    assert found.p == np.mean([one >= statistic({3, 4}) - 1e-12 for one in every])
+    assert (found.smallest_p, found.exact, found.train, found.held_out) == (1 / 10, True, 5, 3)
+    alone = memorisation(distances, train, random)
+    assert alone.smallest_p == 1 / 56
+    assert memorisation(distances, train, random, groups=range(8)) == alone, "each a group of its own"
+    torn = memorisation(distances, train, random, groups=(0, 0, 0, 0, 0, 0, 1, 1))
+    assert torn == alone, "a group of both kinds was not dealt as one"
+    with pytest.raises(ValueError, match="3 groups for 8 photos"):
+        memorisation(distances, train, random, groups=(0, 1, 2))
+
+
+def test_bursts_are_not_taken_for_memorised() -> None:
+    """Eight bursts of two nearly equal photos, three held out, and pictures of a model that knows none of them."""
+    random = np.random.default_rng(7)
+    groups = np.repeat(np.arange(8), 2)
+    calls = np.zeros(2)
+    for _ in range(200):
+        photos = (random.normal(size=(8, len(SPECTRUM))) * SPECTRUM)[groups]
+        photos = photos + 0.05 * random.normal(size=photos.shape) * SPECTRUM
+        distances = away(drawn("perfect", photos, random), photos, "perfect")
+        train = ~np.isin(groups, random.choice(8, 3, replace=False))
+        calls += [
+            memorisation(distances, train, random, 299, groups=known).p < 0.05 for known in (groups.tolist(), ())
+        ]
+    assert calls[0] / 200 < 0.09
+    assert calls[1] / 200 > 0.15
+
+
+def test_copies_of_a_burst_are_one_chance() -> None:
+    """Two pictures near either photo of one burst of two: of five groups, three of which are trained on, chance
+    gives both to the training photos in three of five choices."""
+    train, held_out = np.full((2, 5), 10.0), np.full((2, 3), 10.0)
+    train[0, 0] = train[1, 1] = 0.1
+    among = np.full((5, 5), 1.0)
+    found = copies(train, among, held_out=held_out, groups=GROUPS)
+    assert found.flagged == 2
+    assert found.p == pytest.approx(3 / 5)
+    single = copies(train, among, held_out=held_out)
+    assert single.p == pytest.approx((5 * 4) / (8 * 7))

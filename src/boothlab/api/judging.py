@@ -8,7 +8,7 @@ from boothlab.api.pictures import fresh_pictures
 from boothlab.evaluation.derived import COPIED, MEMORISATION, Table, derived
 from boothlab.evaluation.evaluate import evaluate
 from boothlab.evaluation.lots import Judged, Lot, Photos, judged
-from boothlab.evaluation.measure import Closeness, Measurer, cannot_remember, closeness, loss_gaps
+from boothlab.evaluation.measure import Closeness, Dealt, Measurer, cannot_remember, closeness, loss_gaps
 from boothlab.evaluation.scores import Score
 from boothlab.evaluation.verdict import judge
 from boothlab.evaluation.verdict_data import Measured, Verdict
@@ -53,24 +53,24 @@ def rule(
     seen: Judged,
     table: Table,
     domain: Domain,
-    at_random: bool,
+    dealt: Dealt,
     progress: Progress = silent,
 ) -> tuple[Ruling, list[Score]]:
     """The verdict on one subject of a run, and the scores that came with it (copies, memorisation).
 
-    ``at_random``: chance decided which of its photos are held out.
+    ``dealt`` says how its photos were parted.
     """
     looks = [(e.step, e.train_loss, e.held_out_loss) for e in run.events() if isinstance(e, Validated)]
     # The looks are means over all subjects' photos: with several they are nobody's.
     gaps = loss_gaps(looks) if len(plan.subjects) == 1 else {}
     features = run.path / "features"
-    measurer = Measurer(seen, table, domain, gaps, features, at_random)
+    measurer = Measurer(seen, table, domain, gaps, features, dealt)
     sources = [name for name in seen.sources() if name.startswith("step-")]
     closeness_of: dict[str, Closeness | None] = {}
     control = cannot_remember(seen) if sources else None
     for done, name in enumerate(sources):
         lot = seen.lot(name, "bare")
-        closeness_of[name] = None if lot is None else closeness(seen, lot, control)
+        closeness_of[name] = None if lot is None else closeness(seen, lot, control, dealt.groups)
         progress("copies", done + 1, len(sources))
     measured = tuple(measurer.measured(name, step_of(name), closeness_of[name]) for name in sources)
     verdict = judge(measured)

@@ -18,6 +18,7 @@ from boothlab.evaluation.crossing import crossings
 from boothlab.evaluation.derived import COPIED, Table, derived, derived_pairs
 from boothlab.evaluation.evaluate import Unavailable, evaluate
 from boothlab.evaluation.lots import Judged, Photos, judged
+from boothlab.evaluation.measure import Dealt
 from boothlab.evaluation.nulls import NullRow, nulls
 from boothlab.evaluation.scores import Score, read_scores, write_scores
 from boothlab.evaluation.summaries import Pairs, Summary, summarise
@@ -28,6 +29,7 @@ from boothlab.files import damaged, read_json, read_table, record, sha256_json, 
 from boothlab.metrics import METRICS
 from boothlab.metrics.metric import AnyMetric, feature_of
 from boothlab.photos.photoset import PhotoSet
+from boothlab.photos.screening import limits, together
 from boothlab.progress import Progress, silent
 from boothlab.runs.run import Run
 
@@ -64,8 +66,9 @@ def evaluate_run(run: Run, progress: Progress = silent) -> Evaluated:
         drawn = evaluation_pictures(run, plan, progress)
         sets = photo_sets_of(run, plan)
         seen = {subject.name: judged(drawn[subject.name], photos_of(sets[subject.name])) for subject in plan.subjects}
-        at_random = {name: parted_by_chance(found, plan.evaluation) for name, found in sets.items()}
-        key = _key(seen, domain, at_random)
+        alike = limits(plan.photos.screen, domain).duplicate
+        dealt = {name: how_dealt(found, plan.evaluation, alike) for name, found in sets.items()}
+        key = _key(seen, domain, dealt)
         stored = _stored(run, key)
         if stored is not None:
             return stored
@@ -81,7 +84,7 @@ def evaluate_run(run: Run, progress: Progress = silent) -> Evaluated:
             found += derived(found)
             own_nulls = nulls(looked_at, METRICS, domain, run.path / "features")
             ruling, more = rule(
-                run, plan, subjects[subject], looked_at, Table(found, matrices), domain, at_random[subject], progress
+                run, plan, subjects[subject], looked_at, Table(found, matrices), domain, dealt[subject], progress
             )
             rulings.append(ruling)
             found += more
@@ -117,12 +120,22 @@ def bounds() -> dict[str, tuple[float, float]]:
     return {metric.name: metric.bounds for metric in METRICS}
 
 
-def parted_by_chance(found: PhotoSet, evaluation: Evaluation) -> bool:
-    """Whether chance decided which photos are held out: the split did, or whoever gave others says so."""
-    return evaluation.references_at_random or not any(photo.is_reference for photo in found.held_out)
+def how_dealt(found: PhotoSet, evaluation: Evaluation, alike: float) -> Dealt:
+    """How the photos of a set were parted.
+
+    Chance decided where the split did, which deals photos whose correlation is ``alike`` or more together, or where
+    whoever gave the held-out ones says so.
+    """
+    if any(photo.is_reference for photo in found.held_out):
+        return Dealt(evaluation.references_at_random)
+    photos = [*found.train, *found.held_out]
+    if not all("patch" in photo.seen for photo in photos):  # a set from before photos were compared
+        return Dealt()
+    of = {photo.name: number for number, group in enumerate(together(photos, alike)) for photo in group}
+    return Dealt(True, tuple(of[photo.name] for photo in photos) if len(set(of.values())) < len(photos) else ())
 
 
-def _key(seen: dict[str, Judged], domain: Domain, at_random: Mapping[str, bool]) -> str:
+def _key(seen: dict[str, Judged], domain: Domain, dealt: Mapping[str, Dealt]) -> str:
     """What the scores depend on: pictures, photos, and what every metric is computed with here."""
     lots = {
         name: [[lot.source, lot.role, lot.hashes, lot.texts] for lot in looked.lots]
@@ -137,7 +150,7 @@ def _key(seen: dict[str, Judged], domain: Domain, at_random: Mapping[str, bool])
             "domain": domain,
             "features": features,
             "lots": lots,
-            "at_random": at_random,
+            "dealt": {name: asdict(one) for name, one in dealt.items()},
         }
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,18 @@ FEWEST = 2
 
 
 @dataclass(frozen=True, slots=True)
+class Dealt:
+    """How a subject's photos were parted: whether by chance, and which were dealt together.
+
+    ``groups`` numbers the photos, those trained on first: photos of one number, nearly the same ones, went together.
+    Empty: each by itself.
+    """
+
+    at_random: bool = True
+    groups: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Closeness:
     """How near the bare pictures of one source come to single photos.
 
@@ -45,10 +57,12 @@ class Closeness:
     memorisation: Memorisation | None
 
 
-def closeness(seen: Judged, lot: Lot, control: NDArray[np.float64] | None = None) -> Closeness | None:
+def closeness(
+    seen: Judged, lot: Lot, control: NDArray[np.float64] | None = None, groups: Sequence[int] = ()
+) -> Closeness | None:
     """Distances of one lot to all photos, and what follows from them; None without training photos or weights.
 
-    ``control`` are those of :func:`cannot_remember`.
+    ``control`` are those of :func:`cannot_remember`, ``groups`` those of :class:`Dealt`.
     """
     train, held_out = seen.references["train"], seen.references["held_out"]
     if LPIPS_ALEX.missing() is not None or not len(train):
@@ -59,7 +73,7 @@ def closeness(seen: Judged, lot: Lot, control: NDArray[np.float64] | None = None
     to_others = copy_distances(lot.pixels, held_out.pixels) if len(held_out) else None
     among = np.minimum(among, among.T)
     flagged, sure = (
-        copies(to_train, among, factor=factor, leave_out=COPY_LEAVE_OUT, held_out=to_others)
+        copies(to_train, among, factor=factor, leave_out=COPY_LEAVE_OUT, held_out=to_others, groups=groups)
         for factor in (COPY_FACTOR, COPY_SURE)
     )
     if to_others is None:
@@ -67,7 +81,7 @@ def closeness(seen: Judged, lot: Lot, control: NDArray[np.float64] | None = None
     every = np.concatenate([to_train, to_others], axis=1)
     labels = [True] * len(train) + [False] * len(held_out)
     random = np.random.default_rng(derive(0, "statistics", "memorisation", lot.source))
-    return Closeness(flagged, sure, memorisation(every, labels, random, control=control))
+    return Closeness(flagged, sure, memorisation(every, labels, random, control=control, groups=groups))
 
 
 def cannot_remember(seen: Judged) -> NDArray[np.float64] | None:
@@ -88,7 +102,7 @@ class Measurer:
     """Everything about one run and subject that the snapshots' numbers are put together from.
 
     ``loss_gaps`` maps a step to held-out minus training loss, in parts of the base model's training loss, less the
-    base model's own gap. ``at_random``: chance decided which photos are held out.
+    base model's own gap. ``dealt`` says how the photos were parted.
     """
 
     seen: Judged
@@ -96,7 +110,7 @@ class Measurer:
     domain: Domain
     loss_gaps: Mapping[int, float]
     features: Path | None = None
-    at_random: bool = True
+    dealt: Dealt = field(default_factory=Dealt)
 
     def measured(self, name: str, step: int, near: Closeness | None) -> Measured:
         """What is known about one snapshot."""
@@ -114,7 +128,7 @@ class Measurer:
             prompt_described=self._prompt(DESCRIBED),
             faceless=self._faceless(name),
             memorisation=None if near is None else near.memorisation,
-            at_random=self.at_random,
+            at_random=self.dealt.at_random,
             copies=_flagged(near),
             copies_expected=0.0 if near is None else near.copies.expected,
             copies_p=None if near is None else near.copies.p,

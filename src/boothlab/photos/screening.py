@@ -181,7 +181,9 @@ def held_out_copies(photos: Sequence[Photo], limit: float) -> list[Rejected]:
 
 
 def together(photos: Sequence[Photo], limit: float) -> list[list[Photo]]:
-    """``photos`` in groups of nearly the same, in the order of their first; most are alone."""
+    """``photos`` in groups of nearly the same; most are alone. Groups are in the order of their content, whatever the
+    files are called and however they are listed."""
+    photos = sorted(photos, key=lambda photo: (photo.source_hash, photo.name))
     groups: list[list[Photo]] = []
     for photo in photos:
         near = [group for group in groups if any(likeness(photo, other) >= limit for other in group)]

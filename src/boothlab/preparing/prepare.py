@@ -291,9 +291,8 @@ def choose_held_out(photos: Sequence[Photo], settings: Photos) -> frozenset[str]
         return frozenset(photo.name for photo in photos if photo.is_reference)
     if not settings.held_out_of(len(photos)):
         return frozenset()
-    by_content = sorted(photos, key=lambda photo: (photo.source_hash, photo.name))
     domain = "drawings" if settings.domain == "drawings" else "photographs"
-    pictures = together(by_content, limits(settings.screen, domain).duplicate)
+    pictures = together(photos, limits(settings.screen, domain).duplicate)
     chosen = random.Random(derive(settings.split_seed, "split")).sample(pictures, settings.held_out_of(len(pictures)))
     return frozenset(photo.name for group in chosen for photo in group)
 

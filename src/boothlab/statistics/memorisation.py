@@ -69,6 +69,7 @@ def memorisation(
     random: np.random.Generator,
     permutations: int = PERMUTATIONS,
     control: ArrayLike | None = None,
+    groups: Sequence[int] = (),
 ) -> Memorisation:
     """Distances (n pictures, |P| photos) and which photos were trained on (|P|,), the rest being held out.
 
@@ -82,6 +83,9 @@ def memorisation(
     too: the statistic then is what a regression on the control's leaves, over the labelings that are tried, the
     true one among them. That keeps the test exact, since the slope does not depend on which of them is the true one.
 
+    ``groups`` (|P|,) numbers the photos that chance dealt together, such as those that are nearly the same; labels
+    then go by groups. Left out, or where a group is of both kinds, each photo was dealt by itself.
+
     Raises ValueError for NaN, for no picture, and where one kind has no photo.
     Source: evaluation notes, section 4.2 (its absolute ancestor: Meehan et al. 2020, arXiv:2004.05675); Rosenbaum
     2002, Covariance adjustment in randomized experiments, for the control.
@@ -92,9 +96,10 @@ def memorisation(
     trained, held_out = int(mask.sum()), int((~mask).sum())
     if trained == 0 or held_out == 0:
         raise ValueError(f"{trained} training and {held_out} held-out photos: both are needed")
-    ways = math.comb(len(mask), held_out)
-    exact = ways <= ENUMERATED
-    tried = [mask[None], *(_all_labels(len(mask), trained) if exact else _random_labels(mask, random, permutations))]
+    of, dealt = lots(mask, groups)
+    exact = math.comb(len(dealt), int(dealt.sum())) <= ENUMERATED
+    others_dealt = _all_labels(len(dealt), int(dealt.sum())) if exact else _random_labels(dealt, random, permutations)
+    tried = [mask[None], *(labels[:, of] for labels in others_dealt)]
     # The true labeling comes first; where all are tried it comes once more and is not counted twice.
     first = 1 if exact else 0
     each = _over_labels(matrix, tried[:1])[:, 0]
@@ -122,6 +127,20 @@ def memorisation(
         p_alone=_share(own[first:], own[0], slack),
         p_control=p_control,
     )
+
+
+def lots(mask: NDArray[np.bool_], groups: Sequence[int] = ()) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """What chance dealt: (which lot each photo (|P|,) is in, whether each lot was trained on).
+
+    ``mask`` (|P|,) says which photos were trained on, ``groups`` which were dealt together; see :func:`memorisation`.
+    """
+    of = np.unique(np.asarray(groups), return_inverse=True)[1] if len(groups) else np.arange(len(mask))
+    if len(of) != len(mask):
+        raise ValueError(f"{len(of)} groups for {len(mask)} photos")
+    trained = np.bincount(of, weights=mask)
+    if not ((trained == 0) | (trained == np.bincount(of))).all():
+        return np.arange(len(mask)), mask
+    return of, trained > 0
 
 
 def _checked(distances: ArrayLike, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -162,7 +181,18 @@ def _over_labels(matrix: NDArray[np.float64], tried: Sequence[NDArray[np.bool_]]
 
 def _gaps(ranked: NDArray[np.float64], order: NDArray[np.intp], labels: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Gaps (n, B) of every picture under labelings (B, |P|); ``ranked`` (n, |P|) ascending, ``order`` its photos."""
-    trained = int(labels[0].sum())
+    counts = labels.sum(axis=1)
+    gaps = np.empty((len(ranked), len(labels)))
+    for trained in np.unique(counts).tolist():  # of groups of several sizes as many make more or fewer photos
+        rows = counts == trained
+        gaps[:, rows] = _gaps_of_as_many(ranked, order, labels[rows], trained)
+    return gaps
+
+
+def _gaps_of_as_many(
+    ranked: NDArray[np.float64], order: NDArray[np.intp], labels: NDArray[np.bool_], trained: int
+) -> NDArray[np.float64]:
+    """:func:`_gaps` where each labeling trains on ``trained`` photos."""
     held_out = labels.shape[1] - trained
     k = min(trained, held_out)
     # One table for both kinds: a training photo lowers the gap by its weight, a held-out photo raises it.
@@ -257,6 +287,7 @@ def copies(
     factor: float = 1.0,
     leave_out: int = 0,
     held_out: ArrayLike | None = None,
+    groups: Sequence[int] = (),
 ) -> Copies:
     """Flags the pictures that come nearer to a photo than any two photos come to each other.
 
@@ -268,7 +299,8 @@ def copies(
 
     ``held_out`` (n, h) are the same distances to photos that nothing was trained on, which nobody can copy. A picture
     that is nearer to one of these is not flagged; where a person looks much alike in all photos there are such, and
-    m/h times as many are then ``expected`` to be nearest to a training photo.
+    m/h times as many are then ``expected`` to be nearest to a training photo. ``groups`` (m + h,) are those of
+    :func:`memorisation`.
     Raises ValueError when shapes do not fit.
     """
     plain, among = np.asarray(distances, dtype=np.float64), np.asarray(between_photos, dtype=np.float64)
@@ -305,5 +337,8 @@ def copies(
             near[photos + int(others[row].argmin())] += 1
     close, innocent = sum(near[:photos]), sum(near[photos:])
     expected = innocent * photos / others.shape[1] if innocent else 0.0
-    p = None if held_out is None or not others.shape[1] else share_of_labellings(near, photos, close)
+    p = None
+    if held_out is not None and others.shape[1]:
+        of, dealt = lots(np.arange(len(near)) < photos, groups)
+        p = share_of_labellings(np.bincount(of, weights=near).astype(int).tolist(), int(dealt.sum()), close)
     return Copies(tuple(flags), limit, 2 / (photos + 1), expected, p)
