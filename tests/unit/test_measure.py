@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode
 from dataclasses import replace
 from pathlib import Path
@@ -95,6 +96,35 @@ def test_prompts_of_the_base_model_are_known_plain_and_told_the_looks() -> None:
     assert means == pytest.approx([0.5, 0.9, 0.8])
     seen = measured.pictures
     assert (seen.prompt, seen.prompt_base, seen.prompt_described) == ((0.4, 0.6), (0.8, 1.0), (0.7, 0.9))
+
+
+@pytest.mark.parametrize(
+    ("ceiling", "floor", "why"),
+    [
+        (
+            None,
+            0.3,
+            "held-out one, both with a face, can be compared; it takes eight usable photos",
+        ),
+        (0.9, None, "no face by the base model says what some person is like; evaluation.base draws them"),
+        (0.90, 0.885, r"people are as like the photos \(0.89\) as these are one another \(0.90\), and it takes 0.02"),
+        (0.9, 0.3, "too few of its pictures show a face"),
+    ],
+)
+def test_why_likeness_was_not_measured_is_said(ceiling: float | None, floor: float | None, why: str) -> None:
+    ends = {(PHOTOS, "photos"): ceiling, (BASE, "bare"): floor}
+    scores = [
+        Score("run", source, role, "identity", "held_out", f"prompt {k}", str(k), 1, value)
+        for (source, role), value in ends.items()
+        if value is not None
+        for k in range(3)
+    ]
+    measured = Measurer(Judged(lots=(), references={}), Table(scores, []), "drawings", {})
+    (judged_one,) = judge([measured.measured("step-000010", 10, None)]).judgements
+    gate = next(gate for gate in judged_one.gates if gate.name == "likeness")
+    assert gate.state == "not measured"
+    assert re.search(why, gate.reason)
+    assert judged_one.word == "not judged"
 
 
 def test_pictures_of_held_out_photos_are_no_copies_and_excuse_as_many() -> None:

@@ -118,16 +118,37 @@ class Scale:
 
 
 def identity_scale(table: Table) -> Scale | None:
-    """From the base model's class pictures and from the photos; None where one is missing or they do not differ.
+    """From the base model's class pictures and from the photos; None where :func:`no_scale` says why.
 
     Measured to the held-out photos, and used for training photos too, so that the two can be compared.
     """
-    ceiling = table.mean(PHOTOS, "photos", IDENTITY, "held_out")
+    floor, ceiling = _ends(table)
+    return None if floor is None or ceiling is None or no_scale(table) else Scale(floor, ceiling)
+
+
+def no_scale(table: Table) -> str:
+    """Why there is no scale of likeness, and what it takes; "" where there is one."""
+    floor, ceiling = _ends(table)
+    if ceiling is None:
+        return (
+            "no photo trained on and no held-out one, both with a face, can be compared; it takes eight usable "
+            "photos, or others as references"
+        )
+    if floor is None:
+        return "no face by the base model says what some person is like; evaluation.base draws them"
+    if ceiling - floor < SMALLEST_SPAN:
+        return (
+            f"the base model's people are as like the photos ({floor:.2f}) as these are one another ({ceiling:.2f}), "
+            f"and it takes {SMALLEST_SPAN:g} between the two"
+        )
+    return ""
+
+
+def _ends(table: Table) -> tuple[float | None, float | None]:
     floors = [table.mean(BASE, *cell, "held_out") for cell in (("bare", IDENTITY), ("class", "face_pres"))]
-    floor = next((mean for mean in floors if mean is not None), None)
-    if floor is None or ceiling is None or ceiling - floor < SMALLEST_SPAN:
-        return None
-    return Scale(floor, ceiling)
+    return next((mean for mean in floors if mean is not None), None), table.mean(
+        PHOTOS, "photos", IDENTITY, "held_out"
+    )
 
 
 def _each(cell: Sequence[Score], name: str, change: Callable[[float], float]) -> list[Score]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from boothlab.evaluation.derived import IDENTITY, Scale, Table, identity_scale
+from boothlab.evaluation.derived import IDENTITY, Scale, Table, identity_scale, no_scale
 from boothlab.evaluation.lots import BASE, DESCRIBED, PHOTOS, Judged, Lot
 from boothlab.evaluation.summaries import over_pairs, over_pictures
 from boothlab.evaluation.thresholds import COPY_FACTOR, COPY_LEAVE_OUT, COPY_SURE
@@ -147,6 +147,7 @@ class Measurer:
                 prompt_described=self._prompt_following(DESCRIBED),
                 prompts=self._prompts(name),
             ),
+            unscaled=no_scale(self.table),
         )
 
     def _vectors(self, lot: Lot | None) -> NDArray[np.floating]:

@@ -25,7 +25,8 @@ ADVICE = {
     "overfitted": "Take fewer steps, and keep more snapshots of the early ones.",
     "copying": "Take fewer steps, more and more varied photos, or captions that say where each was taken.",
     "collapsed": "Lower the learning rate.",
-    "not judged": "Measure likeness to held-out photos first: it takes eight usable photos, or others as references.",
+    "not judged": "Measure likeness to held-out photos first: it takes eight usable photos with a face, or others as "
+    "references, and the base model's pictures (evaluation.base).",
     "good": "Look at the gates that failed.",
 }
 """What to try when no snapshot may be chosen, by the word most of them got."""

@@ -68,6 +68,7 @@ class Measured:
     most common background, and ``glued_photos`` is the share of these photos that have it. ``leak`` is the likeness
     that class-prompt pictures gained over the base model's.
     ``loss_gap`` is held-out minus training loss, less the same of the base model, in parts of the base model's loss.
+    ``unscaled`` says why likeness has no scale, "" where it has one.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Measured:
     leak: Interval | None = None
     loss_gap: float | None = None
     pictures: PerPicture = field(default_factory=PerPicture)
+    unscaled: str = ""
 
 
 def known(found: Measured) -> Measured:

@@ -18,7 +18,7 @@ from boothlab.statistics.memorisation import Memorisation
 def gates(found: Measured) -> tuple[Gate, ...]:
     """All gates, in the order in which they are shown. A gate that could not be tested never counts as passed."""
     return (
-        _likeness(found.likeness),
+        _likeness(found.likeness, found.unscaled),
         _faces(found.faceless),
         _of_the_subject(_copies(found), found.likeness_bare),
         _of_the_subject(_memorisation(found.memorisation, found.at_random), found.likeness_bare),
@@ -55,10 +55,11 @@ def _of_the_subject(gate: Gate, bare: Interval | None) -> Gate:
     return replace(gate, state="not testable", reason=reason)
 
 
-def _likeness(likeness: Interval | None) -> Gate:
+def _likeness(likeness: Interval | None, unscaled: str) -> Gate:
     name = "likeness"
     if likeness is None:
-        return Gate(name, "not measured", "likeness to held-out photos was not measured")
+        why = unscaled or "too few of its pictures show a face"
+        return Gate(name, "not measured", f"likeness to held-out photos was not measured: {why}")
     reason = f"likeness {shown(likeness)} to photos it never saw; at least {limit.LIKENESS_LEAST:.2f} is needed"
     return Gate(name, "passed" if likeness.value >= limit.LIKENESS_LEAST else "failed", reason)
 
