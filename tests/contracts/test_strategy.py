@@ -34,6 +34,7 @@ from jobs_made import SUBJECT, copied, make_job, plain_names, pool, predictions,
 SWITCHES: dict[str, dict[str, object]] = {
     "text": {"text_encoder": True, "text_encoder_steps": 2},
     "dora": {"dora": True},
+    "dora-text": {"dora": True, "text_encoder": True, "text_encoder_steps": 2},
     "word": {"identifier_learning_rate": 2e-2},
 }
 

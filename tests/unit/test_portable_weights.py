@@ -78,12 +78,24 @@ def test_a_text_encoder_is_named_as_in_published_files(model: Model, tmp_path: P
     assert all(torch.equal(tensor, before[name]) for name, tensor in encoder.state_dict().items())
 
 
-@pytest.mark.parametrize("dora", [False, True])
-def test_adapters_come_back_from_their_file(model: Model, tiny_sd: Path, tmp_path: Path, dora: bool) -> None:
+def as_written_before(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """With the names that transformers 5 and peft have in memory."""
+    return {
+        name.replace("text_model.", "").replace("magnitude_vector.weight", "magnitude_vector"): tensor
+        for name, tensor in tensors.items()
+    }
+
+
+@pytest.mark.parametrize(("dora", "older"), [(False, False), (True, False), (True, True)])
+def test_adapters_come_back_from_their_file(
+    model: Model, tiny_sd: Path, tmp_path: Path, dora: bool, older: bool
+) -> None:
     modules, shapes = adapted(model, alpha=8.0, dora=dora)
     save_adapters(tmp_path, modules, shapes)
     names = list(load_file(tmp_path / FILE))
     assert all(name.startswith(("unet.", "text_encoder.text_model.encoder.layers.")) for name in names)
+    if older:
+        save_file(as_written_before(load_file(tmp_path / FILE)), tmp_path / FILE)
     other = load(Base(model=str(tiny_sd)))
     again, _ = adapted(other, alpha=8.0, dora=dora)
     for module in again.values():
@@ -113,10 +125,13 @@ def test_a_program_that_knows_no_alpha_draws_the_same(
     if older:  # with all that one version knows, and the names of that version's memory
         facts = {f"unet.{name}": value for name, value in shapes["backbone"].to_peft().to_dict().items()}
         facts |= {f"text_encoder.{name}": value for name, value in shapes["text_encoder"].to_peft().to_dict().items()}
-        tensors = {name.replace("text_model.", ""): tensor for name, tensor in load_file(tmp_path / FILE).items()}
+        tensors = as_written_before(load_file(tmp_path / FILE))
         notes = json.dumps({name: sorted(v) if isinstance(v, set) else v for name, v in facts.items()}, default=str)
         save_file(tensors, tmp_path / FILE, {"format": "pt", ADAPTER_NOTES: notes})
     make_portable(tmp_path / FILE)
+    lengths = {name for name in load_file(tmp_path / FILE) if "magnitude" in name}
+    assert bool(lengths) == dora
+    assert all(name.endswith(".weight") == name.startswith("text_encoder.text_model.") for name in lengths)
     with safe_open(tmp_path / FILE, framework="pt") as file:
         facts = json.loads(file.metadata()[ADAPTER_NOTES])
     assert facts["unet.lora_alpha"] == facts["text_encoder.lora_alpha"] == 4

@@ -30,6 +30,10 @@ KNOWN_TO_ALL = ("alpha_pattern", "lora_alpha", "r", "rank_pattern", "target_modu
 FILE = "pytorch_lora_weights.safetensors"
 """The name that diffusers' ``load_lora_weights`` looks for."""
 
+MAGNITUDE = ".lora_magnitude_vector"
+"""What the name of DoRA's lengths ends in. transformers, which reads the text encoder's part of a file for diffusers,
+knows them as ``.weight`` of it, and fills what it does not find under that name with numbers of its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class AdapterShape:
@@ -61,7 +65,8 @@ def make_portable(path: Path) -> None:
 
     Who knows no alpha takes the update's scale for 1: the second factor is multiplied by alpha / rank, and alpha said
     to be the rank. What only one version of peft knows is left out, and layers of the text encoder get the names that
-    they have in files of whole models, also where an older boothlab wrote the file.
+    they have in files of whole models, and DoRA's lengths of theirs those that transformers looks for, also where an
+    older boothlab wrote the file.
     """
     with safe_open(path, framework="pt") as file:
         notes = dict(file.metadata() or {})
@@ -85,8 +90,19 @@ def make_portable(path: Path) -> None:
 
 
 def _named_as_in_files(name: str) -> str:
-    bare = "text_encoder.encoder."
-    return f"text_encoder.{TEXT_MODEL}encoder.{name.removeprefix(bare)}" if name.startswith(bare) else name
+    text = f"{FILE_ROLES['text_encoder']}."
+    if not name.startswith(text):
+        return name
+    return f"{text}{TEXT_MODEL}{_with_weight(name.removeprefix(text).removeprefix(TEXT_MODEL))}"
+
+
+def _with_weight(name: str) -> str:
+    return f"{name}.weight" if name.endswith(MAGNITUDE) else name
+
+
+def _without_weight(name: str) -> str:
+    """As peft calls it."""
+    return name.removesuffix(".weight") if name.endswith(f"{MAGNITUDE}.weight") else name
 
 
 def add_adapters(module: nn.Module, shape: AdapterShape, seed: int) -> list[nn.Parameter]:
@@ -113,7 +129,8 @@ def save_adapters(folder: Path, modules: dict[str, nn.Module], shapes: dict[str,
     """Write the adapters of ``backbone`` and ``text_encoder`` to one file that stock diffusers loads.
 
     Beside the tensors stand those facts alone that every peft knows: an older one refuses a setting that it has never
-    heard of. Layers of the text encoder are named as in files of whole models, by which other programs find them.
+    heard of. Layers of the text encoder are named as in files of whole models, by which other programs find them, and
+    DoRA's lengths there as transformers looks for them.
     """
     from diffusers.loaders import StableDiffusionLoraLoaderMixin
 
@@ -121,6 +138,8 @@ def save_adapters(folder: Path, modules: dict[str, nn.Module], shapes: dict[str,
         role: {standard_prefix(m) + k: v.detach().clone() for k, v in adapter_state(m).items()}
         for role, m in modules.items()
     }
+    if "text_encoder" in layers:
+        layers["text_encoder"] = {_with_weight(name): tensor for name, tensor in layers["text_encoder"].items()}
     metadata = {role: shape.described() for role, shape in shapes.items()}
     with disk_errors(folder, "write the adapters"):
         StableDiffusionLoraLoaderMixin.save_lora_weights(
@@ -135,13 +154,15 @@ def save_adapters(folder: Path, modules: dict[str, nn.Module], shapes: dict[str,
 
 
 def load_adapters(folder: Path, modules: dict[str, nn.Module]) -> None:
-    """Read into modules that have adapters already what :func:`save_adapters` wrote."""
+    """Read into modules that have adapters already what :func:`save_adapters` wrote, also an older boothlab's."""
     tensors = load_tensors(folder / FILE)
     for role, module in modules.items():
         prefix = f"{FILE_ROLES[role]}."
         inner = standard_prefix(module)
         state = {
-            name.removeprefix(prefix).removeprefix(inner): t for name, t in tensors.items() if name.startswith(prefix)
+            _without_weight(name.removeprefix(prefix).removeprefix(inner)): t
+            for name, t in tensors.items()
+            if name.startswith(prefix)
         }
         expected = adapter_state(module).keys()
         if set(state) != set(expected):
