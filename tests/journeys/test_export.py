@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from boothlab.plan import RunPlan, plan_from
 from boothlab.runs.run import Run
 from command_line import boothlab
 from photos_made import photo_folder
+from single_file import write_single_file
 
 STRATEGIES: dict[str, dict[str, Any]] = {
     "dreambooth": {"kind": "dreambooth", "learning_rate": 1e-3, "text_encoder": True},
@@ -113,6 +115,62 @@ def test_the_snippet_draws_at_the_size_that_was_tuned(run: Run, tmp_path: Path) 
     own = plan.model_copy(update={"photos": plan.photos.model_copy(update={"size": 32})})
     assert "height" not in snippet(plan, ".", ".", "diffusers", "fp32")
     assert ", height=32, width=32)" in snippet(own, ".", ".", "diffusers", "fp32")
+
+
+def as_downloaded(base: Path) -> None:
+    """What is fetched of Stable Diffusion v1.5: the checker's config without its weights, which are a gigabyte."""
+    index = json.loads((base / "model_index.json").read_text())
+    index |= {"safety_checker": ["stable_diffusion", "StableDiffusionSafetyChecker"], "requires_safety_checker": True}
+    index["feature_extractor"] = ["transformers", "CLIPImageProcessor"]
+    (base / "model_index.json").write_text(json.dumps(index))
+    for part, name in (("safety_checker", "config.json"), ("feature_extractor", "preprocessor_config.json")):
+        (base / part).mkdir()
+        (base / part / name).write_text("{}")
+
+
+def in_half_precision_alone(base: Path) -> None:
+    """Named as on the hub where a model has both."""
+    for path in list(base.rglob("*.safetensors")):
+        path.rename(path.with_suffix(".fp16.safetensors"))
+
+
+def one_part_in_half_precision_alone(base: Path) -> None:
+    (weights,) = (base / "unet").glob("*.safetensors")
+    weights.rename(weights.with_suffix(".fp16.safetensors"))
+
+
+def beside(run: Run, base: Path, place: Path, config: Path | None = None) -> Any:
+    """The pipeline of the snippet for the run's adapter in ``place`` and a base model that lies in ``base`` now."""
+    before = plan_from(run.plan(), "run")
+    moved = before.model_copy(update={"base": before.base.model_copy(update={"model": str(base)})})
+    code = snippet(moved, str(place), str(base), "adapter", "fp32")
+    if config is not None:  # what diffusers would look for on the hub
+        code = code.replace(", torch_dtype=", f", config={str(config)!r}, torch_dtype=")
+    return namespace(code)["pipe"]
+
+
+@pytest.mark.parametrize("run", ["lora"], indirect=True)
+@pytest.mark.parametrize("change", [as_downloaded, in_half_precision_alone, one_part_in_half_precision_alone])
+def test_the_adapter_loads_beside_base_models_as_they_are_found(
+    run: Run, tiny_sd: Path, tmp_path: Path, change: Callable[[Path], None]
+) -> None:
+    base = shutil.copytree(tiny_sd, tmp_path / "base")
+    change(base)
+    pipe = beside(run, base, api.export(run.path, tmp_path / "out").path)
+    assert pipe.safety_checker is None
+    assert np.abs(stock(pipe, PROMPT) - ours(run, PROMPT)).max() <= 1
+
+
+@pytest.mark.parametrize("run", ["lora"], indirect=True)
+def test_the_adapter_loads_beside_a_single_file(
+    run: Run, tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("boothlab.models.families.sd_config.SINGLE_FILE_TEXT", 16)
+    config = shutil.copytree(tiny_sd, tmp_path / "config")
+    as_downloaded(config)
+    file = write_single_file(tiny_sd, tmp_path / "tiny.safetensors")
+    pipe = beside(run, file, api.export(run.path, tmp_path / "out").path, config)
+    assert np.abs(stock(pipe, PROMPT) - ours(run, PROMPT)).max() <= 1
 
 
 @pytest.mark.parametrize("run", ["dora"], indirect=True)

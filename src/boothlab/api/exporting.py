@@ -26,7 +26,7 @@ from boothlab.files import (
 from boothlab.models.adapters import FILE as ADAPTER_FILE
 from boothlab.models.adapters import make_portable, merge_adapters
 from boothlab.models.config import scheduler_settings
-from boothlab.models.locate import base_size, fingerprint, locate
+from boothlab.models.locate import base_size, base_variant, fingerprint, locate
 from boothlab.models.pipeline_folder import write_pipeline
 from boothlab.models.weights import Precision
 from boothlab.plan import RunPlan
@@ -154,13 +154,17 @@ def _require_same_base(run: Run, plan: RunPlan) -> None:
 
 def snippet(plan: RunPlan, place: str, base: str, format_: Format, precision: Precision) -> str:
     """The exact Python that loads the export in ``place``, beside the model in ``base`` where it is an adapter, with
-    stock diffusers and draws one picture as boothlab does."""
+    stock diffusers and draws one picture as boothlab does: without a safety checker, which a base model may name
+    without having its weights, and with half precision where there is no other."""
     subject, generation = plan.subjects[0], plan.generation
     prompt = fill("a photo of {it}", subject.identifier, subject.class_noun)
     dtype = f"torch.{'float16' if precision == 'fp16' else 'float32'}"
-    loaded = place if format_ == "diffusers" else base
-    single = loaded.endswith(".safetensors")
-    load = "from_single_file" if single else "from_pretrained"
+    loaded, options = place, f"torch_dtype={dtype}"
+    if format_ == "adapter":
+        loaded, variant = base, base_variant(plan.base)
+        options += f", variant={variant!r}" if variant else ""
+        options += ", safety_checker=None, requires_safety_checker=False"
+    load = "from_single_file" if loaded.endswith(".safetensors") else "from_pretrained"
     sampler, settings = scheduler_settings(generation.sampler, generation.spacing)
     more = ", ".join(f"{name}={value!r}" for name, value in settings.items())
     side = plan.photos.size
@@ -170,7 +174,7 @@ def snippet(plan: RunPlan, place: str, base: str, format_: Format, precision: Pr
         "import torch",
         f"from diffusers import {sampler}, StableDiffusionPipeline",
         "",
-        f"pipe = StableDiffusionPipeline.{load}({loaded!r}, torch_dtype={dtype})",
+        f"pipe = StableDiffusionPipeline.{load}({loaded!r}, {options})",
         *([f"pipe.load_lora_weights({place!r})"] if format_ == "adapter" else []),
         f"pipe.scheduler = {sampler}.from_config(pipe.scheduler.config, {more})",
         f"pipe.to({plan.base.device!r})",

@@ -103,6 +103,13 @@ def variant_of(part: Path) -> str | None:
     return "fp16" if names and all(".fp16." in name for name in names) else None
 
 
+def base_variant(base: Base) -> str | None:
+    """What diffusers' ``from_pretrained`` has to be told as ``variant``: that of parts that have no other weights. It
+    takes plain ones where a part has none of that variant."""
+    path = locate(base)
+    return next((found for part in PARTS if (found := variant_of(path / part))), None)
+
+
 def _locate_in_hub_cache(base: Base) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
