@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import torch
 from peft import LoraConfig
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
+from boothlab.errors import NoSpace
 from boothlab.models.adapters import (
     ADAPTER_NOTES,
     FILE,
@@ -144,6 +145,21 @@ def test_a_program_that_knows_no_alpha_draws_the_same(
     once = (tmp_path / FILE).read_bytes()
     make_portable(tmp_path / FILE)
     assert (tmp_path / FILE).read_bytes() == once
+
+
+def test_a_full_disk_is_said_of_adapters_too(model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """safetensors' writer raises nothing that is an OSError."""
+
+    def full(*_: object, **__: object) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    modules, shapes = adapted(model, alpha=8.0)
+    save_adapters(tmp_path, modules, shapes)
+    monkeypatch.setattr("safetensors.torch.save_file", full)  # diffusers'
+    monkeypatch.setattr("boothlab.models.weights.save_file", full)
+    for write in (lambda: save_adapters(tmp_path, modules, shapes), lambda: make_portable(tmp_path / FILE)):
+        with pytest.raises(NoSpace, match="is full"):
+            write()
 
 
 def test_weights_are_as_readable_as_all_other_files(model: Model, tmp_path: Path) -> None:

@@ -16,7 +16,14 @@ from torch import Tensor, nn
 
 from boothlab.errors import PlanError, RunDamaged, TrainingError, disk_errors
 from boothlab.models.costs import no_layer
-from boothlab.models.weights import TEXT_MODEL, load_tensors, sort_notes, standard_prefix, write_tensors
+from boothlab.models.weights import (
+    TEXT_MODEL,
+    load_tensors,
+    sort_notes,
+    standard_prefix,
+    system_errors,
+    write_tensors,
+)
 
 FILE_ROLES = {"backbone": "unet", "text_encoder": "text_encoder"}
 """Role → what the names of its tensors begin with in a file of adapters."""
@@ -141,7 +148,7 @@ def save_adapters(folder: Path, modules: dict[str, nn.Module], shapes: dict[str,
     if "text_encoder" in layers:
         layers["text_encoder"] = {_with_weight(name): tensor for name, tensor in layers["text_encoder"].items()}
     metadata = {role: shape.described() for role, shape in shapes.items()}
-    with disk_errors(folder, "write the adapters"):
+    with disk_errors(folder, "write the adapters"), system_errors():
         StableDiffusionLoraLoaderMixin.save_lora_weights(
             folder,
             unet_lora_layers=layers.get("backbone"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -33,19 +35,28 @@ def folder_of(role: str) -> str:
 def save_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
     """One safetensors file. Raises NoSpace, NoAccess."""
     with disk_errors(path, f"write {path.name}"):
-        try:
-            write_tensors(path, _of_their_own(tensors), {"format": "pt"})
-        except SafetensorError as error:
-            # The Rust writer wraps the operating system's error in text: "(os error 28)".
-            number = str(error).rpartition("os error ")[2].partition(")")[0]
-            raise OSError(int(number), str(error)) from error if number.isdigit() else error
+        write_tensors(path, _of_their_own(tensors), {"format": "pt"})
+
+
+@contextmanager
+def system_errors() -> Iterator[None]:
+    """Raise as OSError, which :func:`boothlab.errors.disk_errors` knows, what safetensors' writer, in Rust, wraps in
+    text: "(os error 28)"."""
+    try:
+        yield
+    except SafetensorError as error:
+        number = str(error).rpartition("os error ")[2].partition(")")[0]
+        if not number.isdigit():
+            raise
+        raise OSError(int(number), str(error)) from error
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], notes: dict[str, str]) -> None:
     """safetensors' own writer, whose files are for their owner alone, with the rights of all other new files."""
     path.touch()
     mode = stat.S_IMODE(path.stat().st_mode)
-    save_file(tensors, path, notes)
+    with system_errors():
+        save_file(tensors, path, notes)
     path.chmod(mode)
 
 
