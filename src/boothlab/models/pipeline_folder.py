@@ -11,10 +11,8 @@ from diffusers import __version__ as diffusers_version
 
 from boothlab.files import write_json
 from boothlab.models.model import Model
+from boothlab.models.tokens import VOCABULARY
 from boothlab.models.weights import Precision, folder_of, save_module
-
-VOCABULARY = ("vocab.json", "merges.txt")
-"""What tokenizers of older transformers read; newer ones write one ``tokenizer.json``."""
 
 
 def write_pipeline(model: Model, folder: Path, precision: Precision, tokenizer: Path) -> None:

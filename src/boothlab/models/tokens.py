@@ -22,6 +22,9 @@ from boothlab.models.locate import locate
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+VOCABULARY, WHOLE = ("vocab.json", "merges.txt"), "tokenizer.json"
+"""What a tokenizer's folder holds: transformers 5 writes the one file alone, older ones read the two."""
+
 WORD_END = "</w>"
 
 START, END = "<|startoftext|>", "<|endoftext|>"
@@ -85,31 +88,43 @@ def load_tokenizer(base: Base) -> Tokenizer:
 
 
 def read_tokenizer(folder: Path) -> Tokenizer:
-    """CLIP's byte-pair tokenizer from ``vocab.json`` and ``merges.txt``, not to be changed. Raises NoWeights.
+    """CLIP's byte-pair tokenizer from :data:`VOCABULARY`, or else :data:`WHOLE`, not to be changed. Raises NoWeights.
 
     Read once per process, because a study asks for it with every run; again when one of the files was changed.
     """
-    stats = [path.stat() for name in ("vocab.json", "merges.txt") if (path := folder / name).exists()]
-    return _read(folder, tuple((found.st_ino, found.st_mtime_ns, found.st_size) for found in stats))
+    found = [(name, path.stat()) for name in (*VOCABULARY, WHOLE) if (path := folder / name).exists()]
+    return _read(folder, tuple((name, state.st_ino, state.st_mtime_ns, state.st_size) for name, state in found))
 
 
 @lru_cache(maxsize=4)
-def _read(folder: Path, state: tuple[tuple[int, int, int], ...]) -> Tokenizer:
+def _read(folder: Path, state: tuple[tuple[str, int, int, int], ...]) -> Tokenizer:
     """The tokenizer of files in this ``state``."""
+    from tokenizers import Tokenizer
+
+    names = [name for name, *_ in state]
+    try:
+        if WHOLE not in names or set(VOCABULARY) <= set(names):
+            return _from_vocabulary(folder)
+        tokenizer = Tokenizer.from_file(str(folder / WHOLE))
+    except Exception as error:
+        raise NoWeights(f"Cannot read the tokenizer in {folder}: {error}") from error
+    # Who saved it may have been encoding for the model, with every text cut or filled up to 77 tokens.
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def _from_vocabulary(folder: Path) -> Tokenizer:
     from tokenizers import AddedToken, Regex, Tokenizer, normalizers, pre_tokenizers
     from tokenizers.models import BPE
 
-    try:
-        model = BPE.from_file(
-            str(folder / "vocab.json"),
-            str(folder / "merges.txt"),
-            continuing_subword_prefix="",
-            end_of_word_suffix=WORD_END,
-            fuse_unk=False,
-            unk_token=END,
-        )
-    except Exception as error:
-        raise NoWeights(f"Cannot read the tokenizer in {folder}: {error}") from error
+    model = BPE.from_file(
+        *(str(folder / name) for name in VOCABULARY),
+        continuing_subword_prefix="",
+        end_of_word_suffix=WORD_END,
+        fuse_unk=False,
+        unk_token=END,
+    )
     tokenizer = Tokenizer(model)
     tokenizer.normalizer = normalizers.Sequence(
         [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]
