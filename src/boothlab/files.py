@@ -29,6 +29,14 @@ T = TypeVar("T")
 TEMPORARY_MARK = ".partial-"
 """Part of the name of everything that is not finished; such leftovers of a killed process may be deleted."""
 
+LITTER = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
+"""What file browsers leave wherever somebody looks, in small letters: no part of what a folder holds."""
+
+
+def is_litter(path: Path) -> bool:
+    """Whether ``path`` is called as what a file browser leaves."""
+    return path.name.lower() in LITTER
+
 
 def is_temporary(path: Path) -> bool:
     """Whether ``path`` is the unfinished leftover of a write that was interrupted."""
@@ -233,8 +241,10 @@ def is_no_folder(path: Path) -> bool:
 
 
 def first_foreign(folder: Path, own: re.Pattern[str]) -> str | None:
-    """The first thing below ``folder``, in name order, whose relative POSIX name ``own`` does not match."""
-    names = (spelled(path.relative_to(folder).as_posix()) for path in sorted(folder.rglob("*")))
+    """The first thing below ``folder``, in name order, whose relative POSIX name ``own`` does not match; litter is
+    passed over."""
+    there = (path for path in sorted(folder.rglob("*")) if not is_litter(path))
+    names = (spelled(path.relative_to(folder).as_posix()) for path in there)
     return next((name for name in names if not own.fullmatch(name)), None)
 
 
@@ -293,11 +303,14 @@ def sha256_json(value: Any) -> str:
 
 
 def folder_listing(folder: Path, names: Iterable[str] | None = None) -> dict[str, str]:
-    """Relative POSIX name, :func:`spelled` → SHA-256 for the files below ``folder`` (or only ``names``), sorted."""
+    """Relative POSIX name, :func:`spelled` → SHA-256 for the files below ``folder`` (or only ``names``), sorted.
+
+    Without ``names`` it is of what the folder holds: unfinished files and :data:`LITTER` are left out.
+    """
     files = (
         [folder / name for name in names]
         if names is not None
-        else [path for path in folder.rglob("*") if path.is_file() and not is_temporary(path)]
+        else [p for p in folder.rglob("*") if p.is_file() and not is_temporary(p) and not is_litter(p)]
     )
     return {spelled(path.relative_to(folder).as_posix()): sha256_file(path) for path in sorted(files)}
 

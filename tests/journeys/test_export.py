@@ -199,6 +199,8 @@ def test_nothing_of_the_users_is_overwritten_but_an_export_is(run: Run, tmp_path
     assert [path.name for path in tmp_path.iterdir() if ".partial-" in path.name] == []
     api.export(run.path, tmp_path / "out", format_="diffusers")
     api.export(run.path, tmp_path / "out", format_="diffusers")
+    (tmp_path / "out" / "unet" / ".DS_Store").write_text("")
+    api.export(run.path, tmp_path / "out", format_="diffusers")
     (tmp_path / "out" / "unet" / "thesis.doc").write_text("years of work")
     with pytest.raises(PlanError, match=r"but unet/thesis\.doc in it"):
         api.export(run.path, tmp_path / "out")

@@ -62,6 +62,15 @@ def test_a_file_swapped_with_its_old_date_is_noticed(tmp_path: Path) -> None:
     assert fingerprint(base) != first
 
 
+def test_a_look_into_the_folder_makes_no_other_model(tmp_path: Path) -> None:
+    """File browsers leave files wherever somebody looks; a run of this base would have to begin again."""
+    base = model_of_small_files(tmp_path / "m")
+    first = fingerprint(base)
+    for name in (".DS_Store", "unet/.DS_Store", "vae/Thumbs.db", "tokenizer/desktop.ini"):
+        (tmp_path / "m" / name).write_bytes(b"x")
+    assert fingerprint(base) == first
+
+
 @pytest.mark.parametrize("damage", ["{", "[]", json.dumps({"format": 1})])
 def test_a_damaged_memory_is_made_again(damage: str, tmp_path: Path, own_home: Path) -> None:
     base = model_of_small_files(tmp_path / "m")

@@ -265,7 +265,7 @@ def test_a_stray_file_in_a_selection_is_no_other_process(tiny_sd: Path, tmp_path
     file = write_study(tmp_path, tiny_sd, 12, axes={"photos.number": [2, 5]})
     study = resolve_study(file, tmp_path / "studies")
     with held(study):
-        stray = [path / ".DS_Store" for path in sorted((study.place / "photos").iterdir())]
+        stray = [path / "notes.doc" for path in sorted((study.place / "photos").iterdir())]
         for path in stray:
             path.write_text("")
         assert hashes(resolve_study(file, tmp_path / "studies"), "train") == hashes(study, "train")

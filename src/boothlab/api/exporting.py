@@ -41,9 +41,8 @@ NOTE = "README.txt"
 OWN = re.compile(
     rf"{re.escape(NOTE)}|{re.escape(MARK)}|{re.escape(ADAPTER_FILE)}|model_index\.json"
     r"|(unet|vae|scheduler|(text_encoder|tokenizer)(_\d)?)(/[^/]+\.(json|safetensors|txt|jinja|model))?"
-    r"|(.*/)?(\.DS_Store|Thumbs\.db|desktop\.ini)"
 )
-"""What lies in an export: our files, and what file browsers leave wherever somebody looks."""
+"""What lies in an export."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,16 @@ from typing import Any
 
 from boothlab.assets import asset
 from boothlab.errors import BoothlabError, NoWeights, PlanError, RunDamaged
-from boothlab.files import expanded, folder_listing, read_json, read_table, sha256_file, sha256_json, write_json
+from boothlab.files import (
+    expanded,
+    folder_listing,
+    is_litter,
+    read_json,
+    read_table,
+    sha256_file,
+    sha256_json,
+    write_json,
+)
 from boothlab.home import cache as shared
 from boothlab.models.config import HUB_ID, Base, is_place
 from boothlab.models.families import sd_config
@@ -172,13 +181,13 @@ def fingerprint(base: Base) -> str:
 
 def _read_of(folder: Path) -> list[Path]:
     """The files of a model's folder that decide what it is: a pickle beside the weights, another precision of them, a
-    safety checker or a README may come and go, and may be tens of gigabytes."""
+    safety checker or a README may come and go, and may be tens of gigabytes; and so may what file browsers leave."""
     found = [folder / "model_index.json"]
     for part in PARTS:
         plain = variant_of(folder / part) is None
         for path in (folder / part).rglob("*"):
             other = path.suffix in PICKLES or (plain and re.search(r"\.(fp16|bf16|non_ema|ema_only)\.", path.name))
-            found += [] if other else [path]
+            found += [] if other or is_litter(path) else [path]
     return sorted(path for path in found if path.is_file())
 
 

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from boothlab.errors import PhotoError
-from boothlab.files import spelled
+from boothlab.files import LITTER, spelled
 from boothlab.photos.photo import Rejected
 
 SUFFIXES = frozenset(
@@ -19,9 +19,7 @@ SUFFIXES = frozenset(
     + [".avif", ".tif", ".tiff", ".bmp", ".gif"]
 )
 
-LITTER = frozenset(
-    {"thumbs.db", "desktop.ini", ".ds_store", ".ipynb_checkpoints", "__macosx", "@eadir", "ehthumbs.db"}
-)
+LEFT_BEHIND = LITTER | {".ipynb_checkpoints", "__macosx", "@eadir", "ehthumbs.db"}
 """Names that operating systems, notebooks and file servers leave behind; never worth a message."""
 
 WORDS = frozenset({".txt", ".csv", ".tsv", ".json", ".jsonl", ".toml"})
@@ -72,7 +70,7 @@ def list_folder(folder: Path, include: Iterable[str] = (), exclude: Iterable[str
     ignored: list[tuple[str, str]] = []
     for path in entries:
         name = printable(path)
-        if name.lower() in LITTER or name.startswith("."):
+        if name.lower() in LEFT_BEHIND or name.startswith("."):
             ignored.append((name, "left by the operating system or another program"))
         elif path.is_dir():
             reason = "is a folder; photos are taken from one folder, not from those inside it"

@@ -35,11 +35,8 @@ from boothlab.preparing.earlier import BEFORE, Done, Earlier, thumbnail_name
 from boothlab.preparing.sheet import sheet_files
 from boothlab.seeds import derive
 
-OWN = re.compile(
-    rf"{re.escape(MANIFEST)}|\d{{3,}}-[^/]+\.png|contact-sheet\.(html|png)|{BEFORE}(/[0-9a-f]+\.jpg)?"
-    r"|(.*/)?(\.DS_Store|Thumbs\.db|desktop\.ini)"
-)
-"""What lies in a photo set: our files, and what file browsers leave wherever somebody looks."""
+OWN = re.compile(rf"{re.escape(MANIFEST)}|\d{{3,}}-[^/]+\.png|contact-sheet\.(html|png)|{BEFORE}(/[0-9a-f]+\.jpg)?")
+"""What lies in a photo set."""
 
 SCREENED = frozenset(("blurred", "dark", "overexposed", "turned", "no-face", "stranger"))
 """Why screening sets a photo aside by itself: whoever looks at it may keep it all the same."""
