@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from boothlab.api.rating import fetch_weights
 from boothlab.errors import NoWeights, PlanError
+from boothlab.evaluation.vectors import Embedder, known_by
 from boothlab.features import dino
 from boothlab.home import home
 from command_line import boothlab
@@ -94,6 +97,39 @@ def test_a_model_folder_is_kept_without_its_pickles(small_dino: Path) -> None:
     assert sorted(path.name for path in kept.iterdir()) == ["config.json", "model.safetensors"]
     assert kept.parent == home() / "weights"
     assert dino.extract([np.zeros((32, 32, 3), np.uint8)]).shape == (1, 24)
+
+
+def other_weights(folder: Path) -> None:
+    """Another model of as many bytes and of the same date."""
+    file = folder / "model.safetensors"
+    date = file.stat().st_mtime_ns
+    save_file({name: 0.5 * tensor - 0.01 for name, tensor in load_file(file).items()}, file, {"format": "pt"})
+    os.utime(file, ns=(date, date))
+
+
+def test_vectors_of_weights_that_were_replaced_are_not_kept_as_those_of_the_new(
+    small_dino: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+
+    def looked() -> tuple[str, Any]:
+        looking = Embedder(dino.DINO, tmp_path / "features")
+        row = looking.look([picture], ["a"])
+        looking.keep()
+        return known_by(dino.DINO), row
+
+    fetch_weights("dino", small_dino)
+    name, row = looked()
+    looking = Embedder(dino.DINO, tmp_path / "features")
+    other_weights(small_dino)
+    fetch_weights("dino", small_dino)
+    with pytest.raises(NoWeights, match="were exchanged"):
+        looking.look([picture[::-1]], ["b"])
+    again, other = looked()
+    assert again != name
+    assert not np.allclose(row, other, atol=1e-3)
+    monkeypatch.setattr(dino, "_model", dino.load)  # as in a new process
+    np.testing.assert_array_equal(other, dino.extract([picture]))
 
 
 @pytest.mark.parametrize("case", ["cut short", "no tensors", "one less", "another size", "no config"])

@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from boothlab.errors import NoWeights
 from boothlab.evaluation.arrays import read_arrays, write_arrays
 from boothlab.features.feature import Feature, Vectors
+from boothlab.features.supplied import State, state_of
 from boothlab.features.transforms import same_size
 from boothlab.files import sha256_file
 
@@ -30,15 +32,15 @@ def picture_hash(pixels: NDArray[np.uint8]) -> str:
 def known_by(feature: Feature) -> str:
     """Name, version, and which weights where a user supplied them: what its vectors depend on."""
     given = feature.weights() if feature.weights is not None else None
-    tag = f"-{_hash(given, given.stat().st_size, given.stat().st_mtime_ns)[:8]}" if given and given.is_file() else ""
+    tag = f"-{_hash(given, state_of(given))[:8]}" if given and given.is_file() else ""
     if feature.variant is not None and (variant := feature.variant()):
         tag += f"-{variant}"
     return f"{feature.name}-{feature.version}{tag}".replace("/", "-")
 
 
 @cache
-def _hash(path: Path, size: int, time: int) -> str:
-    """SHA-256 of a file as it was then: weights of some hundred megabytes are asked for by every metric."""
+def _hash(path: Path, state: State) -> str:
+    """SHA-256 of a file in this ``state``: weights of some hundred megabytes are asked for by every metric."""
     return sha256_file(path)
 
 
@@ -51,7 +53,8 @@ class Embedder:
 
     def __init__(self, feature: Feature, folder: Path | None) -> None:
         self.feature = feature
-        self._path = None if folder is None else folder / f"{known_by(feature)}.npz"
+        self._known_by = known_by(feature)
+        self._path = None if folder is None else folder / f"{self._known_by}.npz"
         self._rows: dict[str, NDArray[np.floating]] = self._read()
         self._on_disk = set(self._rows)
         self._texts: dict[str, NDArray[np.floating]] = {}
@@ -64,18 +67,27 @@ class Embedder:
             return {}
 
     def look(self, pictures: Sequence[NDArray[np.uint8]], hashes: Sequence[str]) -> Vectors:
-        """(N, D), one row per picture; only what is new is computed."""
+        """(N, D), one row per picture; only what is new is computed. Raises NoWeights."""
         if len({pixels.shape for pixels in pictures}) > 1:
             same_size(pictures)
         new = {h: pixels for h, pixels in zip(hashes, pictures, strict=True) if h not in self._rows}
         names = list(new)
         for start in range(0, len(names), BATCH):
             part = names[start : start + BATCH]
-            for name, row in zip(part, self.feature.extract([new[n] for n in part]), strict=True):
-                self._rows[name] = row
+            rows = self.feature.extract([new[n] for n in part])
+            self._require_same_weights()
+            self._rows |= dict(zip(part, rows, strict=True))
         if new:
             self._widen()
         return np.stack([self._rows[h] for h in hashes]) if hashes else np.zeros((0, self.width()))
+
+    def _require_same_weights(self) -> None:
+        """Raises NoWeights where `fetch` put others there meanwhile: of which the vectors are, nobody knows."""
+        if known_by(self.feature) != self._known_by:
+            raise NoWeights(
+                f"The weights of {self.feature.name} were exchanged while pictures were looked at with them.",
+                "Give the same command again.",
+            )
 
     def known(self, hashes: Sequence[str]) -> Vectors | None:
         """(N, D) of pictures that were all looked at before; None where one is new."""
@@ -96,7 +108,9 @@ class Embedder:
             raise ValueError(f"{self.feature.name} reads no texts")
         new = [text for text in dict.fromkeys(texts) if text not in self._texts]
         if new:
-            self._texts |= dict(zip(new, self.feature.texts(new), strict=True))
+            rows = self.feature.texts(new)
+            self._require_same_weights()
+            self._texts |= dict(zip(new, rows, strict=True))
         return np.stack([self._texts[text] for text in texts])
 
     def width(self) -> int:

@@ -18,7 +18,7 @@ from boothlab.assets import asset
 from boothlab.errors import NoWeights
 from boothlab.features.feature import ByDomain, Feature, Pictures, Vectors
 from boothlab.features.lpips import ALEXNET_POOLED
-from boothlab.features.supplied import configuration, demand, pretrained, unfit, weights_folder
+from boothlab.features.supplied import configuration, demand, pretrained, remembered, unfit, weights_folder
 from boothlab.features.transforms import cropped, standardised
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -54,7 +54,7 @@ def load(where: Path) -> tuple[Any, Any]:
         ) from error
 
 
-_photo_model = lru_cache(maxsize=1)(load)
+_photo_model = remembered(load)
 
 
 @lru_cache(maxsize=1)

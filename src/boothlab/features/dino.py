@@ -6,14 +6,13 @@ bicubic, middle 224, ImageNet mean and deviation. Source: Caron et al. 2021 (arX
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from boothlab.features.feature import Feature, Pictures, Vectors
-from boothlab.features.supplied import configuration, demand, pretrained, weights_folder
+from boothlab.features.supplied import configuration, demand, pretrained, remembered, weights_folder
 from boothlab.features.transforms import cropped, standardised
 
 MEAN = (0.485, 0.456, 0.406)
@@ -38,7 +37,7 @@ def load(where: Path) -> Any:
     return pretrained(ViTModel, where, "DINO", add_pooling_layer=False)
 
 
-_model = lru_cache(maxsize=1)(load)
+_model = remembered(load)
 
 
 def extract(pictures: Pictures) -> Vectors:
@@ -46,11 +45,11 @@ def extract(pictures: Pictures) -> Vectors:
     import torch
 
     demand(missing())
-    rows = []
+    model, rows = _model(folder()), []
     with torch.no_grad():
         for pixels in pictures:
             batch = torch.from_numpy(standardised(cropped(pixels, SHORTEST, SIDE), MEAN, DEVIATION))[None]
-            token = _model(folder())(pixel_values=batch).last_hidden_state[:, 0]
+            token = model(pixel_values=batch).last_hidden_state[:, 0]
             rows.append(torch.nn.functional.normalize(token, dim=1)[0].numpy())
     return np.stack(rows)
 

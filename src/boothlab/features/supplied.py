@@ -6,13 +6,20 @@ pages show these messages, and scores are not other scores because somebody's ho
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from boothlab.errors import NoWeights, RunDamaged
 from boothlab.features.feature import Feature, Pictures, Vectors
 from boothlab.files import read_json
 from boothlab.home import home
+
+T = TypeVar("T")
+
+State = tuple[tuple[str, int, int, int, int], ...]
+"""(name, inode, bytes, mtime, ctime in ns) of every file: a copy may have the size and the date of another."""
 
 
 def weights_folder() -> Path:
@@ -51,6 +58,23 @@ def pretrained(kind: Any, where: Path, name: str, **options: Any) -> Any:
             f"{name} in {where} lacks {len(lacking)} of its tensors ({lacking[0]} …).", "Get the whole folder again."
         )
     return model.float().eval()
+
+
+def state_of(path: Path) -> State:
+    """What of a file, or of the files in a folder, does not stay as it is when another takes its place."""
+    found = [(one.name, one.stat()) for one in (path, *sorted(path.glob("*"))) if one.is_file()]
+    return tuple((name, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for name, s in found)
+
+
+def remembered(load: Callable[[Path], T]) -> Callable[[Path], T]:
+    """``load``, which reads a folder once, and again only where a file in it was exchanged: what `fetch` replaced
+    would go on looking at pictures, and its vectors would be kept as those of the new weights."""
+
+    @lru_cache(maxsize=1)
+    def read(where: Path, state: State) -> T:
+        return load(where)
+
+    return lambda where: read(where, state_of(where))
 
 
 def demand(reason: str | None) -> None:
