@@ -24,6 +24,15 @@ def test_another_base_has_snapshots_along_a_length_that_follows_from_the_photos(
     assert (plan.subjects[0].class_noun, plan.subjects[0].description) == ("woman", None)
 
 
+def test_whose_demo_it_is_is_said_by_the_folder(tmp_path: Path) -> None:
+    for name in ("ada", "Bob & Co"):
+        photo_folder(tmp_path / name, 7)
+    names = [
+        demo_plan(tmp_path / name, "person", Base(model="toon")).subjects[0].name for name in ("ada", "Bob & Co")
+    ]
+    assert names == ["ada", "Bob-Co"]
+
+
 def test_what_is_held_out_is_not_counted(tmp_path: Path) -> None:
     """Of thirteen photos three are held out; a prepared set says itself what is trained on, and holds other files."""
     photo_folder(tmp_path / "ada", 13)

@@ -12,6 +12,7 @@ from boothlab.api.scoring import evaluate_run
 from boothlab.api.trainer import train_run
 from boothlab.assets import asset
 from boothlab.errors import NoWeights, PlanError
+from boothlab.files import safe_name
 from boothlab.models.config import Base
 from boothlab.photos.config import Photos
 from boothlab.photos.folder import list_folder
@@ -88,7 +89,8 @@ def demo_plan(photos: Path | None, class_noun: str, base: Base, description: str
     subject: dict[str, Any] = {"class_noun": class_noun}
     tree: dict[str, Any] = {"base": base.model_dump(mode="json")}
     if photos is not None:
-        subject |= {"name": "me", "photos": str(photos), "description": description}
+        # By the folder, not by one name for everybody: `forget` would take one person's demo for another's.
+        subject |= {"name": safe_name(photos.resolve().name), "photos": str(photos), "description": description}
     else:
         sample = asset("samples", SUBJECT, "photos")
         if not sample.is_dir():
