@@ -34,8 +34,8 @@ LITTER = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
 
 
 def is_litter(path: Path) -> bool:
-    """Whether ``path`` is called as what a file browser leaves."""
-    return path.name.lower() in LITTER
+    """Whether ``path`` is called as what a file browser leaves; macOS puts a ``._x`` beside an x on other disks."""
+    return path.name.lower() in LITTER or path.name.startswith("._")
 
 
 def is_temporary(path: Path) -> bool:

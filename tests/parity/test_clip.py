@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import CLIPConfig, CLIPModel, ViTConfig, ViTImageProcessor, ViTModel
+from transformers import CLIPConfig, CLIPModel, CLIPTokenizer, ViTConfig, ViTImageProcessor, ViTModel
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from boothlab.assets import asset
@@ -87,6 +87,22 @@ def test_clip_for_photographs_is_what_lies_in_the_folder(monkeypatch: pytest.Mon
     assert feature.texts(PROMPTS).shape == (3, 128)
     assert feature.weights is not None
     assert feature.weights().is_file()
+
+
+def test_a_folder_that_transformers_5_saved_has_its_tokenizer_in_one_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clip, "VIT_L_14", {"hidden_size": 32})
+    small_clip(clip.folder())
+    texts = clip.CLIP_L14.texts
+    assert texts is not None
+    before = texts(PROMPTS)
+    whole = CLIPTokenizer.from_pretrained(clip.folder(), local_files_only=True)
+    for name in ("vocab.json", "merges.txt"):
+        (clip.folder() / name).unlink()
+    assert "lacking: vocab.json, merges.txt" in str(clip.missing_photo())
+    whole.save_pretrained(clip.folder())
+    assert not (clip.folder() / "vocab.json").exists()
+    assert clip.missing_photo() is None
+    np.testing.assert_array_equal(texts(PROMPTS), before)
 
 
 def test_a_broken_folder_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

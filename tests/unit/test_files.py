@@ -210,7 +210,7 @@ def test_listing_is_of_content_and_leaves_litter_out(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "b").write_bytes(b"b")
     (tmp_path / "a").write_bytes(b"a")
-    for name in (f"c{files.TEMPORARY_MARK}1", ".DS_Store", "sub/Thumbs.db", "desktop.ini"):
+    for name in (f"c{files.TEMPORARY_MARK}1", ".DS_Store", "sub/Thumbs.db", "desktop.ini", "sub/._b"):
         (tmp_path / name).write_bytes(b"c")
     assert list(files.folder_listing(tmp_path)) == ["a", "sub/b"]
     assert files.folder_listing(tmp_path, ["a"]) == {"a": files.sha256_bytes(b"a")}

@@ -101,7 +101,8 @@ def embed_texts(model: Any, tokenizer: Any, prompts: Sequence[str]) -> Vectors:
 def missing_photo(where: Path | None = None) -> str | None:
     """One sentence until the folder holds CLIP ViT-L/14."""
     where = where or folder()
-    wanted = ("config.json", "model.safetensors", "vocab.json", "merges.txt")
+    whole = (where / "tokenizer.json").is_file()  # as transformers 5 saves it
+    wanted = ("config.json", "model.safetensors", *(() if whole else ("vocab.json", "merges.txt")))
     lacking = [name for name in wanted if not (where / name).is_file()]
     if lacking:
         return (
