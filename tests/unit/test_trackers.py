@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import shutil
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -11,11 +14,14 @@ from typing import Any
 import pytest
 
 from boothlab import api
-from boothlab.errors import PlanError
+from boothlab.api.resolving import resolve, run_of
+from boothlab.errors import PlanError, RunBusy
 from boothlab.photos.photoset import png_bytes
 from boothlab.plan import RunPlan, plan_from
-from boothlab.runs.events import Finished, SnapshotSaved, Stepped, Validated, Warned
+from boothlab.runs.events import Event, Extended, Finished, SnapshotSaved, Stepped, Validated, Warned
+from boothlab.runs.run import Run
 from boothlab.tracking.tracker import TRACKERS, Tracking, open_trackers, values_of
+from boothlab.training.config import Preview
 from photos_made import photo_folder
 
 STEP = Stepped(3, loss=0.5, instance_loss=0.4, class_loss=None, norm=1.5, lr=1e-4, seconds=0.1)
@@ -179,6 +185,79 @@ def test_tensorboard_holds_every_step_and_the_training_is_the_same(tiny_sd: Path
         for run in (tracked, plain)
     ]
     assert weights[0] == weights[1]
+
+
+class Unplugged(BaseException):
+    """What ends a training between two events."""
+
+
+def end_at(step: int) -> Callable[[Event], None]:
+    """Pulls the plug when this step has been taken."""
+
+    def listen(event: Event) -> None:
+        if event.step == step:
+            raise Unplugged
+
+    return listen
+
+
+def after_a_kill(base: Path, place: Path, at: int, checkpoint_every: int) -> Run:
+    """A run killed after ``at`` steps, and trained to its end by the same command again."""
+    wanted = plan(base, place)
+    looking = wanted.training.validation.model_copy(update={"preview": Preview(every=1)})
+    update = {"checkpoint_every": checkpoint_every, "validation": looking}
+    wanted = wanted.model_copy(update={"training": wanted.training.model_copy(update=update)})
+    with pytest.raises(Unplugged):
+        api.train(wanted, place / "runs", listen=end_at(at), track=["tensorboard"])
+    (killed,) = (place / "runs").iterdir()
+    if at % checkpoint_every:  # the one that a training saves when it is told to stop, as a killed one cannot
+        shutil.rmtree(killed / "checkpoints" / f"step-{at:06d}")
+    time.sleep(1.1)  # event files are read in the order of their names, which tell seconds
+    return api.train(wanted, place / "runs", track=["tensorboard"])
+
+
+@pytest.mark.parametrize("checkpoint_every", [2, 9], ids=["from its checkpoint", "from the start"])
+def test_tensorboard_shows_every_step_once_after_a_kill(tiny_sd: Path, tmp_path: Path, checkpoint_every: int) -> None:
+    """The last step that was said was passed on, so nothing was void and steps after the checkpoint stood twice."""
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run = after_a_kill(tiny_sd, tmp_path, 3, checkpoint_every)
+    told = EventAccumulator(str(run.path / "tracking" / "tensorboard"))
+    told.Reload()
+    assert [point.step for point in told.Scalars("train/loss")] == [1, 2, 3, 4]
+    shown = {tag: [point.step for point in told.Images(tag)] for tag in told.Tags()["images"]}
+    assert shown == {f"step-{step:06d}/ada-00-00": [step] for step in range(5)}
+
+
+def test_a_command_that_is_refused_tells_the_dashboards_of_a_live_run_nothing(
+    tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It opened them before it asked whether the run is free, and MLflow called the live run killed."""
+    opened: list[str] = []
+    monkeypatch.setattr("boothlab.api.tracked.open_trackers", lambda *given: opened.append(given[2]) or [])
+    wanted = plan(tiny_sd, tmp_path)
+    run = run_of(resolve(wanted), tmp_path / "runs")
+    with run.writing(), pytest.raises(RunBusy):
+        api.train(wanted, tmp_path / "runs", track=["tensorboard"])
+    assert opened == []
+    api.train(wanted, tmp_path / "runs", track=["tensorboard"])
+    assert opened == [run.name]
+
+
+def test_previews_taken_over_from_another_run_are_shown(tmp_path: Path) -> None:
+    shown: list[tuple[int, str]] = []
+
+    class Shows:
+        def picture(self, step: int, name: str, path: Path) -> None:
+            shown.append((step, name))
+
+    picture(tmp_path)
+    tracking = Tracking([Shows()], tmp_path, print, 3)  # type: ignore[list-item]
+    tracking.hear(SnapshotSaved(3, name="step-000003", size=1))
+    assert shown == []
+    tracking.hear(Extended(3, source="other"))
+    assert shown == [(3, "step-000003/a")]
 
 
 def test_dashboards_are_not_told_where_photos_and_models_lie(

@@ -88,7 +88,6 @@ def train(
     ``track`` names dashboards that hear it too ("tensorboard", "mlflow", "wandb"), all on this machine.
     """
     from boothlab.api.resolving import resolve
-    from boothlab.api.tracked import tracked
     from boothlab.tracking.tracker import require_known
 
     require_known(track)
@@ -96,8 +95,7 @@ def train(
     # Only now, because it loads torch: whatever is wrong with a plan has been said by then, in a second.
     from boothlab.api.trainer import train_run
 
-    with tracked(resolved, root, track, listen) as heard:
-        return train_run(resolved, root, progress, heard)
+    return train_run(resolved, root, progress, listen, track=track)
 
 
 def generate(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import cache as memo
 from pathlib import Path
@@ -16,6 +16,7 @@ from boothlab.api.class_requests import class_requests
 from boothlab.api.extending import extend
 from boothlab.api.previewing import with_previews
 from boothlab.api.resolving import Resolved, run_of
+from boothlab.api.tracked import tracked
 from boothlab.errors import BoothlabError, Cancelled, NoMemory
 from boothlab.models.load import load
 from boothlab.models.model import Model
@@ -38,10 +39,12 @@ def train_run(
     progress: Progress = silent,
     listen: Callable[[Event], None] = lambda event: None,
     kept: Path | None = None,
+    track: Sequence[str] = (),
 ) -> Run:
     """Train what a plan says below ``root``; a finished run is returned as it is, a killed one goes on.
 
-    ``kept`` is a folder of encodings that other trainings may use too, and may have filled.
+    ``kept`` is a folder of encodings that other trainings may use too, and may have filled; ``track`` names the
+    dashboards that hear what ``listen`` hears.
     """
     run = run_of(resolved, root)
     with run.writing():
@@ -55,12 +58,19 @@ def train_run(
             extended = extend(run, resolved, job.steps)
             if extended is not None:
                 run.say(extended)
-                listen(extended)
+            skipped: list[Path] = []
+            resumed = _restore(run, job, skipped)
             # Closed here, where what the last checkpoint runs into is still heard.
-            with stop_on_interrupt() as stopped, closing(_events(run, job, resolved)) as events:
+            with (
+                stop_on_interrupt() as stopped,
+                tracked(run, track, job.step, listen) as heard,
+                closing(_events(run, job, resolved, resumed, skipped)) as events,
+            ):
+                if extended is not None:
+                    heard(extended)
                 for event in events:
                     run.say(event)
-                    listen(event)
+                    heard(event)
                     step = event.step
                     progress("training", event.step, job.steps)
                     if stopped():
@@ -94,9 +104,8 @@ def _record_failure(run: Run, step: int, reason: str) -> None:
         return
 
 
-def _events(run: Run, job: Job, resolved: Resolved) -> Generator[Event]:
-    skipped: list[Path] = []
-    if _restore(run, job, skipped):
+def _events(run: Run, job: Job, resolved: Resolved, resumed: bool, skipped: Sequence[Path]) -> Generator[Event]:
+    if resumed:
         yield from with_previews([Resumed(job.step)], run, job, resolved.plan)
     else:
         started = Started(0, steps=job.steps, parameters=job.attached.num_parameters)

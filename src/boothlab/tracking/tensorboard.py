@@ -27,7 +27,8 @@ class TensorBoard:
     """Scalars, the plan as text, previews as images."""
 
     def __init__(self, folder: Path, run: str, plan: Mapping[str, Any], step: int) -> None:
-        self._writer = require().SummaryWriter(str(folder), purge_step=step + 1 if step else None)
+        # From the start nothing counts that an earlier life said, its plan and pictures at step 0 included.
+        self._writer = require().SummaryWriter(str(folder), purge_step=step + 1 if step else 0)
         lines = [f"    {name} = {value}" for name, value in plan.items()]
         self._writer.add_text("plan", "\n".join([run, "", *lines]), step)
 

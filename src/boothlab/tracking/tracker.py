@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from boothlab.errors import PlanError
-from boothlab.runs.events import Event, Finished, Resumed, Stepped, Validated, Warned
+from boothlab.runs.events import Event, Extended, Finished, Resumed, Stepped, Validated, Warned
+from boothlab.runs.run import step_of
 
 INSTALL = "pip install 'boothlab[track]'"
 
@@ -31,7 +32,7 @@ class Tracker(Protocol):
 
 
 Opened = Callable[[Path, str, Mapping[str, Any], int], Tracker]
-"""(folder to write to, the run's name, its plan flattened, step it goes on from) → a tracker."""
+"""(folder to write to, the run's name, its plan flattened, step it goes on from, 0 from the start) → a tracker."""
 
 TRACKERS = {
     "tensorboard": "boothlab.tracking.tensorboard",
@@ -90,12 +91,18 @@ def values_of(event: Event) -> dict[str, float]:
 
 
 class Tracking:
-    """Tells trackers what a run says, and pictures of its previews; a tracker that fails stops no training."""
+    """Tells trackers what a run says, and pictures of its previews; a tracker that fails stops no training.
 
-    def __init__(self, trackers: Sequence[Tracker], previews: Path, warn: Callable[[Warned], None]) -> None:
+    Pictures of an earlier life up to ``step``, which this one goes on from, have been shown. Later ones are void like
+    the numbers said beside them, and shown again though they are not drawn again.
+    """
+
+    def __init__(
+        self, trackers: Sequence[Tracker], previews: Path, warn: Callable[[Warned], None], step: int = 0
+    ) -> None:
         self._trackers = list(trackers)
         self._previews = previews
-        self._shown: set[Path] = set(previews.rglob("*.png"))
+        self._shown = self._pictures(step) if step > 0 else set()
         self._warn = warn
         self._finished = False
 
@@ -107,10 +114,17 @@ class Tracking:
             self._each(event.step, lambda tracker: tracker.log(event.step, values))
         if isinstance(event, Stepped | Resumed | Warned):
             return
-        for path in sorted(set(self._previews.rglob("*.png")) - self._shown):
+        if isinstance(event, Extended):  # its pictures came from another run, whose dashboard is not this one
+            self._shown.clear()
+        for path in sorted(self._pictures(event.step) - self._shown):
             self._shown.add(path)
             name = path.relative_to(self._previews).with_suffix("").as_posix()
             self._show(event.step, name, path)
+
+    def _pictures(self, step: int) -> set[Path]:
+        """Those that were drawn up to ``step``: an earlier life may have left some of later ones."""
+        found = self._previews.glob("step-*/*.png")
+        return {path for path in found if (drawn := step_of(path.parent.name)) is not None and drawn <= step}
 
     def _show(self, step: int, name: str, path: Path) -> None:
         self._each(step, lambda tracker: tracker.picture(step, name, path))
