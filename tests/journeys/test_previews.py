@@ -11,7 +11,7 @@ from boothlab import api
 from boothlab.files import folder_listing
 from boothlab.models import sampling
 from boothlab.plan import RunPlan, plan_from
-from boothlab.runs.events import Event, Extended, Previewed, Stepped
+from boothlab.runs.events import Event, Extended, Finished, Previewed, Stepped
 from boothlab.runs.run import Run
 from photos_made import photo_folder
 
@@ -105,6 +105,18 @@ def test_the_last_ones_are_what_the_snapshot_draws(whole: Run) -> None:
     again = {f"step-000005/{name}": digest for name, digest in folder_listing(redone).items() if name.endswith("png")}
     assert again.items() <= pictures(whole).items()
     assert len(again) == 2
+
+
+def test_a_training_that_ends_early_has_one_at_its_end(tiny_sd: Path, tmp_path: Path) -> None:
+    """Those due were counted from the steps that were planned, so patience ended a training without its last one."""
+    photos = photo_folder(tmp_path / "photos", 9)  # some are held out
+    looking = {"every": 1, "patience": 2, "preview": {"every": 5}}
+    steep = {"kind": "lora", "learning_rate": 0.5}
+    run = api.train(plan(tiny_sd, photos, {}, steep, steps=9, validation=looking), tmp_path)
+    end = run.status().step
+    assert end not in (0, 5, 9)
+    assert [e.step for e in run.events() if isinstance(e, Previewed)] == [*range(0, end, 5), end]
+    assert isinstance(run.events()[-1], Finished)
 
 
 class Unplugged(BaseException):

@@ -14,7 +14,7 @@ from pathlib import Path
 from boothlab.generation.generate import generate
 from boothlab.generation.picture import Order
 from boothlab.plan import RunPlan
-from boothlab.runs.events import Event, Previewed, Resumed, Started, Stepped
+from boothlab.runs.events import Event, Finished, Previewed, Resumed, Started, Stepped
 from boothlab.runs.run import Run, step_name
 from boothlab.seeds import derive
 from boothlab.subjects import fill
@@ -27,9 +27,13 @@ def previews_of(run: Run) -> Path:
 
 
 def with_previews(events: Iterable[Event], run: Run, job: Job, plan: RunPlan) -> Iterator[Event]:
-    """``events`` of ``job``, with pictures drawn after the steps that the plan names."""
-    due = set(plan.training.validation.preview.steps(job.steps))
+    """``events`` of ``job``, with pictures drawn after the steps that the plan names, and where it ends early."""
+    preview = plan.training.validation.preview
+    due = set(preview.steps(job.steps))
     for event in events:
+        # Only patience ends a training at a step that nobody could plan.
+        if isinstance(event, Finished) and preview.every is not None and event.step not in due:
+            yield draw(run, job, plan)
         yield event
         if isinstance(event, Started | Resumed | Stepped) and event.step in due:
             yield draw(run, job, plan)
