@@ -48,7 +48,8 @@ class Subject(Config):
     """The subject in words the base model knows ("a woman with red curly hair and freckles"): what prompting alone
     reaches, the level that tuning has to beat. Left out, that level is not measured."""
     weight: float = Field(1.0, gt=0)
-    """Weight of this subject's photos in the loss, relative to the other subjects."""
+    """Weight of this subject's photos in the loss, relative to the other subjects: it is divided by the mean over all
+    photos that are trained on, so a lone subject's does nothing."""
 
     @field_validator("photos", mode="before")
     @classmethod

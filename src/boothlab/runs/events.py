@@ -48,8 +48,9 @@ class Resumed(Event):
 class Stepped(Event):
     """One optimizer step was taken; ``step`` is the count after it.
 
-    ``loss`` is the mean over the accumulation window of mean(instance) + λ·mean(class); ``instance_loss`` and
-    ``class_loss`` are its two parts (``class_loss`` is None without prior preservation). ``norm`` is the gradient
+    ``loss`` is the mean over the accumulation window of mean(instance) + λ·mean(class), photos as their subjects
+    weigh; ``instance_loss`` and ``class_loss`` are its two parts (``class_loss`` is None without prior preservation).
+    ``norm`` is the gradient
     norm before clipping (None where fp16 overflowed and the step was left out); ``lr`` the rate of the first
     parameter group; ``seconds`` the wall time of the step.
     """

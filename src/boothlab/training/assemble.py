@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import mean
 
 import numpy as np
 import torch
@@ -65,10 +66,14 @@ def build_pool(
         if progress is not None:
             progress(done, total)
 
+    # Relative to each other: weights of 2 and 2 are no weights, and λ means what it says. This mean is exact: equal
+    # ones give 1 to the last bit.
+    usual = mean(s.subject.weight for s in sets for _ in s.photos)
     instances = []
     for training_set in sets:
         for photo in training_set.photos:
-            instances.append(_instance(model, objective, training_set.subject, photo, kept))
+            example = _instance(model, objective, training_set.subject, photo, kept)
+            instances.append(replace(example, weight=training_set.subject.weight / usual))
             tick()
     if objective.predicts_prior:
         return Pool(tuple(instances), photos_as_class(instances, objective.class_prompt))
@@ -130,7 +135,6 @@ def _instance(model: Model, objective: Objective, subject: Subject, photo: Photo
         prompt=prompt,
         class_noun=subject.class_noun,
         class_prompt=fill(objective.class_template(photo.caption), None, subject.class_noun),
-        weight=subject.weight,
         mask_11HW=latent_mask(lifted(photo.mask), shape) if lifts and photo.mask is not None else mask,
         silent_mask_11HW=mask,
         bare_prompt=bare if objective.instance_prompt_share > 0 and prompt != bare else "",

@@ -33,6 +33,7 @@ class Example:
     """A picture ready for training: ``posterior`` (1, C, H, W), and of the latents ``mask_11HW`` under its own prompt
     and ``silent_mask_11HW`` where its caption is not said (None: all counts).
 
+    ``weight`` is 1 on the mean over a pool's photos.
     ``id`` names it in messages and tests; ``class_noun`` says which class images go with a photo, ``class_prompt``
     what is said of a photo without its identifier, ``bare_prompt`` of one without its caption ("": never).
     """

@@ -52,7 +52,7 @@ def train(job: Job) -> Iterator[Event]:
 
 
 def _backward(job: Job, batch: Sequence[Dealt]) -> tuple[float, float]:
-    """Add the gradient of one pass; returns mean error of its photos and of its class images."""
+    """Add the gradient of one pass; returns mean error of its photos, as they weigh, and of its class images."""
     schedule, settings = job.model.schedule, job.settings
     draws = [job.draws.draw(job.step, dealt) for dealt in batch]
     sample = noised(batch, draws, job.objective.prior_weight, job.model.device)
@@ -92,8 +92,8 @@ def autocast(precision: str, device: str) -> torch.autocast:
 
 def _means(error_B: torch.Tensor, sample: Noised) -> tuple[float, float]:
     instances = sample.num_instance
-    class_error = error_B[instances:]
-    return float(error_B[:instances].mean()), float(class_error.mean()) if len(class_error) else 0.0
+    photo_error, class_error = (error_B * sample.weight_B)[:instances], error_B[instances:]
+    return float(photo_error.mean()), float(class_error.mean()) if len(class_error) else 0.0
 
 
 def _require_finite(step: int, passes: Sequence[tuple[float, float]]) -> None:
