@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,14 @@ import pytest
 from safetensors.torch import load_file
 
 from boothlab import api
-from boothlab.files import folder_listing
+from boothlab.api.pictures import plan_of
+from boothlab.api.resolving import resolve, run_of
+from boothlab.api.studies.sharing import branch
+from boothlab.errors import Cancelled
+from boothlab.files import folder_listing, read_json, write_json
 from boothlab.plan import RunPlan, plan_from
-from boothlab.runs.events import Extended, SnapshotSaved, Stepped, Validated
+from boothlab.runs.events import Event, Extended, SnapshotSaved, Stepped, Validated, Warned
+from boothlab.runs.provenance import versions
 from boothlab.runs.run import Run
 
 
@@ -57,6 +63,69 @@ def test_a_snapshot_that_the_shorter_run_did_not_keep_is_made(
     assert [e.step for e in run.events() if isinstance(e, Extended)] == [2]
     assert folder_listing(run.snapshots) == folder_listing(long_run.snapshots)
     assert losses(run) == losses(long_run)
+
+
+def made_with(run: Run, torch: str | None = None, processor: str | None = None) -> None:
+    """Let the run's provenance tell of another machine, or of nothing at all."""
+    path = run.path / "provenance.json"
+    tree = read_json(path)
+    tree["versions"]["torch"] = torch or tree["versions"]["torch"]
+    tree["machine"]["processor"] = processor or tree["machine"]["processor"]
+    write_json(path, tree if torch or processor else [])
+
+
+@pytest.mark.parametrize(
+    "change", [{"torch": "1.0"}, {"processor": "abacus"}, {}], ids=["torch", "processor", "none"]
+)
+def test_a_run_of_other_versions_is_no_beginning(
+    change: dict[str, Any], tiny_sd: Path, photos: Path, tmp_path: Path
+) -> None:
+    """What they train is not the same bit for bit, and the longer run's provenance named today's alone."""
+    made_with(api.train(plan(tiny_sd, photos, steps=2), tmp_path / "runs"), **change)
+    run = api.train(plan(tiny_sd, photos, steps=3), tmp_path / "runs")
+    assert not [e for e in run.events() if isinstance(e, Extended)]
+
+
+def stopped(wanted: RunPlan, root: Path, step: int) -> Run:
+    """The run of ``wanted``, stopped after so many steps."""
+
+    def listen(event: Event) -> None:
+        if event.step == step:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Cancelled):
+        api.train(wanted, root, listen=listen)
+    (path,) = root.iterdir()
+    return Run(path)
+
+
+def test_going_on_with_other_versions_is_said_and_such_a_run_is_no_beginning(
+    tiny_sd: Path, photos: Path, tmp_path: Path
+) -> None:
+    short = plan(tiny_sd, photos, steps=3)
+    made_with(stopped(short, tmp_path / "runs", 1), torch="1.0")
+    run = api.train(short, tmp_path / "runs")
+    told = [e for e in run.events() if isinstance(e, Warned) and e.code == "versions"]
+    assert [e.step for e in told] == [1]
+    assert f"torch 1.0 → {versions()['torch']}" in told[0].message
+    assert read_json(run.path / "provenance.json")["versions"]["torch"] == "1.0"
+    made_with(run, torch=versions()["torch"])  # back to those it began with: what lies between is still of others
+    longer = api.train(plan(tiny_sd, photos, steps=4), tmp_path / "runs")
+    assert not [e for e in longer.events() if isinstance(e, Extended)]
+    # No stem of a study either.
+    other = run_of(resolve(plan(tiny_sd, photos, steps=5)), tmp_path / "runs")
+    assert branch(other, run, 3, plan_of(other), 5) is None
+    assert branch(other, longer, 4, plan_of(other), 5) == 4
+
+
+def test_a_run_that_starts_over_is_of_todays_versions(tiny_sd: Path, photos: Path, tmp_path: Path) -> None:
+    short = plan(tiny_sd, photos, steps=2)
+    run = stopped(short, tmp_path / "runs", 1)
+    made_with(run, torch="1.0")
+    shutil.rmtree(run.checkpoints)
+    api.train(short, tmp_path / "runs")
+    assert not [e for e in run.events() if isinstance(e, Warned) and e.code == "versions"]
+    assert read_json(run.path / "provenance.json")["versions"] == versions()
 
 
 @pytest.mark.parametrize(

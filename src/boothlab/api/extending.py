@@ -10,6 +10,7 @@ from boothlab.api.relatives import copy_folder
 from boothlab.api.resolving import Resolved
 from boothlab.plan import RunPlan, trunk_digest
 from boothlab.runs.events import Event, Extended, Previewed, SnapshotSaved, Started, Stepped, Validated, Warned
+from boothlab.runs.provenance import OTHERS, changed
 from boothlab.runs.run import Run, runs_with_trunk, step_name
 from boothlab.training import checkpoint
 from boothlab.training.config import Training
@@ -32,13 +33,23 @@ def extend(run: Run, resolved: Resolved, steps: int) -> Extended | None:
 
 
 def beginning(others: Sequence[Run], training: Training, steps: int) -> tuple[int, Run] | None:
-    """The furthest step that a training of ``steps`` can go on from, and whose; ``others`` begin as it does."""
+    """The furthest step that a training of ``steps`` can go on from, and whose; ``others`` begin as it does.
+
+    Those of other versions are passed over.
+    """
     best: tuple[int, Run] | None = None
     for other in others:
         usable = [s for s in checkpoint.steps_in(other.checkpoints) if s <= _limit(training, other, steps)]
-        if usable and (best is None or usable[-1] > best[0]):
+        if usable and (best is None or usable[-1] > best[0]) and trained_alike(other):
             best = (usable[-1], other)
     return best
+
+
+def trained_alike(other: Run) -> bool:
+    """Whether every step of ``other`` was taken with the versions and the processor that are here, and so is the same
+    bit for bit as one taken now."""
+    mixed = any(isinstance(event, Warned) and event.code == OTHERS for event in other.events())
+    return not mixed and not changed(other.path)
 
 
 def _limit(training: Training, other: Run, steps: int) -> int:

@@ -18,10 +18,12 @@ from boothlab.api.previewing import with_previews
 from boothlab.api.resolving import Resolved, run_of
 from boothlab.api.tracked import tracked
 from boothlab.errors import BoothlabError, Cancelled, NoMemory
+from boothlab.files import write_json
 from boothlab.models.load import load
 from boothlab.models.model import Model
 from boothlab.progress import Progress, silent, within
 from boothlab.runs.events import Event, Resumed, Started, Validated, Warned
+from boothlab.runs.provenance import OTHERS, PROVENANCE, changed, provenance
 from boothlab.runs.run import Run
 from boothlab.subjects import fill
 from boothlab.training import checkpoint
@@ -60,6 +62,9 @@ def train_run(
                 run.say(extended)
             skipped: list[Path] = []
             resumed = _restore(run, job, skipped)
+            if changed(run.path) and (extended is not None or not resumed):
+                # Nothing of an earlier life is left, and what was taken over was made as today.
+                write_json(run.path / PROVENANCE, provenance(resolved.inputs, resolved.plan.base.device))
             # Closed here, where what the last checkpoint runs into is still heard.
             with (
                 stop_on_interrupt() as stopped,
@@ -107,6 +112,14 @@ def _record_failure(run: Run, step: int, reason: str) -> None:
 def _events(run: Run, job: Job, resolved: Resolved, resumed: bool, skipped: Sequence[Path]) -> Generator[Event]:
     if resumed:
         yield from with_previews([Resumed(job.step)], run, job, resolved.plan)
+        others = changed(run.path)
+        if others:
+            yield Warned(
+                job.step,
+                OTHERS,
+                f"Begun otherwise ({', '.join(others)}): from step {job.step} on nothing is the same bit for bit as "
+                "without the interruption.",
+            )
     else:
         started = Started(0, steps=job.steps, parameters=job.attached.num_parameters)
         yield from with_previews([started], run, job, resolved.plan)

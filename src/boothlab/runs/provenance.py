@@ -6,7 +6,16 @@ import importlib.metadata
 import os
 import platform
 import sys
+from pathlib import Path
 from typing import Any
+
+from boothlab.errors import RunDamaged
+from boothlab.files import read_table
+
+PROVENANCE = "provenance.json"
+
+OTHERS = "versions"
+"""Code of the warning that a run went on with other versions than it was begun with."""
 
 PACKAGES = (
     "boothlab",
@@ -40,6 +49,24 @@ def machine() -> dict[str, Any]:
         "processor": platform.machine(),
         "cores": os.cpu_count(),
     }
+
+
+def changed(folder: Path) -> list[str]:
+    """What is other here than where the run in ``folder`` was begun, as "torch 2.12 → 2.13"; empty if nothing is.
+
+    With the same packages and processor the same training is the same bit for bit. What cannot be read may be other.
+    """
+    try:
+        tree = read_table(folder / PROVENANCE)
+        then = {**tree["versions"], "processor": tree["machine"]["processor"]}
+    except (RunDamaged, OSError, KeyError, TypeError):
+        return [f"{PROVENANCE} cannot be read"]
+    now = {**versions(), "processor": machine()["processor"]}
+    return [
+        f"{name} {then.get(name, 'unknown')} → {now.get(name, 'unknown')}"
+        for name in dict.fromkeys((*then, *now))
+        if then.get(name) != now.get(name)
+    ]
 
 
 def provenance(inputs: dict[str, str], device: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from boothlab.api.extending import take_beginning
+from boothlab.api.extending import take_beginning, trained_alike
 from boothlab.api.relatives import copy_folder, take_drawn
 from boothlab.evaluation.lots import BASE, DESCRIBED
 from boothlab.files import sha256_json
@@ -21,6 +21,8 @@ def branch(run: Run, stem: Run, step: int, plan: RunPlan, steps: int) -> int | N
     start would have given, bit for bit: the rate was the same in every one of these steps.
     """
     if checkpoint.steps_in(run.checkpoints) or step not in checkpoint.steps_in(stem.checkpoints):
+        return None
+    if not trained_alike(stem):
         return None
     with run.writing():
         taken = take_beginning(run, stem, step, plan, steps)
