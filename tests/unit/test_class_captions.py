@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from boothlab.api.class_requests import class_requests
+from boothlab.api.class_requests import class_requests, undrawn_prompts
 from boothlab.api.demonstration import CONTEXTS, demo_plan
 from boothlab.diffusion.config import Objective
 from boothlab.errors import PlanError
@@ -82,6 +82,35 @@ def test_contexts_are_class_prompts_too_each_once_and_in_turn_with_the_plain_one
 def test_contexts_that_nothing_is_drawn_under_are_refused(objective: dict[str, object], said: str) -> None:
     with pytest.raises(PlanError, match=said):
         plan(**objective)
+
+
+def test_prompts_that_no_class_image_is_drawn_by_are_said(photo_set: PhotoSet) -> None:
+    """The last of them, class_contexts first, went without a word where class images are few."""
+
+    def told(count: int, **objective: object) -> list[str]:
+        asked = plan(class_contexts=["a CLASS by a fire", "a CLASS at night"], class_images=count, **objective)
+        return undrawn_prompts(asked, "base", {"ada": photo_set})
+
+    # plain, at sea, plain, asleep, plain, fire, plain, night
+    assert told(8) == []
+    assert told(7) == [
+        "objective.class_images = 7 is too few for all prompts of owl: no class image shows 'an owl at night', so "
+        "what it says is not preserved. Set objective.class_images to 8 or more, so that each has one."
+    ]
+    assert "no class image shows 'An owl, asleep' and 2 others, so what they say is not preserved" in told(3)[0]
+    assert told(3, class_captions=False)[0].endswith("Set objective.class_images to 4 or more, so that each has one.")
+    assert undrawn_prompts(plan(class_images=1), "base", {"ada": replace(photo_set, photos=())}) == []
+    assert undrawn_prompts(plan(class_images=1, prior_preservation=False), "base", {"ada": photo_set}) == []
+
+
+def test_the_demo_draws_by_all_its_prompts(photo_set: PhotoSet) -> None:
+    """13 training photos, as the sample photos have, with a caption each."""
+    demo = demo_plan(None, "person", Base(model="toon"))
+    told = tuple(replace(photo_set.photos[0], name=f"{k}", caption=f"a photo of {{it}}, {k}") for k in range(13))
+    sets = {demo.subjects[0].name: replace(photo_set, photos=told, held_out_names=frozenset())}
+    (request,) = class_requests(demo, "base", sets).values()
+    assert (len(request.prompts), request.count) == (60, 96)
+    assert undrawn_prompts(demo, "base", sets) == []
 
 
 def test_a_plan_without_contexts_is_the_run_that_it_was() -> None:

@@ -95,6 +95,12 @@ def test_an_empty_folder_of_class_images(folder: Path, tiny_sd: Path) -> None:
     assert resolve(tried).inputs["class_folder"]
 
 
+def test_class_images_too_few_for_their_prompts_are_said(folder: Path, tiny_sd: Path) -> None:
+    few = {"prior_preservation": True, "class_images": 2, "class_contexts": ["a CLASS at sea", "a CLASS at night"]}
+    (said,) = [text for text in resolve(plan(tiny_sd, objective=few)).warnings if "class image" in text]
+    assert said.endswith("Set objective.class_images to 4 or more, so that each has one.")
+
+
 def test_snapshots_beyond_the_last_step_are_said(folder: Path, tiny_sd: Path) -> None:
     tree = plan(tiny_sd).model_dump(mode="json")
     tree["training"] |= {"steps": None, "steps_per_photo": 2, "snapshots": [3, 12, 13, 500]}

@@ -37,6 +37,25 @@ def class_requests(plan: RunPlan, base_fingerprint: str, sets: Mapping[str, Phot
     }
 
 
+def undrawn_prompts(plan: RunPlan, base_fingerprint: str, sets: Mapping[str, PhotoSet]) -> list[str]:
+    """A sentence per class noun whose class images are too few to be drawn by each of their prompts."""
+    return [
+        _too_few(noun, request)
+        for noun, request in class_requests(plan, base_fingerprint, sets).items()
+        if request.count < len(request.prompts)
+    ]
+
+
+def _too_few(noun: str, request: ClassRequest) -> str:
+    last = [prompt for prompt in request.prompts[request.count :] if prompt not in request.prompts[: request.count]]
+    others = f" and {len(last) - 1} other{'s' if len(last) > 2 else ''}" if len(last) > 1 else ""
+    return (
+        f"objective.class_images = {request.count} is too few for all prompts of {noun}: no class image shows "
+        f"{last[0]!r}{others}, so what {'they say' if others else 'it says'} is not preserved. "
+        f"Set objective.class_images to {len(request.prompts)} or more, so that each has one."
+    )
+
+
 def _prompts(plan: RunPlan, noun: str, sets: Mapping[str, PhotoSet]) -> tuple[str, ...]:
     """The class prompt, in turn with the captions that the training photos of a class noun have and further contexts.
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
+from boothlab.api.class_requests import undrawn_prompts
 from boothlab.config.show import to_toml
 from boothlab.errors import PhotoError, PlanError, RunDamaged, disk_errors
 from boothlab.files import folder_listing, new_folder, read_json, sha256_file, sha256_json, spelled
@@ -75,7 +76,8 @@ def resolve(plan: RunPlan, progress: Progress = silent) -> Resolved:
     require_parts(plan)  # before the photos, which take the longest
     found = look_up_inputs(plan, progress)
     require_something_to_wait_for(plan, found.sets)
-    return replace(found, warnings=(*found.warnings, *snapshots_beyond(found), *warmup_beyond(found)))
+    few = undrawn_prompts(found.plan, found.inputs["base"], found.sets)
+    return replace(found, warnings=(*found.warnings, *few, *snapshots_beyond(found), *warmup_beyond(found)))
 
 
 def snapshots_beyond(found: Resolved) -> list[str]:

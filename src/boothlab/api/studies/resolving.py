@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from boothlab.api.class_requests import undrawn_prompts
 from boothlab.api.resolving import Resolved, look_up_inputs, require_parts, require_something_to_wait_for
 from boothlab.api.studies.photos import settle_photos
 from boothlab.api.studies.places import placed_claims
@@ -146,7 +147,9 @@ def resolve_all(runs: Sequence[Planned], progress: Progress = silent) -> list[Re
         first = known[key]
         training = plan.training.model_copy(update={"threads": plan.training.num_threads()})
         same = {name: getattr(first.plan, name) for name in ("subjects", "photos", "base")}
-        found.append(replace(first, plan=plan.model_copy(update={**same, "training": training})))
+        filled = plan.model_copy(update={**same, "training": training})
+        few = undrawn_prompts(filled, first.inputs["base"], first.sets)
+        found.append(replace(first, plan=filled, warnings=(*first.warnings, *few)))
     both = zip(runs, found, strict=True)
     _refuse((planned.name, partial(require_something_to_wait_for, planned.plan, one.sets)) for planned, one in both)
     return found
