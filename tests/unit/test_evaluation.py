@@ -39,6 +39,23 @@ def test_presets_draw_as_many_pictures_as_they_say() -> None:
         assert roles.count("unrelated") == 10
 
 
+@pytest.mark.parametrize("noun", ["dog", "plant", "monster", "house", "car"])
+def test_a_prompt_that_names_the_class_is_not_unrelated(noun: str) -> None:
+    """Of a dog's "drift elsewhere" a fifth was that of "a photo of a dog". The others keep their names and noises."""
+    own = ADA.model_copy(update={"class_noun": noun})
+    for source in ("tuned", "base"):
+        asked, others = ([w for w in wanted(STUDY, who, source) if w.role == "unrelated"] for who in (own, ADA))
+        assert [w.order for w in asked] == [w.order for w in others if w.text != f"a photo of a {noun}"]
+        assert len(asked) == 8
+
+
+@pytest.mark.parametrize("template", ["a photo of a dog", "a photo of a CLASS"])
+def test_where_nothing_is_unrelated_nothing_is_drawn(template: str) -> None:
+    dog = ADA.model_copy(update={"class_noun": "dog"})
+    only, none = (Evaluation(unrelated=said) for said in ((template,), ()))
+    assert wanted(only, dog, "tuned") == wanted(none, dog, "tuned")
+
+
 def test_every_source_draws_from_the_same_noises() -> None:
     tuned, base = wanted(STUDY, ADA, "tuned"), wanted(STUDY, ADA, "base")
     assert [(w.role, w.order.seed, w.text) for w in tuned] == [(w.role, w.order.seed, w.text) for w in base]

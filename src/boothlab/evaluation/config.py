@@ -24,7 +24,8 @@ class Evaluation(Config):
     class_pictures: int | None = Field(None, ge=0, le=1000)
     """Pictures of the class prompt, without identifier; left out, half as many as bare ones."""
     unrelated: tuple[str, ...] = UNRELATED
-    """Prompts that have nothing to do with the subject, drawn twice each; () for none."""
+    """Prompts that have nothing to do with the subject, drawn twice each; () for none. One that is the class prompt
+    itself ("a photo of a dog" for a dog) is left out."""
     seed: int = Field(0, ge=0)
     """Chooses the initial noises; a stream of its own, never shared with training or class images."""
     base: bool = True

@@ -73,10 +73,16 @@ def wanted(evaluation: Evaluation, subject: Subject, source: Source) -> list[Wan
         return found
     for k in range(evaluation.num_class()):
         add("class", f"class-{k:03d}", CLASS_PROMPT, _seed(evaluation, "bare", 0, k))
-    for index, template in enumerate(evaluation.unrelated):
+    for index, template in _unrelated(evaluation, noun):
         for k in range(UNRELATED_REPEATS):
             add("unrelated", f"unrelated-{index:02d}-{k:02d}", template, _seed(evaluation, "unrelated", index, k))
     return found
+
+
+def _unrelated(evaluation: Evaluation, noun: str) -> list[tuple[int, str]]:
+    """Prompts that are not the class prompt itself, where the class moves; numbered by their places in the plan."""
+    asked = fill(CLASS_PROMPT, None, noun)
+    return [(k, said) for k, said in enumerate(evaluation.unrelated) if fill(said, None, noun) != asked]
 
 
 def _seed(evaluation: Evaluation, role: str, index: int, k: int) -> int:

@@ -67,7 +67,7 @@ UNRELATED = (
     "a photo of a house",
     "a photo of a car",
 )
-"""Nothing to do with the subject: what changes here is drift."""
+"""Nothing to do with the subject, but for the one that names its class, which is not drawn: what changes is drift."""
 
 PRESETS: dict[Preset, tuple[tuple[str, ...], int]] = {"study": (TEN, 2), "standard": (TEN, 8), "paper": (PAPER, 4)}
 """Preset → context prompts and pictures per prompt."""
