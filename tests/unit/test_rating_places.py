@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from boothlab import api
@@ -32,7 +33,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Run, Run]:
     subjects = [SimpleNamespace(name="the one")]
     monkeypatch.setattr(rating, "plan_of", lambda run: SimpleNamespace(subjects=subjects))
     monkeypatch.setattr(rating, "evaluation_pictures", lambda *given: {"the one": shown})
-    monkeypatch.setattr(rating, "photo_sets_of", lambda *given: {"the one": SimpleNamespace(photos=())})
+    monkeypatch.setattr(rating, "photo_sets_of", lambda *given: {"the one": SimpleNamespace(photos=(), held_out=())})
     return made(tmp_path, "ada", "1a2b3c4d"), made(tmp_path, "bob", "5e6f7a8b")
 
 
@@ -49,6 +50,23 @@ def answered(run: Run, file: Path) -> Path:
     tree = {"format": 1, "kind": "boothlab-rating", "page": key["page"], "rater": "r", "saved": 1, "answers": answers}
     file.write_text(json.dumps(tree))
     return file
+
+
+TRAINED_ON = "the pictures were learned from these"
+
+
+@pytest.mark.parametrize("held_out", [0, 2])
+def test_raters_compare_with_photos_that_nothing_was_learned_from(
+    held_out: int, runs: tuple[Run, Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside the photo that it is a copy of, a copy is the picture that looks more like the person."""
+    every = [SimpleNamespace(pixels=np.full((8, 8, 3), shade, np.uint8)) for shade in (10, 60, 120, 200)]
+    found = SimpleNamespace(photos=tuple(every), held_out=tuple(every[2 : 2 + held_out]))
+    monkeypatch.setattr(rating, "photo_sets_of", lambda *given: {"the one": found})
+    text = api.rate(runs[0].path).read_text(encoding="utf-8")
+    shown = [page_of.data_uri(photo.pixels) in text for photo in every]
+    assert shown == ([False, False, True, True] if held_out else [True] * 4)
+    assert (TRAINED_ON in " ".join(text.split())) == (held_out == 0)
 
 
 def test_each_run_has_a_page_of_its_own(runs: tuple[Run, Run]) -> None:

@@ -71,10 +71,13 @@ def _page(run: Run, plan: RunPlan, out: Path, seed: int, progress: Progress) -> 
             f"{run.path} has {len(sets)} snapshot to choose from; a choice needs two.",
             "Train with training.snapshots = [100, 200, …].",
         )
-    photos = [photo.pixels for photo in photo_sets_of(run, plan)[subject.name].photos]
+    found = photo_sets_of(run, plan)[subject.name]
+    # Beside the photo that it is a copy of, a copy is what looks more like the person.
+    photos = [photo.pixels for photo in found.held_out or found.photos]
     # Noted first: a page that cannot be noted, as in a folder that is only read, would never be found.
     remember(run, out)
-    page, _ = write_rating(out, sets, photos, seed, subject.name, run=run.name)
+    apart = bool(found.held_out)
+    page, _ = write_rating(out, sets, photos, seed, subject.name, run=run.name, held_out=apart)
     return page
 
 

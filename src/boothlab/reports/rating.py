@@ -87,12 +87,14 @@ def write_rating(
     subject: str = "the person",
     most: int = 60,
     run: str = "",
+    held_out: bool = True,
 ) -> tuple[Path, Path]:
     """``rating.html`` for the raters and ``rating-key.json`` for you, in ``folder``; returns both paths.
 
     ``sets`` maps a name (run, snapshot) to its pictures, all in the same order of prompts and seeds. Every pair of
     sets is compared on every row, ``most`` comparisons in all, spread evenly over pairs and then chosen by ``seed``;
-    so are the order and the sides. The key names the ``run``. Raises PlanError when the sets cannot be compared.
+    so are the order and the sides. The key names the ``run``. Where ``photos`` are not
+    ``held_out`` ones the page says so. Raises PlanError when the sets cannot be compared.
     """
     prompts = _prompts(sets)
     random = np.random.default_rng(derive(seed, "statistics", "rating"))
@@ -118,6 +120,7 @@ def write_rating(
         "rating.html",
         subject=subject,
         photos=[data_uri(photo) for photo in photos[:MOST_PHOTOS]],
+        held_out=held_out,
         state={"page": page, "trials": trials, "pictures": pictures, "questions": QUESTIONS, "format": FORMAT},
     )
     # The key first: it says whose the page is, so a page without it would belong to nobody.
