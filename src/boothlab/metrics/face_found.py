@@ -24,6 +24,7 @@ METRIC = Metric(
     references=("none",),
     values=values,
     source="FDFR of Le et al. 2023 (arXiv:2303.15433), counted the other way round",
-    caution="Photographs: HOG and MTCNN both failed; drawings: toon's detector.",
+    caution="0 in photographs: no face that MTCNN saw, or that HOG saw and MTCNN's last network confirmed; in "
+    "drawings: none that toon's detector saw.",
     on=("context", "bare", "class"),
 )
