@@ -72,14 +72,21 @@ class Subject(Config):
     def _a_word(cls, value: str) -> str:
         if not value.strip():
             raise ValueError("a class noun is a word, for example person")
-        return value
+        return _without_braces("a class noun", value)
 
     @field_validator("identifier")
     @classmethod
     def _one_word(cls, value: str | None) -> str | None:
         if value is not None and not re.fullmatch(r"\S+", value):
             raise ValueError("an identifier is one word without spaces")
-        return value
+        return value if value is None else _without_braces("an identifier", value)
+
+
+def _without_braces(what: str, value: str) -> str:
+    """Raises ValueError where ``value``, which takes the place of ``{it}`` in prompts, would say it again."""
+    if "{" in value or "}" in value:
+        raise ValueError(f"{what} has no braces: it stands where prompts say {IT}")
+    return value
 
 
 def fill_described(template: str, description: str, class_noun: str) -> str:

@@ -225,8 +225,28 @@ def test_missing_and_binary_plans(tmp_path: Path) -> None:
     (tmp_path / "x.toml").write_bytes(b"\xff\xfe\x00name")
     with pytest.raises(PlanError, match="Cannot read the plan"):
         load_plan(tmp_path / "x.toml")
-    with pytest.raises(PlanError):
+    with pytest.raises(PlanError, match="is a folder, and a plan is a file") as caught:
         load_plan(tmp_path)
+    assert caught.value.hint == "Give the path of a .toml file."
+    (tmp_path / "plan.toml").write_text("")
+    with pytest.raises(PlanError) as caught:
+        load_plan(tmp_path)
+    assert caught.value.hint == f"Give a .toml file, here {tmp_path / 'plan.toml'}."
+
+
+def test_where_a_list_belongs_it_is_said_in_the_words_of_the_file() -> None:
+    assert problems({"subjects": ADA}) == [
+        "subjects: a list of tables is expected: write [[subjects]], in two brackets"
+    ]
+    assert problems({**MINIMAL, "training": {"snapshots": 2}}) == [
+        "training.snapshots: a list is expected, in [ ] (given: 2)"
+    ]
+
+
+@pytest.mark.parametrize("field", ["identifier", "class_noun"])
+def test_what_stands_for_it_in_prompts_has_no_braces(field: str) -> None:
+    (line,) = problems({"subjects": [{**ADA, field: "{it}"}]})
+    assert "has no braces: it stands where prompts say {it}" in line
 
 
 def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:

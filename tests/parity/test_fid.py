@@ -129,6 +129,8 @@ def test_other_files_are_refused(checkpoint: Path, tmp_path: Path) -> None:
         inception.fetch_inception(checkpoint)
     with pytest.raises(NoWeights, match="is not there"):
         inception.fetch_inception(tmp_path / "none.pth")
+    with pytest.raises(NoWeights, match="is a folder, and these weights are one file"):
+        inception.fetch_inception(tmp_path)
     torch.save({"fc.weight": torch.zeros(2, 2)}, tmp_path / "other.pth")
     with pytest.raises(NoWeights, match="is not FID's Inception"):
         inception.fetch_inception(tmp_path / "other.pth", digest(tmp_path / "other.pth"))

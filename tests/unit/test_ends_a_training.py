@@ -172,6 +172,9 @@ def test_a_photo_that_may_not_be_read_is_set_aside_and_named(
 def test_no_suggestions_are_none() -> None:
     assert api.tokens(["sks"], Base(), 0)[1] == []
     assert len(api.tokens(["sks"], Base(), 2)[1]) == 2
+    for word in ("<|startoftext|>", "<|endoftext|>"):
+        with pytest.raises(PlanError, match="begins or ends every prompt"):
+            api.tokens([word], Base(), 0)
 
 
 def test_photos_of_somebody_to_forget_that_are_not_there(tmp_path: Path) -> None:

@@ -36,6 +36,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise PlanError(
             f"Cannot read the plan {path}: it is not UTF-8 text ({error}).", "Save it again as UTF-8."
         ) from error
+    except IsADirectoryError:
+        raise PlanError(f"{path} is a folder, and a plan is a file.", _plan_inside(path)) from None
     except OSError as error:
         raise PlanError(f"Cannot read the plan {path}: {error}.") from error
     try:
@@ -46,6 +48,12 @@ def read_toml(path: Path) -> dict[str, Any]:
         if "\\" in text and any(word in str(error) for word in ("escape", "hex value")):
             hint = "Write Windows paths in single quotes: photos = 'my\\photos'."
         raise PlanError(f"{path} is not valid TOML: {error}.", hint) from error
+
+
+def _plan_inside(folder: Path) -> str:
+    """What to give instead of a folder: the plan that a run or a study keeps in it, if it is one of these."""
+    kept = next((folder / name for name in ("plan.toml", "study.toml") if (folder / name).is_file()), None)
+    return f"Give a .toml file, here {kept}." if kept else "Give the path of a .toml file."
 
 
 @cache
@@ -226,6 +234,10 @@ def _problem(kind: type[BaseModel], details: Any) -> str:
         hint = f" (did you mean '{meant}'?)" if meant else ""
         return f"{shown}.kind: '{details['ctx']['tag']}' is not one of {', '.join(_kinds(details))}{hint}"
     value = details.get("input")
+    if details["type"] in ("tuple_type", "list_type"):
+        message = "a list is expected, in [ ]"
+        if isinstance(value, dict):
+            message = f"a list of tables is expected: write [[{shown}]], in two brackets"
     given = "" if isinstance(value, dict | list) else f" (given: {value!r})"
     return f"{shown}: {message[0].lower()}{message[1:]}{given}"
 

@@ -50,7 +50,8 @@ def fetch_inception(checkpoint: Path, digest: str = DIGEST) -> Path:
     from boothlab.features.inception_network import load_state
 
     if not checkpoint.is_file():
-        raise NoWeights(f"{checkpoint} is not there.", "It is published with torch-fidelity and with pytorch-fid.")
+        what = "is a folder, and these weights are one file" if checkpoint.is_dir() else "is not there"
+        raise NoWeights(f"{checkpoint} {what}.", "It is published with torch-fidelity and with pytorch-fid.")
     found = sha256_file(checkpoint)
     if not found.startswith(digest):
         raise NoWeights(

@@ -168,6 +168,8 @@ def inspect_word(tokenizer: Tokenizer, word: str) -> TokenReport:
     pieces = split(tokenizer, word)
     if not pieces or any(character.isspace() for character in word):
         raise PlanError(f"{word!r} is not one word.")
+    if word in (START, END):
+        raise PlanError(f"{word!r} begins or ends every prompt, so it can name nobody.", "Take another word.")
     zipf, language = best_known(word.lower())
     problems = []
     if len(pieces) > 1:

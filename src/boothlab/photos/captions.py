@@ -153,11 +153,17 @@ def _table(path: Path) -> dict[str, str]:
     name = next((columns[key] for key in NAME_COLUMNS if key in columns), None)
     words = next((columns[key] for key in WORD_COLUMNS if key in columns), None)
     if rows and (name is None or words is None):
+        hint = "Call them file and caption."
+        if len(columns) == 1 and kind != ".jsonl" and any(mark in next(iter(columns)) for mark in (";", "\t", ",")):
+            hint = f"Its header has no {'tab' if kind == '.tsv' else 'comma'}: put one between the columns."
         raise PhotoError(
-            f"{path} has the columns {', '.join(columns)}; it needs one for the photo and one for its caption.",
-            "Call them file and caption.",
+            f"{path} has the columns {', '.join(columns)}; it needs one for the photo and one for its caption.", hint
         )
-    table_of = {str(row.get(name) or "").strip(): str(row.get(words) or "") for row in rows} if rows else {}
+    told = [(str(row.get(name) or "").strip(), str(row.get(words) or "")) for row in rows]
+    table_of = dict(told)
+    twice = next((photo for photo, caption in told if photo and caption.strip() != table_of[photo].strip()), None)
+    if twice is not None:
+        raise PhotoError(f"{path} has several captions for {spelled(twice)}.", "Leave one of them.")
     broken = next((photo for photo, caption in table_of.items() if caption != spelled(caption)), None)
     if broken is not None:
         raise PhotoError(
