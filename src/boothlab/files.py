@@ -248,6 +248,37 @@ def first_foreign(folder: Path, own: re.Pattern[str]) -> str | None:
     return next((name for name in names if not own.fullmatch(name)), None)
 
 
+def all_below(folder: Path) -> Iterator[Path]:
+    """Everything below ``folder``, each folder in name order, and last what lies behind links to folders.
+
+    ``rglob`` does not go through these, and people put what is large on another disk. Each folder comes once, and
+    none that holds ``folder`` itself, so no link leads round in a circle.
+    """
+    seen, places = set(folder.resolve().parents), [folder]
+    while places:
+        place = places.pop(0)
+        if place.resolve() in seen:
+            continue
+        for at, folders, files in os.walk(place):
+            here, real = Path(at), Path(at).resolve()
+            seen.add(real)
+            yield from (here / name for name in sorted([*folders, *files]))
+            links = [here / name for name in sorted(folders) if (here / name).is_symlink()]
+            places += links
+            folders[:] = sorted({*folders} - {link.name for link in links})
+            folders[:] = [name for name in folders if real / name not in seen]
+
+
+def each_once(paths: Iterable[Path]) -> list[Path]:
+    """``paths`` sorted, without those that lead to the same place as another one, which is named without links."""
+    found: dict[Path, Path] = {}
+    for path in sorted(paths):
+        real = path.resolve()
+        if real not in found or path == real:
+            found[real] = path
+    return sorted(found.values())
+
+
 def is_around(path: Path) -> bool:
     """Whether ``path`` is the current folder or holds it: replaced, it would leave us in a deleted one."""
     try:

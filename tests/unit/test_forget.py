@@ -696,3 +696,54 @@ def test_without_anybody_to_ask_the_answer_is_named(run: Run, tmp_path: Path) ->
     assert done.returncode == 2
     assert "Give --yes" in done.stderr
     assert run.path.exists()
+
+
+@pytest.mark.parametrize("moved", ["", "snapshots", "checkpoints", "snapshots/step-000002", "photos"])
+def test_what_lies_behind_a_link_goes_too(moved: str, run: Run, tmp_path: Path) -> None:
+    place, there = tmp_path / "big" / "there", run.path / moved
+    place.parent.mkdir()
+    shutil.move(there, place)
+    there.symlink_to(place)
+    done = api.forget(CANARY, tmp_path / "runs")
+    assert done.remaining == ()
+    assert not place.exists()
+    assert not os.path.lexists(run.path)
+    contents = next(item.contents for item in done.removed if item.path == run.path)
+    assert {"snapshots", "checkpoints", "photos"} <= contents.keys()
+
+
+@pytest.mark.parametrize("name", ["snapshots", "mine"])
+def test_what_is_not_only_the_subjects_behind_a_link_stays_and_is_told(name: str, run: Run, tmp_path: Path) -> None:
+    place, link = tmp_path / "big", run.path / name
+    if link.exists():
+        shutil.move(link, place)
+    place.mkdir(exist_ok=True)
+    (place / "thesis.txt").write_text("nobody else has it")
+    link.symlink_to(place)
+    before = everything(place)
+    done = api.forget(CANARY, tmp_path / "runs")
+    assert everything(place) == before
+    assert [text for text in done.remaining if text.startswith(f"{place}: ")], done.remaining
+
+
+def test_links_round_in_a_circle_and_to_what_is_found_anyway_change_nothing(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "runs" / "again").symlink_to(run.path)
+    (tmp_path / "runs" / "up").symlink_to(tmp_path)
+    (run.path / "images").mkdir(exist_ok=True)
+    (run.path / "images" / "round").symlink_to(run.path)
+    (tmp_path / "studies").mkdir()
+    (tmp_path / "studies" / "runs").symlink_to(tmp_path / "runs")
+    done = api.forget(CANARY, tmp_path / "runs", studies=tmp_path / "studies")
+    assert done.found.runs == (run.path,)
+    assert done.remaining == ()
+    assert not run.path.exists()
+
+
+def test_an_export_that_was_moved_is_told(run: Run, tmp_path: Path) -> None:
+    api.export(run.path, tmp_path / "one")
+    shutil.move(tmp_path / "one", tmp_path / "two")
+    command = [sys.executable, "-m", "boothlab", "forget", CANARY, "--yes"]
+    done = subprocess.run(command, cwd=tmp_path, env=dict(os.environ), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert f"gone      {tmp_path / 'one'}" in done.stdout
+    assert "if you moved it" in done.stdout

@@ -19,7 +19,7 @@ from boothlab.api.export_places import RATING
 from boothlab.api.studies.traces import MARK, copies, marked, study_folders, written
 from boothlab.api.traces import Found, look, run_folders, subjects_of
 from boothlab.errors import BoothlabError, Cancelled, PlanError, RunBusy, disk_errors
-from boothlab.files import is_abandoned, sha256_bytes
+from boothlab.files import all_below, is_abandoned, is_litter, sha256_bytes
 from boothlab.home import home
 from boothlab.photos.folder import SUFFIXES, list_folder
 from boothlab.photos.photoset import MANIFEST
@@ -33,11 +33,13 @@ EMBEDDED = re.compile(rb"data:[\w/+.-]+;base64,[\w+/=]+")
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """A folder that is gone: what was in it, by kind, and its size in bytes."""
+    """A folder that is gone: what was in it, by kind, and its size in bytes; ``left`` = what links in it led to and
+    is there still, because it may not be the subject's."""
 
     path: Path
     contents: dict[str, int]
     size: int
+    left: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +98,13 @@ def _remove_all(found: Found) -> tuple[tuple[Removed, ...], tuple[str, ...]]:
     whole = (*found.class_images, *found.runs, *found.sets, *found.exports)
     going: list[tuple[Path, Callable[[Path], list[Path]]]] = [(path, _all_in) for path in whole]
     going += [(path, rating_in) for path in found.ratings] + [(path, written) for path in found.studies]
-    removed, failed = [], []
+    removed: list[Removed] = []
+    failed: list[str] = []
     for path, within in going:
         try:
             with disk_errors(path, f"remove {path}"):
                 removed.append(remove(path, within(path), found.others))
+                failed += removed[-1].left
         except (BoothlabError, OSError) as error:
             said = error.message if isinstance(error, BoothlabError) else str(error)
             failed.append(f"{path}: not removed, or only in part. {said}")
@@ -158,30 +162,93 @@ LAST = (
 lock that holds off whoever would write into what is left."""
 
 
+_STEP = r"step-\d{6,}"
+
+MADE = re.compile(
+    rf"(snapshots|checkpoints)(/{_STEP}(/[^/.]+)?(/[^/]+\.(safetensors|json))?)?"
+    rf"|previews(/{_STEP}(/[^/]+\.(png|json))?)?|features(/[^/]+\.npz)?"
+    rf"|images(/(prompts|fresh)|/(base|described|((prompts|fresh)/)?{_STEP})(/[^/.]+)?"
+    r"(/([\da-f]+|(bare|class|context|unrelated)(-\d+)+)\.(png|json))?)?"
+    r"|photos(/[^/.]+(/(\d{3}-[^/]+\.png|manifest\.json|contact-sheet\.(html|png)|before(/[\da-f]+\.jpg)?))?)?"
+    r"|scores\.csv|summary\.json|events\.jsonl|report\.html"
+)
+"""What boothlab writes into a run, where a link may stand in its place and what that leads to goes with it."""
+
+
 def remove(path: Path, going: Sequence[Path], keep: Sequence[Path] = ()) -> Removed:
-    """Delete what is ``going`` of a folder, but for the folders to ``keep``, and then what is empty by that."""
+    """Delete what is ``going`` of a folder, but for the folders to ``keep``, and then what is empty by that.
+
+    What a link leads to goes too where nothing is in it but what boothlab made: else the weights would be where they
+    were, and nothing would lead there any more.
+    """
     there = {folder.resolve() for folder in keep}
     entries = [part for entry in going for part in without(entry, there)]
-    everything = [file for entry in entries for file in (entry, *entry.rglob("*"))]
-    files = [file for file in everything if file.is_file() and file.name != ".lock"]
+    linked, left = behind_links(path, entries, there)
+    named = [(file, file.relative_to(path).parts) for entry in entries for file in _below(entry)]
+    named += [(file, link.relative_to(path).parts) for link, place in linked.items() for file in _below(place)]
+    files = [(file, parts) for file, parts in named if file.is_file() and file.name != ".lock"]
     contents: dict[str, int] = {}
-    for file in files:
-        parts = file.relative_to(path).parts
-        kind = parts[0] if len(parts) > 1 else file.stem
+    for _, parts in files:
+        kind = parts[0] if len(parts) > 1 else Path(parts[0]).stem
         contents[kind] = contents.get(kind, 0) + 1
-    size = sum(file.stat().st_size for file in files)
+    size = sum(file.stat().st_size for file, _ in files)
     with disk_errors(path, f"remove {path}"):
+        for place in linked.values():
+            _delete(place)
         for entry in sorted(entries, key=lambda entry: LAST.index(entry.name) if entry.name in LAST else -1):
-            if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry)
-            else:
-                entry.unlink(missing_ok=True)
+            _delete(entry)
     # The runs of a study stand in a folder of it.
     emptied = {path / "runs", *(entry.parent for entry in entries)} - {path}
-    for folder in (*sorted(emptied, reverse=True), path):
+    for folder in (*sorted(emptied, reverse=True), path.resolve()):
         with contextlib.suppress(OSError):
             folder.rmdir()
-    return Removed(path, contents, size)
+    if path.is_symlink() and not path.exists():
+        path.unlink()
+    return Removed(path, contents, size, left)
+
+
+def _below(entry: Path) -> list[Path]:
+    """``entry`` and all below it, without what links lead to."""
+    return [path for path in (entry, *entry.rglob("*")) if not path.is_symlink()] if not entry.is_symlink() else []
+
+
+def _delete(entry: Path) -> None:
+    if entry.is_dir() and not entry.is_symlink():
+        shutil.rmtree(entry)
+    else:
+        entry.unlink(missing_ok=True)
+
+
+def behind_links(
+    path: Path, entries: Sequence[Path], keep: Collection[Path]
+) -> tuple[dict[Path, Path], tuple[str, ...]]:
+    """Link → the place outside ``path`` that it leads to, where that goes too; and what does not go, in words.
+
+    It goes where all that is in it is called as a run's files are in the place of the link, and none of it is a link
+    again or one of the folders to ``keep``.
+    """
+    linked: dict[Path, Path] = {}
+    left = []
+    links = [file for entry in entries for file in (entry, *entry.rglob("*")) if file.is_symlink() and file.exists()]
+    for link in links:
+        place = link.resolve()
+        if place.is_relative_to(path.resolve()) or place in linked.values():
+            continue
+        name = link.relative_to(path).as_posix()
+        below = [file for file in place.rglob("*") if not is_litter(file)] if place.is_dir() else []
+        names = [name, *(f"{name}/{file.relative_to(place).as_posix()}" for file in below)]
+        foreign = next((one for one in names if not MADE.fullmatch(one)), None)
+        foreign = foreign or next(
+            (one for one, file in zip(names[1:], below, strict=True) if file.is_symlink()), None
+        )
+        if foreign is None and not any(k.is_relative_to(place) or place.is_relative_to(k) for k in keep):
+            linked[link] = place
+        else:
+            left.append(
+                f"{place}: {link} led there. It was left alone, because there may be other things in it; "
+                "delete yourself what is of the person"
+            )
+    return linked, tuple(left)
 
 
 def without(path: Path, keep: Collection[Path]) -> Iterator[Path]:
@@ -230,14 +297,15 @@ def originals(folder: Path) -> Iterator[Path]:
 
 
 def files_in(places: tuple[Path, ...], own: tuple[Path, ...]) -> Iterator[tuple[Path, str]]:
-    """Every file in ``places`` once, with its path below the place, but for the photos in the user's ``own`` folders.
+    """Every file in ``places`` once, also behind links to folders, with its path below the place, but for the photos
+    in the user's ``own`` folders.
 
     Not for all that lies below these: where the photos lie beside ``runs``, that would be everything.
     """
     seen: set[Path] = set()
     kept_out = {path.resolve() for folder in own if folder.is_dir() for path in originals(folder)}
     for place in places:
-        for path in sorted(place.rglob("*")):
+        for path in all_below(place):
             # A link that leads back to itself is no file, and has no real place.
             if not path.is_file():
                 continue

@@ -15,7 +15,7 @@ from typing import Any
 from boothlab.api.export_places import exports_of, is_export_of, is_rating_of
 from boothlab.api.studies.traces import SELECTIONS, copies, hashes_in, marked, study_folders
 from boothlab.errors import BoothlabError
-from boothlab.files import is_abandoned, read_json
+from boothlab.files import all_below, each_once, is_abandoned, read_json
 from boothlab.home import cache
 from boothlab.photos.photoset import MANIFEST, is_written_set
 from boothlab.runs.run import Run
@@ -53,6 +53,7 @@ class Found:
     damaged: tuple[Path, ...]
     hashes: frozenset[str] = field(repr=False)
     shared: dict[str, tuple[int, int]] = field(default_factory=dict)
+    gone: tuple[Path, ...] = ()
 
     @property
     def folders(self) -> tuple[Path, ...]:
@@ -62,8 +63,8 @@ class Found:
 
 def look(subject: str, roots: Collection[Path], photos: Path | None = None) -> Found:
     """Find the runs, studies, cached photo sets and exports of ``subject``, and the hashes that betray its photos."""
-    everyone = {path: subjects_of(path) for root in roots for path in run_folders(root)}
-    studies = {path: copies(path) for root in roots for path in study_folders(root)}
+    everyone = {path: subjects_of(path) for path in each_once(p for root in roots for p in run_folders(root))}
+    studies = {path: copies(path) for path in each_once(p for root in roots for p in study_folders(root))}
     named = [path for path, names in everyone.items() if subject in names]
     own = {photos.absolute()} if photos is not None else set()
     hashes: set[str] = set()
@@ -103,6 +104,7 @@ def look(subject: str, roots: Collection[Path], photos: Path | None = None) -> F
         if subject in marked(path) | found.keys() or evidence & hashes_in([f for own in found.values() for f in own])
     }
     also = {str(path): tuple(n for n in everyone[path] if n != subject) for path in runs}
+    places = {place for path in runs for place in places_of(path)}
     exports = {place for path in runs for place in places_of(path) if is_export_of(place, Run(path))}
     inside = {place for place in exports if any(place.is_relative_to(path.resolve()) for path in runs)}
     ratings = {place for path in runs for place in places_of(path) if is_rating_of(place, Run(path))}
@@ -120,6 +122,7 @@ def look(subject: str, roots: Collection[Path], photos: Path | None = None) -> F
         tuple(path for path in damaged_below(roots) if path not in runs),
         frozenset(hashes),
         {str(path): _common(path, same[path], evidence) for path in runs if path not in named},
+        tuple(sorted(places - exports - ratings)),
     )
 
 
@@ -139,9 +142,10 @@ def photo_folders(runs: Collection[Path], subject: str | None = None) -> set[Pat
 
 
 def run_folders(root: Path) -> list[Path]:
-    """Every folder below ``root`` that is a run, or was about to become one when its maker was killed."""
-    plans = [path for name in ("plan.json", "plan.toml") for path in root.rglob(name)]
-    return sorted(path for path in {plan.parent for plan in plans} if is_run_folder(path))
+    """Every folder below ``root`` that is a run, or was about to become one when its maker was killed;
+    also where a link leads to it."""
+    plans = [path for path in all_below(root) if path.name in ("plan.json", "plan.toml")]
+    return each_once(path for path in {plan.parent for plan in plans} if is_run_folder(path))
 
 
 def is_run_folder(path: Path) -> bool:
@@ -200,7 +204,8 @@ def plans_of(run: Path) -> list[list[Any]]:
 
 def damaged_below(roots: Collection[Path]) -> tuple[Path, ...]:
     """The runs that have no whole plan: whose they are, nobody can say."""
-    return tuple(run for root in roots for run in run_folders(root) if not any(map(is_whole, plans_of(run))))
+    runs = each_once(run for root in roots for run in run_folders(root))
+    return tuple(run for run in runs if not any(map(is_whole, plans_of(run))))
 
 
 def subjects_of(run: Path) -> tuple[str, ...]:

@@ -31,8 +31,8 @@ def forget(
 
     Looks through --runs, --studies, the shared cache, and wherever plans took prepared photos from and exports and
     rating pages went. Your own folder of photos is never touched. A run with several subjects is removed as a whole,
-    and so are the pages, photos and encodings of a study. A set of `prepare --out` that no plan names, and copies
-    that you made, are yours to delete.
+    and so are the pages, photos and encodings of a study; what lies behind a link in it goes too, if boothlab made all
+    of it. A set of `prepare --out` that no plan names, and copies that you made, are yours to delete.
 
     Example: boothlab forget ada
     """
@@ -44,10 +44,8 @@ def forget(
         for path in found.folders:
             partly = "  (only what boothlab wrote there)" if path in (*found.studies, *found.ratings) else ""
             say(f"remove    {path}{partly}{_of_others(found, path)}")
-        for path in found.own:
-            say(f"keep      {path}  (your own photos)")
-        for path in found.damaged:
-            say(f"unknown   {path}  (its plan is damaged: it could not be looked through)")
+        for line in _beside(found):
+            say(line)
         try:
             return yes or typer.confirm("Remove all of this for good?")
         except typer.Abort:
@@ -68,6 +66,17 @@ def forget(
     )
     if done.remaining:
         raise typer.Exit(1)
+
+
+def _beside(found: Found) -> list[str]:
+    """What is not removed and should be known of, a line each."""
+    gone = "an export or a rating page went there, which is not there any more: if you moved it, delete it"
+    unknown = "its plan is damaged: it could not be looked through"
+    return [
+        *(f"keep      {path}  (your own photos)" for path in found.own),
+        *(f"unknown   {path}  ({unknown})" for path in found.damaged),
+        *(f"gone      {path}  ({gone})" for path in found.gone),
+    ]
 
 
 def _of_others(found: Found, path: Path) -> str:

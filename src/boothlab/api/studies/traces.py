@@ -13,7 +13,7 @@ from pathlib import Path
 
 from boothlab.config.show import to_toml
 from boothlab.errors import BoothlabError
-from boothlab.files import TEMPORARY_MARK, read_json, sha256_file, write_json
+from boothlab.files import TEMPORARY_MARK, all_below, each_once, read_json, sha256_file, write_json
 from boothlab.photos.read import find_photos
 
 MARK = "study.json"
@@ -70,9 +70,9 @@ def marked(place: Path) -> set[str]:
 
 
 def study_folders(root: Path) -> list[Path]:
-    """Every folder below ``root`` that is a study's."""
+    """Every folder below ``root`` that is a study's, also where a link leads to it."""
     names = (MARK, "study.toml", HELD_OUT, ENCODED)
-    return sorted({path.parent for name in names for path in root.rglob(name) if is_study_folder(path.parent)})
+    return each_once({path.parent for path in all_below(root) if path.name in names and is_study_folder(path.parent)})
 
 
 def is_study_folder(place: Path) -> bool:
