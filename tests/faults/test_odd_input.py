@@ -15,8 +15,7 @@ from pydantic import ValidationError
 
 from boothlab import api
 from boothlab.api.export_places import exports_of
-from boothlab.api.exporting import _require_same_base
-from boothlab.api.pictures import choose_snapshot
+from boothlab.api.pictures import choose_snapshot, require_same_base
 from boothlab.api.scoring import SCORING, summaries_of, summary_of
 from boothlab.cli.main import main
 from boothlab.config.load import apply_override, parse_override, read_toml, validate
@@ -195,7 +194,7 @@ def test_a_provenance_that_is_none(text: str, run: Run) -> None:
     (run.path / "provenance.json").write_text(text)
     subject = {"name": "ada", "photos": "p", "class_noun": "person"}
     with pytest.raises(RunDamaged, match="damaged or of a newer boothlab"):
-        _require_same_base(run, RunPlan.model_validate({"subjects": [subject]}))
+        require_same_base(run, RunPlan.model_validate({"subjects": [subject]}))
 
 
 @pytest.mark.parametrize("text", ["{}", "[]", '{"places": [3]}'])

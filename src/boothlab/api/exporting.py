@@ -9,24 +9,22 @@ from pathlib import Path
 from typing import Literal
 
 from boothlab.api.export_places import MARK, is_export, remember
-from boothlab.api.pictures import BASE, choose_snapshot, plan_of, snapshot_model
+from boothlab.api.pictures import BASE, choose_snapshot, plan_of, require_same_base, snapshot_model
 from boothlab.assets import asset
-from boothlab.errors import PlanError, RunDamaged
+from boothlab.errors import PlanError
 from boothlab.files import (
-    damaged,
     expanded,
     first_foreign,
     is_around,
     is_no_folder,
     new_folder,
-    read_table,
     write_json,
     write_text,
 )
 from boothlab.models.adapters import FILE as ADAPTER_FILE
 from boothlab.models.adapters import make_portable, merge_adapters
 from boothlab.models.config import scheduler_settings
-from boothlab.models.locate import base_size, base_variant, fingerprint, locate
+from boothlab.models.locate import base_size, base_variant, locate
 from boothlab.models.pipeline_folder import write_pipeline
 from boothlab.models.weights import Precision
 from boothlab.plan import RunPlan
@@ -81,7 +79,7 @@ def export_run(
             "Use --format diffusers.",
         )
     _require_replaceable(to, run)
-    _require_same_base(run, plan)
+    require_same_base(run, plan)
     precision = precision or plan.training.snapshot_precision
     progress("export", 0, 1)
     # Held, so that no removal of the person runs beside it and leaves these weights.
@@ -134,20 +132,6 @@ def _require_replaceable(to: Path, run: Run) -> None:
         raise PlanError(
             f"{to} is the current folder, or holds it; the export would replace it as a whole.",
             "Name a folder inside it (--to weights).",
-        )
-
-
-def _require_same_base(run: Run, plan: RunPlan) -> None:
-    inputs = read_table(run.path / "provenance.json").get("inputs", {})
-    trained_on = inputs.get("base") if isinstance(inputs, dict) else inputs
-    if trained_on is not None and not isinstance(trained_on, str):
-        raise damaged(run.path / "provenance.json", "inputs.base is no hash")
-    found = fingerprint(plan.base)
-    if trained_on is not None and trained_on != found:
-        raise RunDamaged(
-            f"The base model {plan.base.model} is not the one that {run.name} was trained on any more "
-            f"(hash {found[:12]}, then {trained_on[:12]}).",
-            "Put the old one back; its weights are part of the result.",
         )
 
 

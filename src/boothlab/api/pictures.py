@@ -9,11 +9,11 @@ import torch
 
 from boothlab.config.load import whole_number
 from boothlab.config.templates import require_known_words
-from boothlab.errors import PlanError
+from boothlab.errors import PlanError, RunDamaged
 from boothlab.evaluation.lots import BASE as BASE
 from boothlab.evaluation.lots import DESCRIBED
 from boothlab.evaluation.orders import Sets, Source, by_role, unique, wanted
-from boothlab.files import folder_listing, sha256_json
+from boothlab.files import damaged, folder_listing, read_table, sha256_json
 from boothlab.generation.generate import generate
 from boothlab.generation.picture import Order, Picture
 from boothlab.models.config import Base
@@ -30,6 +30,24 @@ from boothlab.subjects import Subject, fill
 def plan_of(run: Run) -> RunPlan:
     """The resolved plan of a run."""
     return plan_from(run.plan(), str(run.path / "plan.json"))
+
+
+def require_same_base(run: Run, plan: RunPlan) -> None:
+    """Raises RunDamaged where another model lies in the base model's place by now: with it the snapshots show
+    nobody, and scores that were right would be overwritten. A run that does not say what it was trained on passes."""
+    if not (run.path / "provenance.json").is_file():
+        return
+    inputs = read_table(run.path / "provenance.json").get("inputs", {})
+    trained_on = inputs.get("base") if isinstance(inputs, dict) else inputs
+    if trained_on is not None and not isinstance(trained_on, str):
+        raise damaged(run.path / "provenance.json", "inputs.base is no hash")
+    found = fingerprint(plan.base)
+    if trained_on is not None and trained_on != found:
+        raise RunDamaged(
+            f"The base model {plan.base.model} is not the one that {run.name} was trained on any more "
+            f"(hash {found[:12]}, then {trained_on[:12]}).",
+            "Put the old one back; its weights are part of the result.",
+        )
 
 
 def keep_threads(plan: RunPlan) -> None:
@@ -100,6 +118,7 @@ def generate_prompts(
         require_known_words("--prompt", prompts)
     except ValueError as error:
         raise PlanError(f"{error}.") from error
+    require_same_base(run, plan)
     keep_threads(plan)
     name = choose_snapshot(run, snapshot)
     subject = plan.subjects[0]
@@ -125,6 +144,7 @@ def evaluation_pictures(run: Run, plan: RunPlan, progress: Progress = silent) ->
 
     Sources are "base", "described" for a subject with a description, and the snapshots.
     """
+    require_same_base(run, plan)
     keep_threads(plan)
     asked = {
         (source, subject.name): wanted(plan.evaluation, subject, _kind(source))
@@ -163,6 +183,7 @@ FRESH = 1_000_003
 
 def fresh_pictures(run: Run, plan: RunPlan, subject: Subject, snapshot: str, progress: Progress = silent) -> Sets:
     """Context pictures of one snapshot from other initial noises than the evaluation's."""
+    require_same_base(run, plan)
     keep_threads(plan)
     update = {"seed": plan.evaluation.seed + FRESH, "bare": 0, "class_pictures": 0, "unrelated": ()}
     asked = wanted(plan.evaluation.model_copy(update=update), subject, "tuned")

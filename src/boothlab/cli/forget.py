@@ -31,8 +31,8 @@ def forget(
 
     Looks through --runs, --studies, the shared cache, and wherever plans took prepared photos from and exports and
     rating pages went. Your own folder of photos is never touched. A run with several subjects is removed as a whole,
-    and so are the pages, photos and encodings of a study; what lies behind a link in it goes too, if boothlab made all
-    of it. A set of `prepare --out` that no plan names, and copies that you made, are yours to delete.
+    and so are the pages, photos and encodings of a study; what lies behind a link in it goes too, if boothlab made
+    all of it. A set of `prepare --out` that no plan names, and copies that you made, are yours to delete.
 
     Example: boothlab forget ada
     """

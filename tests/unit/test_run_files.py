@@ -1,0 +1,62 @@
+"""A finished run whose base model was replaced or moved, or of which files are missing: told truly, and healed."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from boothlab import api
+from boothlab.errors import RunDamaged
+from boothlab.files import folder_listing
+from boothlab.plan import RunPlan, plan_from
+from boothlab.runs.run import Run
+from photos_made import photo_folder
+from tiny import build_tiny_sd
+
+
+def plan_at(place: Path, model: str = "model") -> RunPlan:
+    """A training of four steps with two snapshots."""
+    tree = {
+        "name": "ada",
+        "subjects": [{"name": "ada", "photos": str(place / "photos"), "identifier": "nlwx"}],
+        "base": {"model": str(place / model), "device": "cpu"},
+        "objective": {"prior_preservation": False},
+        "training": {"steps": 4, "snapshots": [2], "checkpoint_every": 2, "threads": 1},
+        "generation": {"steps": 1},
+        "evaluation": {"prompts": ["a photo of {it}"], "seeds_per_prompt": 1, "bare": 2, "class_pictures": 2},
+    }
+    return plan_from(tree, "test")
+
+
+@pytest.fixture(scope="module")
+def made(tiny_sd: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``model/``, ``photos/`` and ``runs/`` with a trained and scored run; read only."""
+    place = tmp_path_factory.mktemp("made")
+    shutil.copytree(tiny_sd, place / "model")
+    photo_folder(place / "photos", 4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BOOTHLAB_HOME", str(place / "home"))
+        api.evaluate(api.train(plan_at(place), place / "runs").path)
+    return place
+
+
+@pytest.fixture
+def run(made: Path, tmp_path: Path) -> Run:
+    """The run in a place of its own, whose plan names the model and the photos there."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    (path,) = (tmp_path / "runs").iterdir()
+    for name in ("plan.json", "plan.toml"):
+        (path / name).write_text((path / name).read_text().replace(str(made), str(tmp_path)))
+    return Run(path)
+
+
+def test_a_base_model_that_was_replaced_is_refused_before_anything_is_written(run: Run, tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path / "model")
+    build_tiny_sd(tmp_path / "model", seed=1)
+    before = folder_listing(run.path)
+    for verb in (api.evaluate, api.report, api.rate, lambda path: api.generate(path, ["a photo of {it}"], 1)):
+        with pytest.raises(RunDamaged, match="is not the one that"):
+            verb(run.path)
+    assert folder_listing(run.path) | {".lock": ""} == before | {".lock": ""}
