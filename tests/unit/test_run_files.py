@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from boothlab import api
+from boothlab.api.pictures import plan_of
+from boothlab.api.resolving import photo_sets_of
+from boothlab.api.scoring import summary_of
 from boothlab.errors import RunDamaged
 from boothlab.files import folder_listing
 from boothlab.plan import RunPlan, plan_from
@@ -60,3 +63,33 @@ def test_a_base_model_that_was_replaced_is_refused_before_anything_is_written(ru
         with pytest.raises(RunDamaged, match="is not the one that"):
             verb(run.path)
     assert folder_listing(run.path) | {".lock": ""} == before | {".lock": ""}
+
+
+@pytest.mark.parametrize(
+    "gone",
+    ["snapshots", "snapshots/step-000002/unet", "snapshots/step-000004", "photos/ada/000*", "photos/ada/manifest*"],
+)
+def test_training_again_puts_back_what_was_deleted(gone: str, run: Run, tmp_path: Path) -> None:
+    kept = ("snapshots", "photos")
+    before = {name: folder_listing(run.path / name) for name in kept}
+    for path in run.path.glob(gone):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    assert {name: folder_listing(run.path / name) for name in kept if (run.path / name).is_dir()} != before
+    api.train(plan_at(tmp_path), tmp_path / "runs")
+    assert run.status().state == "finished"
+    assert {name: folder_listing(run.path / name) for name in kept} == before
+
+
+def test_messages_name_what_heals(run: Run) -> None:
+    (run.path / "summary.json").unlink()
+    with pytest.raises(RunDamaged) as found:
+        summary_of(run)
+    assert f"boothlab evaluate {run.path}" in found.value.hint
+    shutil.rmtree(run.path / "snapshots" / "step-000004" / "unet")
+    with pytest.raises(RunDamaged) as found:
+        api.generate(run.path, ["a photo of {it}"], 1)
+    assert "the command that made the run" in found.value.hint
+    next((run.path / "photos" / "ada").glob("000*")).unlink()
+    with pytest.raises(RunDamaged) as found:
+        photo_sets_of(run, plan_of(run))
+    assert "the command that made the run" in found.value.hint

@@ -62,6 +62,11 @@ def snapshot_model(run: Run, plan: RunPlan, snapshot: str) -> Model:
     """The base model, or the base model with a snapshot in it."""
     model = load(_here(plan.base), plan.photos.size)
     if snapshot != BASE:
+        if not run.has_weights(snapshot):
+            raise RunDamaged(
+                f"The snapshot {run.snapshots / snapshot} is not whole: weights or snapshot.json are gone.",
+                "Give the command that made the run again; it makes the snapshot again.",
+            )
         plan.strategy.restore(model, run.snapshots / snapshot)
         for module in model.parts().values():
             module.requires_grad_(False)
@@ -90,7 +95,10 @@ def snapshots_of(run: Run) -> list[str]:
     """Names of the run's snapshots. Raises PlanError when there is none yet."""
     names = [step_name(step) for step in run.snapshot_steps()]
     if not names:
-        raise PlanError(f"{run.path} has no snapshot yet.", "Train it first, with the command that made it.")
+        raise PlanError(
+            f"{run.path} has no snapshot yet.",
+            "Give the command that made it; it makes those again that were deleted.",
+        )
     return names
 
 

@@ -31,7 +31,7 @@ from boothlab.models.tokens import (
 from boothlab.photos.captions import misnamed
 from boothlab.photos.config import HELD_OUT_FROM, Photos
 from boothlab.photos.folder import list_folder, pictures_in
-from boothlab.photos.photoset import MANIFEST, PhotoSet, is_photo_set, read_set
+from boothlab.photos.photoset import MANIFEST, PhotoSet, is_complete, is_photo_set, read_set
 from boothlab.plan import RunPlan, digest, trunk_digest
 from boothlab.preparing.prepare import looks_for_faces, prepare
 from boothlab.progress import Progress, silent, within
@@ -378,12 +378,19 @@ def run_of(resolved: Resolved, root: Path) -> Run:
     )
     for name, found in resolved.sets.items():
         target = run.path / "photos" / name
-        if not is_photo_set(target):
+        if not is_complete(target):
             with new_folder(target) as temporary:
                 shutil.copytree(found.path, temporary, dirs_exist_ok=True)
     return run
 
 
 def photo_sets_of(run: Run, plan: RunPlan) -> dict[str, PhotoSet]:
-    """The run's own copies of its photo sets, by subject."""
-    return {subject.name: read_set(run.path / "photos" / subject.name) for subject in plan.subjects}
+    """The run's own copies of its photo sets, by subject. Raises RunDamaged with what puts a damaged one back."""
+    try:
+        return {subject.name: read_set(run.path / "photos" / subject.name) for subject in plan.subjects}
+    except (PhotoError, RunDamaged) as error:
+        raise RunDamaged(
+            error.message,
+            f"Delete the folder {run.path / 'photos'} and give the command that made the run again; it puts the "
+            "photos back and trains nothing.",
+        ) from error

@@ -167,7 +167,10 @@ def summary_of(run: Run) -> dict[str, Any]:
     Raises PlanError for one that an older boothlab scored, RunDamaged for what is damaged or of a newer one.
     """
     path = run.path / "summary.json"
-    tree = read_table(path)
+    try:
+        tree = read_table(path)
+    except RunDamaged as error:
+        raise RunDamaged(error.message, f"Make it again with `boothlab evaluate {run.path}`.") from error
     scoring = tree.get("scoring", 0)
     if not isinstance(scoring, int):
         raise _unfit(path, f"scoring is {str(scoring)[:40]!r}, no number")

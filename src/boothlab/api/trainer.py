@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -24,7 +25,7 @@ from boothlab.models.model import Model
 from boothlab.progress import Progress, silent, within
 from boothlab.runs.events import Event, Resumed, Started, Validated, Warned
 from boothlab.runs.provenance import OTHERS, PROVENANCE, changed, provenance
-from boothlab.runs.run import Run
+from boothlab.runs.run import Run, step_name
 from boothlab.subjects import fill
 from boothlab.training import checkpoint
 from boothlab.training.assemble import TrainingSet, build_job, build_pool, encode_held_out
@@ -43,14 +44,15 @@ def train_run(
     kept: Path | None = None,
     track: Sequence[str] = (),
 ) -> Run:
-    """Train what a plan says below ``root``; a finished run is returned as it is, a killed one goes on.
+    """Train what a plan says below ``root``; a finished run is returned as it is, a killed one goes on, and so does
+    one from before a snapshot that was deleted.
 
     ``kept`` is a folder of encodings that other trainings may use too, and may have filled; ``track`` names the
     dashboards that hear what ``listen`` hears.
     """
     run = run_of(resolved, root)
     with run.writing():
-        if run.status().state == "finished":
+        if run.status().state == "finished" and not go_back(run):
             return run
         run.move("running", run.status().step)
         step = run.status().step
@@ -99,6 +101,18 @@ def train_run(
             raise
         run.move("finished", job.step)
     return run
+
+
+def go_back(run: Run) -> bool:
+    """Take a finished run back to before the first snapshot that is not there any more, or has no weights; False
+    where all are there."""
+    lacking = run.lacking()
+    for step in lacking:
+        shutil.rmtree(run.snapshots / step_name(step), ignore_errors=True)
+    for step in checkpoint.steps_in(run.checkpoints) if lacking else ():
+        if step > lacking[0]:
+            shutil.rmtree(run.checkpoints / step_name(step))
+    return bool(lacking)
 
 
 def _record_failure(run: Run, step: int, reason: str) -> None:

@@ -126,6 +126,15 @@ def is_written_set(path: Path) -> bool:
         return False
 
 
+def is_complete(path: Path) -> bool:
+    """Whether the set in ``path`` says what is in it and has all of that; the files are not read."""
+    try:
+        photos = read_json(path / MANIFEST)["photos"]
+        return all((path / name).is_file() for one in photos for name in (one["file"], one["mask"]) if name)
+    except (RunDamaged, KeyError, TypeError):
+        return False
+
+
 def read_set(path: Path) -> PhotoSet:
     """The set in ``path``, every file checked against the manifest. Raises PhotoError naming what is wrong."""
     tree = read_json(path / MANIFEST)

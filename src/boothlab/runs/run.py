@@ -84,6 +84,17 @@ class Run:
         found = self.snapshots.glob("step-*") if self.snapshots.is_dir() else []
         return sorted(step for path in found if (step := step_of(path.name)) is not None)
 
+    def lacking(self) -> list[int]:
+        """Steps whose snapshots the log tells of and that are not there any more, or have no weights; ascending."""
+        told = {event.step for event in self.events() if isinstance(event, event_log.SnapshotSaved)}
+        return sorted(step for step in told if not self.has_weights(step_name(step)))
+
+    def has_weights(self, snapshot: str) -> bool:
+        """Whether a snapshot is there as it was written, as far as names tell."""
+        folder = self.snapshots / snapshot
+        files = {path.name for path in folder.rglob("*") if path.is_file()}
+        return "snapshot.json" in files and len(files) > 1
+
     def plan(self) -> dict[str, Any]:
         """The resolved plan as a JSON tree."""
         tree = read_table(self.path / "plan.json").get("plan")
