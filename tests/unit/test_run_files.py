@@ -11,8 +11,8 @@ from boothlab import api
 from boothlab.api.pictures import plan_of
 from boothlab.api.resolving import photo_sets_of
 from boothlab.api.scoring import summary_of
-from boothlab.errors import RunDamaged
-from boothlab.files import folder_listing
+from boothlab.errors import PlanError, RunDamaged
+from boothlab.files import folder_listing, read_json
 from boothlab.plan import RunPlan, plan_from
 from boothlab.runs.run import Run
 from photos_made import photo_folder
@@ -93,3 +93,15 @@ def test_messages_name_what_heals(run: Run) -> None:
     with pytest.raises(RunDamaged) as found:
         photo_sets_of(run, plan_of(run))
     assert "the command that made the run" in found.value.hint
+
+
+def test_a_base_model_that_was_moved_is_told_to_the_run(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "model").rename(tmp_path / "other")
+    with pytest.raises(PlanError) as found:
+        api.generate(run.path, ["a photo of {it}"], 1)
+    assert "--set base.model=NEWPLACE" in found.value.hint
+    digest = read_json(run.path / "plan.json")["digest"]
+    assert api.train(plan_at(tmp_path, "other"), tmp_path / "runs").path == run.path
+    assert read_json(run.path / "plan.json")["digest"] == digest
+    assert str(tmp_path / "other") in (run.path / "plan.toml").read_text()
+    assert api.generate(run.path, ["a photo of {it}"], 1)

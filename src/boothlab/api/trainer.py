@@ -18,10 +18,12 @@ from boothlab.api.extending import extend
 from boothlab.api.previewing import with_previews
 from boothlab.api.resolving import Resolved, run_of
 from boothlab.api.tracked import tracked
+from boothlab.config.show import to_toml
 from boothlab.errors import BoothlabError, Cancelled, NoMemory
-from boothlab.files import write_json
+from boothlab.files import read_table, write_json, write_text
 from boothlab.models.load import load
 from boothlab.models.model import Model
+from boothlab.plan import RunPlan
 from boothlab.progress import Progress, silent, within
 from boothlab.runs.events import Event, Resumed, Started, Validated, Warned
 from boothlab.runs.provenance import OTHERS, PROVENANCE, changed, provenance
@@ -52,6 +54,7 @@ def train_run(
     """
     run = run_of(resolved, root)
     with run.writing():
+        keep_place(run, resolved.plan)
         if run.status().state == "finished" and not go_back(run):
             return run
         run.move("running", run.status().step)
@@ -101,6 +104,16 @@ def train_run(
             raise
         run.move("finished", job.step)
     return run
+
+
+def keep_place(run: Run, plan: RunPlan) -> None:
+    """Write down where the run's base model is by now: it is the same one, or this would be another run."""
+    tree = read_table(run.path / "plan.json")
+    old = run.plan()
+    if old["base"]["model"] != plan.base.model:
+        new = {**old, "base": {**old["base"], "model": plan.base.model}}
+        write_text(run.path / "plan.toml", to_toml(new))
+        write_json(run.path / "plan.json", {**tree, "plan": new})
 
 
 def go_back(run: Run) -> bool:

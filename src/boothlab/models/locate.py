@@ -85,7 +85,8 @@ def locate(base: Base) -> Path:
         )
     raise PlanError(
         f"base.model is {base.model!r}: there is no such folder or file.",
-        "Give toon, a folder in diffusers format, a .safetensors file, or a hub id like owner/name.",
+        "Give toon, a folder in diffusers format, a .safetensors file, or a hub id like owner/name. "
+        "If a run's model was moved: boothlab train PLAN --set base.model=NEWPLACE",
     )
 
 
