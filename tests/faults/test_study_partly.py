@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -157,3 +158,16 @@ def test_a_changed_plan_does_not_inherit_why_another_one_failed(
         api.study(file, root)
     points = api.report_study(file, root).points
     assert [(point.state, point.reason) for point in points] == [("done", ""), ("not yet", "")]
+
+
+@pytest.mark.parametrize("gone", ["photos", "photos/*/000*"])
+def test_a_run_without_its_photos_stops_nobody_elses_page(gone: str, study: tuple[Path, Path, Reported]) -> None:
+    """`report` of the whole study ended there; the study puts them back and has all its runs again."""
+    file, root, first = study
+    for path in (root / "rates" / "runs" / first.points[0].folder).glob(gone):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    told = api.report_study(file, root)
+    assert [point.state for point in told.points] == ["failed", "done"]
+    assert "running the study puts them back" in told.points[0].reason
+    assert told.points[0].reason in told.report.read_text()
+    assert [point.state for point in api.study(file, root).points] == ["done", "done"]

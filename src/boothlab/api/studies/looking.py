@@ -11,6 +11,7 @@ from boothlab.api.pictures import keep_threads
 from boothlab.api.resolving import domain_of
 from boothlab.api.studies.reading import drawn_at, trunk_run
 from boothlab.api.studies.resolving import Study
+from boothlab.errors import PhotoError, RunDamaged
 from boothlab.evaluation.vectors import KEPT, Embedder, picture_hash
 from boothlab.features.feature import Vectors
 from boothlab.files import read_json
@@ -55,7 +56,7 @@ class Looking:
         self._names: dict[tuple[str, str], tuple[str, ...]] = {}
 
     def __call__(self, point: Point, column: Column) -> Looked | None:
-        """None where a picture is gone, or weights that the vectors would have to be made with."""
+        """None where a picture is gone, a photo damaged, or weights gone that vectors would have to be made with."""
         run, plan = self._runs[point.folder]
         # Vectors that were not kept are made again, in a process that may never have trained or drawn.
         keep_threads(plan)
@@ -67,7 +68,10 @@ class Looking:
         embedder = Embedder(feature, run.path / "features")
         place = (point.folder, point.snapshot, point.subject, column.pictures)
         rows = self._rows_of(embedder, place, pictures)
-        compared, names = self._compared(embedder, point, column.reference)
+        try:
+            compared, names = self._compared(embedder, point, column.reference)
+        except (PhotoError, RunDamaged):
+            return None
         plan_of = tuple(f"{picture.prompt} {picture.seed}" for picture in pictures)
         return Looked(rows, compared if names else rows[:0], plan_of, names)
 

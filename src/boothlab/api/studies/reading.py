@@ -12,7 +12,7 @@ from boothlab.api.studies.costs import ended_at, folder_of
 from boothlab.api.studies.places import coordinates
 from boothlab.api.studies.resolving import Study
 from boothlab.api.studies.running import EVALUATION, Outcome
-from boothlab.errors import BoothlabError
+from boothlab.errors import BoothlabError, RunDamaged
 from boothlab.evaluation.derived import Scale, Table
 from boothlab.evaluation.orders import Source, Wanted, wanted
 from boothlab.evaluation.scores import Score, read_scores
@@ -20,7 +20,7 @@ from boothlab.evaluation.summaries import Cell
 from boothlab.evaluation.summaries import Summary as Line
 from boothlab.evaluation.vectors import picture_hash
 from boothlab.files import read_json, sha256_json
-from boothlab.photos.photoset import PhotoSet
+from boothlab.photos.photoset import PhotoSet, is_complete
 from boothlab.plan import RunPlan
 from boothlab.runs.run import Run, step_name
 from boothlab.studies.points import PEOPLE, Point, baselines, fill, judged, lines_of_subject, of_subject, study_scale
@@ -188,6 +188,7 @@ def _read_all(
             try:
                 scores: list[Score] = read_scores(run.path / "scores.csv")
                 summary = summary_of(run)
+                _require_photos(run, [subject.name for subject in trunk.plan.subjects])
             except BoothlabError as error:
                 unread[run.name] = error
                 continue
@@ -195,6 +196,13 @@ def _read_all(
             tables[run.name] = {name: Table(of_subject(scores, name, len(names) > 1)) for name in names}
             summaries[run.name] = summary
     return tables, summaries, unread
+
+
+def _require_photos(run: Run, names: Sequence[str]) -> None:
+    """Raises RunDamaged where the run's own photos are gone: what a page says and shows of it needs them."""
+    for name in names:
+        if not is_complete(run.path / "photos" / name):
+            raise RunDamaged(f"its own photos of {name} are not all there; running the study puts them back")
 
 
 def _scales(study: Study, tables: Mapping[str, Mapping[str, Table]]) -> dict[str, Scale | None]:
@@ -219,7 +227,8 @@ def drawn_at(run: Run, plan: RunPlan, subject: str, source: str, kind: Source) -
 
 
 def photo_file(run: Run, subject: str, index: int) -> Path | None:
-    """The file of the ``index``-th training photo in the run's own copy of its photo set."""
+    """The file of the ``index``-th training photo in the run's own copy of its photo set, where it is there."""
     place = run.path / "photos" / subject
     entries = [e for e in read_json(place / "manifest.json")["photos"] if e["part"] == "train"]
-    return place / str(entries[index]["file"]) if index < len(entries) else None
+    file = place / str(entries[index]["file"]) if index < len(entries) else None
+    return file if file is not None and file.is_file() else None
