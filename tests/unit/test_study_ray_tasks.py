@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,10 +13,11 @@ import pytest
 
 from boothlab.api.studies import cluster as study_ray
 from boothlab.api.studies import costs as study_costs
+from boothlab.api.studies import reporting as study_reports
 from boothlab.api.studies import running as studying
 from boothlab.api.studies.cluster import _outcome, go_through_on_ray, require_room
 from boothlab.api.studies.costs import Cost, share_of
-from boothlab.errors import MachineError, NoSpace
+from boothlab.errors import MachineError, NoSpace, PlanError
 from boothlab.plan import plan_from
 from boothlab.studies.share import Trunk
 
@@ -48,6 +51,42 @@ def test_a_training_that_fits_no_node_is_said_and_not_waited_for() -> None:
         require_room(of_nodes((8.0, 0.0)), [trunk("cuda")])
     with pytest.raises(MachineError, match="0 nodes"):
         require_room(of_nodes(), [trunk()])
+
+
+def begun(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A study on the cluster at ``address``, which must be refused before anything else is done."""
+
+    def resolved(*given: object) -> None:
+        raise AssertionError("the study was begun")
+
+    monkeypatch.setattr(study_reports, "resolve_study", resolved)
+    study_reports.study_and_report(Path("s.toml"), Path("studies"), ray=address)
+
+
+@pytest.mark.parametrize(
+    "address", ["head", "", "auto:", "host:", ":6379", "host:0", "host:99999", "a:b:1", "ray://head", "a..b:1"]
+)
+def test_what_is_no_address_is_said_before_the_study_is_held(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(PlanError) as found:
+        begun(address, monkeypatch)
+    assert found.value.message == f"--ray {address!r} is no address; give HOST:PORT, ray://HOST:PORT or auto."
+
+
+@pytest.mark.parametrize("scheme", ["", "ray://"])
+def test_a_cluster_that_is_not_there_is_said_at_once(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray itself asks for a quarter of an hour, and the study would be held meanwhile."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"{scheme}127.0.0.1:{server.getsockname()[1]}"
+        study_ray.require_answer(address)
+    start = time.monotonic()
+    with pytest.raises(MachineError, match=f"The Ray cluster {address} does not answer"):
+        begun(address, monkeypatch)
+    assert time.monotonic() - start < 5
+
+
+@pytest.mark.parametrize("address", [None, "auto", "local"])
+def test_addresses_without_a_port_are_left_to_ray(address: str | None) -> None:
+    study_ray.require_answer(address)
 
 
 class RayError(Exception):

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -16,7 +18,7 @@ from boothlab.api.studies.costs import costs_of_study, folder_of, is_finished, s
 from boothlab.api.studies.resolving import Study
 from boothlab.api.studies.running import Clock, Outcome, Studied, note, train_and_score
 from boothlab.api.studies.sharing import Drawn
-from boothlab.errors import Cancelled, MachineError, NoSpace
+from boothlab.errors import Cancelled, MachineError, NoSpace, PlanError
 from boothlab.progress import Progress, silent
 from boothlab.studies.share import Trunk
 
@@ -24,6 +26,35 @@ RETRIES = 3
 """How often a training whose worker died is started again; what it had saved is not lost."""
 
 POLL_SECONDS = 2.0
+
+ANSWER_SECONDS = 10.0
+"""So long a cluster may take to answer; Ray itself goes on asking for a quarter of an hour."""
+
+NAMED = ("auto", "local")
+"""Addresses that name no port: of the cluster that is found, and of a new one on this machine."""
+
+PORTED = re.compile(r"(?:ray://)?(?P<host>\[[^\s\]]+\]|[^\s:/]+):(?P<port>\d{1,5})")
+
+
+def require_answer(address: str | None) -> None:
+    """To be asked before a study is held. Raises PlanError for what is no address, MachineError where nobody listens
+    at it."""
+    if address is None or address in NAMED:
+        return
+    found = PORTED.fullmatch(address)
+    wrong = PlanError(f"--ray {address!r} is no address; give HOST:PORT, ray://HOST:PORT or auto.")
+    if found is None or not 0 < int(found["port"]) < 2**16:
+        raise wrong
+    try:
+        socket.create_connection((found["host"].strip("[]"), int(found["port"])), ANSWER_SECONDS).close()
+    except UnicodeError:
+        raise wrong from None  # a name that no machine can have
+    except OSError as error:
+        raise _silent(address, error) from error
+
+
+def _silent(address: str, error: Exception) -> MachineError:
+    return MachineError(f"The Ray cluster {address} does not answer: {error}.", "Start it: ray start --head")
 
 
 @contextmanager
@@ -125,9 +156,7 @@ def connected(address: str) -> Any:
                 raise
             ray.init(include_dashboard=False, **options)
     except (ConnectionError, RuntimeError, OSError) as error:
-        raise MachineError(
-            f"The Ray cluster {address} does not answer: {error}.", "Start it: ray start --head"
-        ) from error
+        raise _silent(address, error) from error
     return ray
 
 

@@ -19,7 +19,7 @@ from boothlab.api.studies.across import (
 )
 from boothlab.api.studies.ahead import Ahead
 from boothlab.api.studies.carrying import CARRY, CARRY_HEAD, carry_row, carry_view
-from boothlab.api.studies.cluster import cluster, go_through_on_ray
+from boothlab.api.studies.cluster import cluster, go_through_on_ray, require_answer
 from boothlab.api.studies.compared import Compared
 from boothlab.api.studies.costs import folder_of
 from boothlab.api.studies.exports import Lines, write_more, write_tables
@@ -85,6 +85,7 @@ def study_and_report(
     another process works on the study, Cancelled after Ctrl-C, NoSpace on a full disk, MachineError where the cluster
     does not answer.
     """
+    require_answer(ray)
     study = resolve_study(file, root, overrides, progress)
     with held(study), cluster(ray) as connected:
         studied = search_through(_led(study, progress, connected), progress, connected)
