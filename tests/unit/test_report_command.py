@@ -1,4 +1,4 @@
-"""The command on a run's page: it works where the page was made."""
+"""The command on a run's page, which works where the page was made; and what a refused `report` says and leaves."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from typing import Any
 
 import pytest
 
+from boothlab import api
 from boothlab.api.reporting import advice
+from boothlab.api.studies.traces import mark
+from boothlab.errors import PlanError
 from boothlab.runs.run import create_run, open_run
+from study_made import RATE, write_study
 
 OTHER: Any = SimpleNamespace(base=SimpleNamespace(model="/models/sd15"))
 """Of a plan, what the advice depends on: a base model that is not the built-in one."""
@@ -44,3 +48,39 @@ def test_from_far_away_the_page_does_not_say_where_on_this_disk_the_run_lies(
     made = create_run(tmp_path / "runs", "ada", "1a2b3c4d" * 8, None, {}, "", {})
     monkeypatch.chdir(tmp_path.anchor)
     assert advice(made, OTHER)[1] == "boothlab export '…/runs/ada-1a2b3c4d' --to FOLDER"
+
+
+def test_a_refused_report_of_a_study_leaves_nothing_and_says_where_it_looked(
+    tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mistyped --studies made a study's folder there, and said that no run was trained: they were, elsewhere."""
+    file = write_study(tmp_path, tiny_sd, axes={RATE: [1e-3, 1e-2]})
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(PlanError) as found:
+        api.report_study(file, Path("typo"))
+    assert found.value.message == f"No run of {file} has been trained and scored in {Path('typo', 'rates')}."
+    assert "--studies" in found.value.hint
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("root", "here", "given", "copy", "command"),
+    [
+        ("studies", ".", "studies/rates", True, "report studies/rates/study.toml"),
+        ("studies", ".", "studies/rates", False, "report STUDY.toml"),
+        ("of Ada", ".", "of Ada/rates", True, "report 'of Ada/rates/study.toml' --studies 'of Ada'"),
+        ("of Ada", "of Ada/rates", ".", True, "report '{0}/of Ada/rates/study.toml' --studies '{0}/of Ada'"),
+    ],
+)
+def test_the_folder_of_a_study_is_told_how_its_page_is_made(
+    root: str, here: str, given: str, copy: bool, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / root / "rates").mkdir(parents=True)
+    mark(tmp_path / root / "rates", ["ada"])
+    if copy:
+        (tmp_path / root / "rates" / "study.toml").write_text("")
+    monkeypatch.chdir(tmp_path / here)
+    with pytest.raises(PlanError, match="is a study, not a run folder") as found:
+        api.report(Path(given))
+    assert found.value.hint == f"boothlab {command.format(tmp_path.resolve())}"

@@ -120,8 +120,9 @@ def evaluate(run: Path, progress: Progress = silent) -> Evaluated:
 
 def report(run: Path, progress: Progress = silent) -> Path:
     """Write ``report.html`` of an evaluated run; returns its path."""
-    from boothlab.api.reporting import report_run
+    from boothlab.api.reporting import report_run, require_no_study
 
+    require_no_study(run)
     return report_run(open_run(run), progress)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from boothlab.api.pictures import evaluation_pictures, plan_of, snapshots_of
 from boothlab.api.resolving import photo_sets_of
 from boothlab.api.scoring import summaries_of, summary_of
+from boothlab.api.studies.traces import is_study_folder
 from boothlab.config.show import to_toml
 from boothlab.errors import PlanError
 from boothlab.evaluation.derived import COPIED, DERIVED, MEMORISATION
@@ -36,6 +37,18 @@ def report_run(run: Run, progress: Progress = silent) -> Path:
         path = run.path / "report.html"
         write_text(path, page_of(run, progress))
         return path
+
+
+def require_no_study(path: Path) -> None:
+    """Raises PlanError, which says how its page is made, for a study's folder."""
+    if (path / "plan.json").is_file() or not is_study_folder(path):
+        return
+    given = path if path.name not in ("", "..") else path.resolve()
+    copy = given / "study.toml"
+    command = f"boothlab report {shlex.quote(str(copy))}" if copy.is_file() else "boothlab report STUDY.toml"
+    if given.parent != Path("studies"):
+        command += f" --studies {shlex.quote(str(given.parent))}"
+    raise PlanError(f"{path} is a study, not a run folder.", command)
 
 
 def page_of(run: Run, progress: Progress = silent) -> str:

@@ -38,13 +38,14 @@ from boothlab.api.studies.views import Ruled, subject_view
 from boothlab.config.show import to_toml
 from boothlab.errors import PlanError
 from boothlab.evaluation.summaries import KINDS
-from boothlab.files import write_json, write_text
+from boothlab.files import safe_name, write_json, write_text
 from boothlab.metrics import METRICS
 from boothlab.progress import Progress, silent
 from boothlab.reports.lacking import lacking
 from boothlab.reports.study import Head, StudyInfo, render_study
 from boothlab.reports.study_tables import NO_PARQUET
 from boothlab.runs.provenance import provenance
+from boothlab.runs.run import Run
 from boothlab.studies.across import Difference, Row, differences, over_subjects
 from boothlab.studies.carry import Carried, carried
 from boothlab.studies.choose import Choice, choose
@@ -52,7 +53,7 @@ from boothlab.studies.claims import claims_tested
 from boothlab.studies.compare import effects
 from boothlab.studies.compare_sets import set_effects
 from boothlab.studies.labels import called, setting_names
-from boothlab.studies.plan import without_places
+from boothlab.studies.plan import load_study, without_places
 from boothlab.studies.points import COLUMNS, FACE, LIKENESS, PROMPT, Column, Point
 from boothlab.studies.rivals import Beside, beside_rivals
 
@@ -107,11 +108,19 @@ def report_so_far(file: Path, root: Path, overrides: Sequence[str] = (), progres
     Runs that were never scored stand in it as such. Raises PlanError, also when nothing has been scored yet; RunBusy
     when another process works on the study.
     """
+    place = root / safe_name(load_study(file, list(overrides))[0].name)
+    none = PlanError(
+        f"No run of {file} has been trained and scored in {place}.",
+        f"Train them: boothlab study {file}. If they are elsewhere, name the folder of studies with --studies.",
+    )
+    # Asked before anything is written: of a mistyped --studies a study's folder would be left.
+    if not any(is_scored(Run(path)) for path in (place / "runs").glob("*")):
+        raise none
     study = resolve_study(file, root, overrides, progress)
     with held(study):
         studied = search_so_far(Studied(study, tuple(_present(study, noted(study)))))
         if not any(is_scored(folder_of(study.root, studied.study.of(t))) for t in studied.study.shared.trunks):
-            raise PlanError(f"No run of {file} has been trained and scored yet.", f"boothlab study {file}")
+            raise none
         points = report_study(studied, progress)
     return Reported(study.place / "report.html", studied.outcomes, points)
 
