@@ -77,10 +77,34 @@ def test_each_run_has_a_page_of_its_own(runs: tuple[Run, Run]) -> None:
 
 
 def test_the_page_of_a_run_may_be_made_again(runs: tuple[Run, Run], tmp_path: Path) -> None:
-    api.rate(runs[0].path, tmp_path / "out")
     page = api.rate(runs[0].path, tmp_path / "out", seed=1)
-    key = json.loads((tmp_path / "out" / "rating-key.json").read_text())
-    assert f'"page": "{key["page"]}"' in page.read_text()
+    before = page.read_bytes(), (tmp_path / "out" / "rating-key.json").read_bytes()
+    page.unlink()
+    assert api.rate(runs[0].path, tmp_path / "out", seed=1) == page
+    assert (page.read_bytes(), (tmp_path / "out" / "rating-key.json").read_bytes()) == before
+    assert f'"page": "{json.loads(before[1])["page"]}"' in page.read_text()
+
+
+@pytest.mark.parametrize("changed", ["seed", "photos", "pictures"])
+def test_a_page_that_raters_may_have_answered_is_not_replaced_by_another(
+    changed: str, runs: tuple[Run, Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was, in silence, and the answers to it were refused: "made with another page"."""
+    page = api.rate(runs[0].path)
+    file = answered(runs[0], Path("answers.json"))
+    before = page.read_bytes(), (page.parent / "rating-key.json").read_bytes()
+    if changed == "photos":
+        photo = SimpleNamespace(pixels=np.zeros((8, 8, 3), np.uint8))
+        found = {"the one": SimpleNamespace(photos=(photo,), held_out=(photo,))}
+        monkeypatch.setattr(rating, "photo_sets_of", lambda *given: found)
+    if changed == "pictures":
+        shown = {f"step-00000{k}": {"context": [SimpleNamespace(picture=Drawn(10 + k))]} for k in (1, 2)}
+        monkeypatch.setattr(rating, "evaluation_pictures", lambda *given: {"the one": shown})
+    with pytest.raises(PlanError, match="holds another rating page") as found_out:
+        api.rate(runs[0].path, seed=int(changed == "seed"))
+    assert "--out" in found_out.value.hint
+    assert (page.read_bytes(), (page.parent / "rating-key.json").read_bytes()) == before
+    assert api.read_ratings(runs[0].path, [file])
 
 
 def test_another_runs_page_is_left_alone(runs: tuple[Run, Run], tmp_path: Path) -> None:

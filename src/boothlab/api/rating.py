@@ -38,7 +38,8 @@ def rate_run(run: Run, out: Path | None, seed: int, progress: Progress = silent)
     """Write the blind page for the snapshots of a run on its context pictures; returns its path.
 
     The page holds photos of the person, so the run remembers the place and `forget` finds it.
-    Raises PlanError with fewer than two snapshots, and for a folder with another page in it.
+    Raises PlanError with fewer than two snapshots, and for a folder with another page in it, also one of this run
+    with another seed or other photos.
     """
     plan, out = plan_of(run), out or PAGES / run.name
     _require_own(out, run)

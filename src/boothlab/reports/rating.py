@@ -21,7 +21,8 @@ from PIL import Image
 from scipy import stats
 
 from boothlab.errors import PlanError, RunDamaged
-from boothlab.files import read_json, sha256_json, write_json, write_text
+from boothlab.evaluation.vectors import picture_hash
+from boothlab.files import read_json, read_table, sha256_json, write_json, write_text
 from boothlab.generation.picture import Picture
 from boothlab.reports.filling import filled
 from boothlab.seeds import derive
@@ -94,7 +95,8 @@ def write_rating(
     ``sets`` maps a name (run, snapshot) to its pictures, all in the same order of prompts and seeds. Every pair of
     sets is compared on every row, ``most`` comparisons in all, spread evenly over pairs and then chosen by ``seed``;
     so are the order and the sides. The key names the ``run``. Where ``photos`` are not
-    ``held_out`` ones the page says so. Raises PlanError when the sets cannot be compared.
+    ``held_out`` ones the page says so. Raises PlanError when the sets cannot be compared, and where ``folder`` has
+    the key of another page: answers to that one could not be read any more.
     """
     prompts = _prompts(sets)
     random = np.random.default_rng(derive(seed, "statistics", "rating"))
@@ -107,7 +109,14 @@ def write_rating(
     for (name, row), index in number.items():
         sources[index] = name
         pictures[index] = data_uri(sets[name][row].pixels())
-    page = sha256_json({"trials": trials, "sources": sources, "seed": seed})[:16]
+    shown = {
+        "subject": subject,
+        "photos": [picture_hash(photo) for photo in photos[:MOST_PHOTOS]],
+        "held_out": held_out,
+        "pictures": [picture_hash(sets[name][row].pixels()) for name, row in sorted(number, key=number.__getitem__)],
+    }
+    page = sha256_json({"trials": trials, "sources": sources, "seed": seed, "shown": shown})[:16]
+    _require_replaceable(folder / "rating-key.json", page)
     key = {
         "format": FORMAT,
         "kind": "boothlab-rating-key",
@@ -147,6 +156,17 @@ def read_ratings(results: Sequence[Path], key: Path) -> list[Preference]:
     decided = [line for line in lines if line.decided]
     adjusted = dict(zip(map(id, decided), holm([line.p for line in decided]), strict=True)) if decided else {}
     return [replace(line, adjusted=float(adjusted.get(id(line), line.p))) for line in lines]
+
+
+def _require_replaceable(key: Path, page: str) -> None:
+    there = read_table(key).get("page") if key.is_file() else None
+    if there not in (None, page):
+        raise PlanError(
+            f"{key.parent} holds another rating page ({there}; this one is {page}): with the new key, answers to it "
+            "could not be read any more.",
+            "Name another folder with --out, or give the same --seed as then; where what the page shows has changed "
+            "since, only another folder helps.",
+        )
 
 
 def data_uri(pixels: NDArray[np.uint8]) -> str:
