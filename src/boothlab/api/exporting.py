@@ -36,11 +36,14 @@ Format = Literal["diffusers", "adapter"]
 
 NOTE = "README.txt"
 
+PICTURE = "picture.png"
+"""What the code in an export saves, there where it is run: in the export, by what the note says."""
+
 OWN = re.compile(
-    rf"{re.escape(NOTE)}|{re.escape(MARK)}|{re.escape(ADAPTER_FILE)}|model_index\.json"
+    rf"{re.escape(NOTE)}|{re.escape(PICTURE)}|{re.escape(MARK)}|{re.escape(ADAPTER_FILE)}|model_index\.json"
     r"|(unet|vae|scheduler|(text_encoder|tokenizer)(_\d)?)(/[^/]+\.(json|safetensors|txt|jinja|model))?"
 )
-"""What lies in an export."""
+"""What lies in an export, also after its code was run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +141,12 @@ def _require_replaceable(to: Path, run: Run) -> None:
 def snippet(plan: RunPlan, place: str, base: str, format_: Format, precision: Precision) -> str:
     """The exact Python that loads the export in ``place``, beside the model in ``base`` where it is an adapter, with
     stock diffusers and draws one picture as boothlab does: without a safety checker, which a base model may name
-    without having its weights, and with half precision where there is no other."""
+    without having its weights, and with half precision where there is no other. On a CPU half precision draws, but
+    diffusers warns that it cannot. (``torch_dtype`` is deprecated, but the one name that older diffusers know.)
+    """
     subject, generation = plan.subjects[0], plan.generation
     prompt = fill("a photo of {it}", subject.identifier, subject.class_noun)
-    dtype = f"torch.{'float16' if precision == 'fp16' else 'float32'}"
+    dtype = f"torch.{'float16' if precision == 'fp16' and plan.base.device != 'cpu' else 'float32'}"
     loaded, options = place, f"torch_dtype={dtype}"
     if format_ == "adapter":
         loaded, variant = base, base_variant(plan.base)
@@ -162,7 +167,7 @@ def snippet(plan: RunPlan, place: str, base: str, format_: Format, precision: Pr
         f"pipe.scheduler = {sampler}.from_config(pipe.scheduler.config, {more})",
         f"pipe.to({plan.base.device!r})",
         f"image = pipe({prompt!r}, {drawn})",
-        "image.images[0].save('picture.png')",
+        f"image.images[0].save({PICTURE!r})",
     ]
     return "\n".join(lines) + "\n"
 
