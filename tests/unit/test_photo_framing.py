@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from boothlab.photos.photo import Photo, Rejected, moved_seen
+from boothlab.photos.screening import no_face
 from boothlab.photos.steps import Head, Letterbox, Resize, Smart, Spotlight, Step
 
 SHAPES = {"3:4": (600, 800), "9:16": (450, 800), "16:9": (800, 450), "1:1": (500, 500)}
@@ -69,10 +71,16 @@ def test_mirrored_and_turned_photos_are_framed_alike() -> None:
 
 
 def test_without_a_face_head_says_so_and_never_guesses() -> None:
-    result = Head().apply(photo((300, 300)), 64)
+    result = Head().apply(replace(photo((300, 300)), name="my photo.png"), 64)
     assert isinstance(result, Rejected)
     assert result.code == "no-face"
-    assert "--keep" in result.hint
+    assert """--keep 'my photo.png' (photos.keep = ["my photo.png"])""" in result.hint, "train has no --keep"
+
+
+def test_what_screening_set_aside_can_be_kept_by_a_plan_too() -> None:
+    hint = no_face(replace(photo((300, 300)), name="Ada's photo.png")).hint
+    assert shlex.split(hint.partition("--keep ")[2].partition(" (")[0]) == ["Ada's photo.png"]
+    assert hint.endswith("""(photos.keep = ["Ada's photo.png"])""")
 
 
 def test_second_person_is_left_outside_or_the_photo_set_aside() -> None:

@@ -559,6 +559,6 @@ def test_photos_that_screening_refused_are_not_asked_for_again(tmp_path: Path) -
         made_photo(k).filter(ImageFilter.GaussianBlur(12)).save(folder / f"{k}.png")
     with pytest.raises(PhotoError, match="is blurred") as caught:
         prepare(folder, tmp_path / "set", settings, 64)
-    assert "--keep 0.png" in caught.value.hint
+    assert '--keep 0.png (photos.keep = ["0.png"])' in caught.value.hint
     assert "photos.screen" in caught.value.hint
     assert "Put photos" not in caught.value.hint

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -128,3 +130,9 @@ class Rejected:
     source_hash: str = ""
     trail: tuple[Trace, ...] = ()
     seen: dict[str, Any] = field(default_factory=dict)
+
+
+def to_keep(name: str) -> str:
+    """How a photo that was set aside is used all the same: the option of `prepare`, and what a plan says, because
+    `train` has no such option. Names have spaces and quotes."""
+    return f"--keep {shlex.quote(name)} (photos.keep = [{json.dumps(name, ensure_ascii=False)}])"

@@ -15,7 +15,7 @@ import numpy as np
 
 from boothlab.photos.config import Screen
 from boothlab.photos.measures import alikeness, from_text
-from boothlab.photos.photo import Photo, Rejected
+from boothlab.photos.photo import Photo, Rejected, to_keep
 
 SAME_SIZE = 1.05
 """Faces and pictures that differ by less than about this factor count as equally large."""
@@ -77,7 +77,7 @@ def no_face(photo: Photo) -> Rejected:
 
 
 def _aside(photo: Photo, code: str, reason: str, hint: str) -> Rejected:
-    hint = f"{hint} To use it all the same: --keep {photo.name}"
+    hint = f"{hint} To use it all the same: {to_keep(photo.name)}"
     return Rejected(photo.name, code, reason, hint, photo.source_hash, photo.trail, photo.seen)
 
 

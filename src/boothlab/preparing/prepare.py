@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import re
-import shlex
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ from boothlab.files import first_foreign, is_around, is_no_folder, sha256_file
 from boothlab.photos.captions import Words, read_words
 from boothlab.photos.config import Photos
 from boothlab.photos.folder import Listing, list_folder, printable
-from boothlab.photos.photo import REFERENCES, Photo, Rejected
+from boothlab.photos.photo import REFERENCES, Photo, Rejected, to_keep
 from boothlab.photos.photoset import MANIFEST, PhotoSet, is_photo_set, write_set
 from boothlab.photos.screening import (
     choose_subjects,
@@ -340,8 +339,8 @@ def _too_few(folder: Path, kept: Sequence[Photo], rejected: Sequence[Rejected], 
     screened = [item for item in rejected if item.code in SCREENED]
     if screened and len(kept) + len(screened) >= minimum:
         return "\n".join(lines), (
-            f"Look at them; to use one all the same, keep it: --keep {shlex.quote(screened[0].name)} "
-            f'(photos.keep = ["{screened[0].name}"]), or change what screening refuses (photos.screen).'
+            f"Look at them; to use one all the same, keep it: {to_keep(screened[0].name)}, "
+            "or change what screening refuses (photos.screen)."
         )
     hint = "Put photos (JPEG, PNG, WebP, HEIC, AVIF, TIFF, BMP, GIF) there"
     hint += "." if minimum == 1 else ", or lower photos.minimum (--set photos.minimum=1)."

@@ -10,7 +10,7 @@ from PIL import Image
 from pydantic import Field
 
 from boothlab.photos.cut import Square, cut, inside
-from boothlab.photos.photo import Affine, Photo, Rejected
+from boothlab.photos.photo import Affine, Photo, Rejected, to_keep
 from boothlab.photos.steps.step import Step
 
 Box = tuple[float, float, float, float]
@@ -46,14 +46,14 @@ class Head(Step):
         """Crop; where the head is longer than the photo's shorter side, white borders that do not count are added."""
         if photo.subject is None:
             reason = "has no face, so there is nothing to frame by `head`"
-            hint = f'Choose another photo, another photos.framing ("smart"), or keep it with --keep {photo.name}.'
+            hint = f'Choose another photo, another photos.framing ("smart"), or keep it: {to_keep(photo.name)}.'
             return Rejected(photo.name, "no-face", reason, hint, photo.source_hash, photo.trail, photo.seen)
         if self.level:
             photo = _levelled(photo)
         square = self._square(photo)
         if square is None:
             reason = "shows a second person so close that no crop of the head leaves them out"
-            hint = f"Choose a photo where the subject is alone, or keep it with --keep {photo.name}."
+            hint = f"Choose a photo where the subject is alone, or keep it: {to_keep(photo.name)}."
             return Rejected(photo.name, "second-person", reason, hint, photo.source_hash, photo.trail, photo.seen)
         return cut(photo, self.kind, square)
 
