@@ -51,6 +51,7 @@ def page(
     subjects: tuple[str, ...] = ("ada",),
     carried: bool = True,
     chosen: str | None = None,
+    medal: str = "first",
 ) -> str:
     """A page with so many runs of each subject, as the report fills it; none of them is taken where "" is chosen."""
     random = np.random.default_rng(0)
@@ -67,7 +68,7 @@ def page(
     ]
     choice = choose(points, "ada")
     shown = [Picture(path, f"a photo of a person {k}: run 1") for k, path in enumerate(pictures)]
-    cell = CellView(0.5, 0.4, 0.6, 20, "first")
+    cell = CellView(0.5, 0.4, 0.6, 20, medal)
     subject = SubjectView(
         name="ada",
         chosen=choice.run if chosen is None else chosen or None,
@@ -273,3 +274,9 @@ def test_names_are_text_and_nothing_else(pictures: list[Path]) -> None:
     text = page(4, pictures, name="<script>alert(1)</script>")
     assert "<script>alert" not in text
     assert "&lt;script&gt;alert" in text
+
+
+def test_colours_and_signs_are_explained_where_there_are_some(pictures: list[Path]) -> None:
+    some, none = page(2, pictures), page(2, pictures, chosen="", medal="")
+    assert ["Red, orange" in some, "The recommended run (★)" in page(2, pictures, chosen="run 1")] == [True, True]
+    assert ["Red, orange" in none, "The recommended run (★)" in none] == [False, False]

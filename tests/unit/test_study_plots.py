@@ -213,3 +213,11 @@ def test_squares_share_one_scale_and_empty_ones_say_so() -> None:
     wide = replace(first, cells=((1.25, -0.5),))
     assert scales([first, wide, second]) == {"Likeness": (-0.5, 1.25), "Prompt following": (0.0, 1.0)}
     assert isinstance(wide, HeatMap)
+
+
+def test_labels_of_a_small_range_do_not_lie_on_one_another() -> None:
+    """−0.100−0.075−0.050−0.025"""
+    drawn = pareto([spot("a", -0.105, 0.5), spot("b", 0.04, 0.6)], "x", "y")
+    labels = re.findall(r">(−?0\.\d+)<", drawn.svg)
+    assert "−0.10" in labels
+    assert "−0.025" not in labels

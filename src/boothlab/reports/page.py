@@ -129,11 +129,13 @@ def render(info: RunInfo) -> str:
     }
     first, others = headline(info.table)
     lacking, others_lacking = parted(info.lacking, FIRST)
+    plots = _plots(info)
     return filled(
         "run.html",
         filters,
         info=info,
-        plots=[line_plot(plot) for plot in _plots(info)],
+        plots=[line_plot(plot) for plot in plots],
+        starred=any(plot.star is not None for plot in plots),
         headline=first,
         others=others,
         lacking=lacking,

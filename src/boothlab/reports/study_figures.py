@@ -105,11 +105,15 @@ def pareto(spots: Sequence[Spot], x_label: str, y_label: str) -> Drawing:
     others = [spot for spot in named if not spot.chosen]
     signs = ["★"] * (len(named) - len(others)) + [str(place) for place, _ in enumerate(others, 1)]
     with canvas(4.1) as (figure, axes):
+        from matplotlib.ticker import MaxNLocator
+
         shade = _shades(figure, axes, [spot.gap for spot in spots if spot.gap is not None])
         for spot in spots:
             _mark(axes, spot, shade, spot in named or len(spots) <= MOST_BARS)
         line = sorted((spot.x[0], spot.y[0]) for spot in spots if spot.front)
         axes.plot([x for x, _ in line], [y for _, y in line], color=INK, linewidth=0.9, linestyle=":")
+        # Of a small range the labels are long, and lay on one another.
+        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
         axes.grid(alpha=0.25)
