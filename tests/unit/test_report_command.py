@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from boothlab import api
+from boothlab.api import reporting
 from boothlab.api.reporting import advice
 from boothlab.api.studies.traces import mark
 from boothlab.errors import PlanError
+from boothlab.runs.events import Stepped
 from boothlab.runs.run import create_run, open_run
 from study_made import RATE, write_study
 
@@ -84,3 +86,22 @@ def test_the_folder_of_a_study_is_told_how_its_page_is_made(
     with pytest.raises(PlanError, match="is a study, not a run folder") as found:
         api.report(Path(given))
     assert found.value.hint == f"boothlab {command.format(tmp_path.resolve())}"
+
+
+def test_the_page_of_a_killed_run_says_how_far_it_came(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It said "lost · 0 steps" above the verdict on step 2: the status is written when a training begins and ends."""
+    run = create_run(tmp_path, "ada", "1a2b3c4d" * 8, None, {}, "", {})
+    run.move("running", 0)
+    run.say(Stepped(12, 0.1, 0.1, None, 1.0, 1e-3, 0.5))
+    summary = {"rulings": [], "remarks": [], "nulls": {}, "unavailable": [], "crossings": []}
+    stubs = {
+        "plan_of": OTHER,
+        "summary_of": summary,
+        "summaries_of": [],
+        "evaluation_pictures": {},
+        "snapshots_of": [],
+    }
+    for name, value in {**stubs, "photo_sets_of": {}, "for_others": OTHER, "to_toml": ""}.items():
+        monkeypatch.setattr(reporting, name, lambda *given, value=value: value)
+    monkeypatch.setattr(reporting, "render", lambda info: f"{info.steps} steps")
+    assert reporting.page_of(run) == "12 steps"

@@ -71,7 +71,8 @@ def page_of(run: Run, progress: Progress = silent) -> str:
         gather.RunInfo(
             name=run.name,
             state=run.status().state,
-            steps=run.status().step,
+            # Of a killed run the status still says where it began.
+            steps=max(run.status().step, run.reached()),
             seconds_per_step=gather.seconds_per_step(events),
             warnings=(*summary["remarks"], *gather.warnings_of(events)),
             photo_sets=sets,
