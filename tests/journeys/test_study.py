@@ -634,8 +634,10 @@ def test_the_report_alone_tells_what_is_done_and_trains_nothing(journey: Journey
     assert set(states.values()) == {"done"}
     assert not (study / "runs" / gone).exists()
     shutil.rmtree(study / "runs")
-    with pytest.raises(PlanError, match="trained and scored yet"):
+    with pytest.raises(PlanError, match="has been trained and scored in ") as refused:
         api.report_study(journey.file, root)
+    assert str(study) in refused.value.message
+    assert "--studies" in refused.value.hint
 
 
 def test_the_copy_beside_the_page_is_the_same_study_and_is_never_written_over(
