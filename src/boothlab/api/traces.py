@@ -104,10 +104,10 @@ def look(subject: str, roots: Collection[Path], photos: Path | None = None) -> F
         if subject in marked(path) | found.keys() or evidence & hashes_in([f for own in found.values() for f in own])
     }
     also = {str(path): tuple(n for n in everyone[path] if n != subject) for path in runs}
-    places = {place for path in runs for place in places_of(path)}
-    exports = {place for path in runs for place in places_of(path) if is_export_of(place, Run(path))}
+    places = {(path, place) for path in runs for place in places_of(path)}
+    exports = {place for path, place in places if is_export_of(place, Run(path))}
     inside = {place for place in exports if any(place.is_relative_to(path.resolve()) for path in runs)}
-    ratings = {place for path in runs for place in places_of(path) if is_rating_of(place, Run(path))}
+    ratings = {place for path, place in places if is_rating_of(place, Run(path))}
     return Found(
         subject,
         runs,
@@ -122,7 +122,7 @@ def look(subject: str, roots: Collection[Path], photos: Path | None = None) -> F
         tuple(path for path in damaged_below(roots) if path not in runs),
         frozenset(hashes),
         {str(path): _common(path, same[path], evidence) for path in runs if path not in named},
-        tuple(sorted(places - exports - ratings)),
+        tuple(sorted({place for _, place in places} - exports - ratings)),
     )
 
 

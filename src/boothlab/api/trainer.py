@@ -108,12 +108,11 @@ def train_run(
 
 def keep_place(run: Run, plan: RunPlan) -> None:
     """Write down where the run's base model is by now: it is the same one, or this would be another run."""
-    tree = read_table(run.path / "plan.json")
     old = run.plan()
     if old["base"]["model"] != plan.base.model:
         new = {**old, "base": {**old["base"], "model": plan.base.model}}
         write_text(run.path / "plan.toml", to_toml(new))
-        write_json(run.path / "plan.json", {**tree, "plan": new})
+        write_json(run.path / "plan.json", {**read_table(run.path / "plan.json"), "plan": new})
 
 
 def go_back(run: Run) -> bool:

@@ -13,6 +13,7 @@ from boothlab.api.resolving import Resolved, look_up_inputs, require_parts, requ
 from boothlab.api.studies.photos import settle_photos
 from boothlab.api.studies.places import placed_claims
 from boothlab.api.studies.pools import Pool, limit_of
+from boothlab.diffusion.config import Objective
 from boothlab.errors import PlanError
 from boothlab.files import expanded, require_writable, safe_name, sha256_json
 from boothlab.home import home
@@ -137,6 +138,7 @@ def resolve_all(runs: Sequence[Planned], progress: Progress = silent) -> list[Re
     """
     _refuse((planned.name, partial(require_parts, planned.plan)) for planned in runs)
     known: dict[str, Resolved] = {}
+    undrawn: dict[tuple[str, Objective], list[str]] = {}
     found = []
     for done, planned in enumerate(runs):
         plan = planned.plan
@@ -148,8 +150,10 @@ def resolve_all(runs: Sequence[Planned], progress: Progress = silent) -> list[Re
         training = plan.training.model_copy(update={"threads": plan.training.num_threads()})
         same = {name: getattr(first.plan, name) for name in ("subjects", "photos", "base")}
         filled = plan.model_copy(update={**same, "training": training})
-        few = undrawn_prompts(filled, first.inputs["base"], first.sets)
-        found.append(replace(first, plan=filled, warnings=(*first.warnings, *few)))
+        asked = key, plan.objective
+        if asked not in undrawn:
+            undrawn[asked] = undrawn_prompts(filled, first.inputs["base"], first.sets)
+        found.append(replace(first, plan=filled, warnings=(*first.warnings, *undrawn[asked])))
     both = zip(runs, found, strict=True)
     _refuse((planned.name, partial(require_something_to_wait_for, planned.plan, one.sets)) for planned, one in both)
     return found
