@@ -13,6 +13,8 @@ from torch import Tensor
 
 from boothlab.api.class_requests import class_requests, undrawn_prompts
 from boothlab.api.demonstration import CONTEXTS, demo_plan
+from boothlab.api.studies.resolving import resolve_study
+from boothlab.config.show import to_toml
 from boothlab.diffusion.config import Objective
 from boothlab.errors import PlanError
 from boothlab.evaluation.prompts import TEN
@@ -25,6 +27,8 @@ from boothlab.strategies.dreambooth.config import DreamBooth
 from boothlab.subjects import Subject
 from boothlab.training.assemble import TrainingSet, build_pool, photos_as_class
 from jobs_made import make_job, run
+from photos_made import photo_folder
+from study_made import base_plan
 
 CAPTIONS = ("a photo of {it} at sea", None, "{it}, asleep", "a photo of {it} at sea")
 PROMPTS = ("a photo of an owl at sea", "a photo of an owl", "An owl, asleep")
@@ -219,3 +223,19 @@ def test_a_frozen_text_encoder_has_encoded_both_prompts_before_it_is_given_back(
     assert job.text_cache.keys() == {"", "a photo of nlwx owl at sea", "a photo of nlwx owl", "nlwx owl, asleep"}
     run(job)
     assert job.step == 3
+
+
+def test_a_study_says_it_of_the_runs_that_it_is_true_of(tiny_sd: Path, tmp_path: Path) -> None:
+    made = base_plan(tiny_sd, photo_folder(tmp_path / "ada", 8), steps=2)
+    made["objective"] = {**made.get("objective", {}), "prior_preservation": True}
+    made["objective"]["class_contexts"] = ["a photo of a CLASS at sea", "a photo of a CLASS asleep"]
+    study = {"name": "few", "seeds": [0, 1], "axes": {"objective.class_images": [2, 4]}, "plan": made}
+    (tmp_path / "few.toml").write_text(to_toml(study))
+    found = resolve_study(tmp_path / "few.toml", tmp_path / "studies").resolved
+    told = {
+        (one.plan.objective.class_images, one.plan.training.seed): sum(
+            "is too few for" in said for said in one.warnings
+        )
+        for one in found
+    }
+    assert told == {(2, 0): 1, (2, 1): 1, (4, 0): 0, (4, 1): 0}
