@@ -18,13 +18,14 @@ from boothlab.generation.config import Generation
 from boothlab.models.config import Base, is_place, placed_base
 from boothlab.photos.config import Photos
 from boothlab.strategies import STRATEGIES, DreamBooth, Strategy
+from boothlab.strategies.mean.config import Mean
 from boothlab.subjects import Subject
 from boothlab.training.config import Training
 
 if TYPE_CHECKING:
     AnyStrategy = Strategy
 else:
-    AnyStrategy = closed_union(STRATEGIES)
+    AnyStrategy = closed_union((*STRATEGIES, Mean))
 
 
 class RunPlan(Config):
@@ -100,6 +101,9 @@ def relative_to(plan: RunPlan, folder: Path) -> RunPlan:
     references = plan.photos.references
     if references is not None:
         update["photos"] = plan.photos.model_copy(update={"references": folder / expanded(references)})
+    if isinstance(plan.strategy, Mean):
+        snapshots = tuple(str(folder / expanded(Path(snapshot))) for snapshot in plan.strategy.of)
+        update["strategy"] = plan.strategy.model_copy(update={"of": snapshots})
     return plan.model_copy(update=update | {"base": placed_base(plan.base, folder)})
 
 
@@ -111,9 +115,16 @@ def for_others(plan: RunPlan) -> dict[str, Any]:
     for node, name in ((tree["photos"], "references"), (tree["objective"], "class_folder")):
         if node[name] is not None:
             node[name] = Path(node[name]).name
+    if isinstance(plan.strategy, Mean):
+        tree["strategy"]["of"] = [snapshot_in_words(snapshot) for snapshot in plan.strategy.of]
     if is_place(plan.base.model) or Path(plan.base.model).is_absolute():
         tree["base"]["model"] = re.split(r"[/\\]", tree["base"]["model"].rstrip("/\\"))[-1]
     return tree
+
+
+def snapshot_in_words(folder: str) -> str:
+    """A snapshot by its run and its step, without the place: ada-1234abcd/step-000300."""
+    return "/".join(part for part in Path(folder).parts[-3:] if part != "snapshots")
 
 
 def digest(plan: RunPlan, inputs: dict[str, str]) -> str:
@@ -129,10 +140,12 @@ def trunk_digest(plan: RunPlan, inputs: dict[str, str]) -> str | None:
     """What two runs share when the shorter one is the beginning of the longer one, bit for bit.
 
     Leaves out how long the run is, what is kept on the way, and what is drawn afterwards. None when
-    the learning rate looks ahead, or the end depends on what was seen on the way: then no run is another's
-    beginning.
+    the learning rate looks ahead, or the end depends on what was seen on the way, or nothing is trained: then no run
+    is another's beginning.
     """
     if plan.training.rate.looks_ahead or plan.training.validation.patience is not None:
+        return None
+    if isinstance(plan.strategy, Mean):
         return None
     tree = _without_places(plan)
     for name in ("steps", "steps_per_photo", "snapshots", "snapshot_precision"):
@@ -160,5 +173,7 @@ def _without_places(plan: RunPlan) -> dict[str, Any]:
         if not tree[room][name]:
             tree[room].pop(name)
     tree["base"].pop("model")
+    if isinstance(plan.strategy, Mean):
+        tree["strategy"].pop("of")
     tree["objective"].pop("class_folder")
     return tree

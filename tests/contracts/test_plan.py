@@ -18,6 +18,7 @@ from boothlab.models.locate import locate
 from boothlab.photos.steps import STEPS
 from boothlab.plan import RunPlan, digest, for_others, load_plan, plan_from
 from boothlab.strategies import STRATEGIES, Lora
+from boothlab.strategies.mean.config import Mean
 
 ADA = {"name": "ada", "photos": "photos"}
 MINIMAL = {"subjects": [ADA]}
@@ -59,7 +60,7 @@ def test_the_tree_has_its_nodes() -> None:
         "", "subjects", "base", "photos", "photos.steps", "strategy", "objective", "training",
         "training.optimizer", "training.rate", "generation", "evaluation",
     }  # fmt: skip
-    assert {kind for path, kind in NODES if path == "strategy"} == set(STRATEGIES)
+    assert {kind for path, kind in NODES if path == "strategy"} == {*STRATEGIES, Mean}
     assert {kind for path, kind in NODES if path == "photos.steps"} == set(STEPS)
 
 

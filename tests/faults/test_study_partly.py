@@ -88,7 +88,7 @@ def test_why_a_training_failed_is_not_lost_where_the_next_call_is_stopped_before
     tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file, root = write_study(tmp_path, tiny_sd, axes={RATE: [1e-3, 1e-2, 1e-1]}), tmp_path / "studies"
-    own, failing = studying.train_run, {1e-2: RuntimeError("out of luck"), 1e-1: RuntimeError("worse luck")}
+    own, failing = studying.make_run, {1e-2: RuntimeError("out of luck"), 1e-1: RuntimeError("worse luck")}
 
     def train(resolved: Any, *given: Any) -> Any:
         error = failing.get(resolved.plan.strategy.learning_rate)
@@ -96,7 +96,7 @@ def test_why_a_training_failed_is_not_lost_where_the_next_call_is_stopped_before
             raise error
         return own(resolved, *given)
 
-    monkeypatch.setattr(studying, "train_run", train)
+    monkeypatch.setattr(studying, "make_run", train)
     first = api.study(file, root)
     assert [outcome.reason for outcome in first.failed] == ["RuntimeError: out of luck", "RuntimeError: worse luck"]
     failing[1e-2] = Cancelled("stopped")  # type: ignore[assignment]

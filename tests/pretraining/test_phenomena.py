@@ -12,6 +12,7 @@ from boothlab.api.demonstration import TOON, demo_plan
 from boothlab.models.config import Base
 from boothlab.photos.captions import read_words
 from boothlab.studies.expand import Planned, expand
+from boothlab.studies.means import means
 from boothlab.studies.plan import load_study
 from pretraining import phenomena
 
@@ -29,9 +30,10 @@ def test_every_table_is_a_study_of_three_seeds_with_photos_to_train_on(
 ) -> None:
     assert studies.keys() == phenomena.TABLES.keys()
     for name, runs in studies.items():
-        every = name in ("demo", "small", "sets")
+        every = name in ("demo", "small", "means", "sets")
         taken = 6 if name == "sets" else 13
-        assert {run.seed for run in runs} == ({0} if name in ("demo", "small", "nothing") else {0, 1, 2})
+        once = name in ("demo", "small", "nothing")
+        assert {run.seed for run in runs} == ({0} if once else {0, 1} if name == "means" else {0, 1, 2})
         for run in runs:
             (subject,) = run.plan.subjects
             photos = sorted(subject.photos.glob(run.plan.photos.include[0]))
@@ -144,3 +146,18 @@ def test_one_command_draws_runs_and_prints_a_table(tmp_path: Path) -> None:
     asked = phenomena_of("--help")
     assert asked.returncode == 2
     assert "scripts/phenomena DIR TABLE" in asked.stdout
+
+
+def test_the_means_are_of_every_training_and_of_every_recipes_seeds(tmp_path: Path) -> None:
+    (file,) = phenomena.write(tmp_path, "develop", 1, ("means",))
+    study, plan = load_study(file)
+    runs = expand(study, plan, tmp_path)
+    found = means(study, runs, "means.toml")
+    seeds = {run.name: run.seed for run in runs}
+    assert [(len(one.members), {seeds[name] for name in one.members}) for one in found] == [
+        (4, {0, 1}),
+        (2, {0, 1}),
+        (2, {0, 1}),
+    ]
+    assert all(one.values["training.steps"] == 400 for one in found)
+    assert not any(run.rival for run in runs for one in found if run.name in one.members)

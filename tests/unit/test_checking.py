@@ -41,7 +41,7 @@ def lines(path: Path, *overrides: str) -> list[str]:
 
 def test_a_misspelt_kind_hides_nothing_and_what_is_missing_is_said_beside_it(tmp_path: Path) -> None:
     kind, setting, base, photos = lines(written(tmp_path, PLAN))
-    assert kind == "strategy.kind: 'lorra' is not one of dreambooth, lora (did you mean 'lora'?)"
+    assert kind == "strategy.kind: 'lorra' is not one of dreambooth, lora, mean (did you mean 'lora'?)"
     assert setting == "strategy.learnin_rate: unknown setting (did you mean 'learning_rate'?)"
     assert base.startswith("The base model models/sd is not on this machine")
     assert photos.startswith(f"The photo folder {tmp_path / 'nope'} does not exist.")

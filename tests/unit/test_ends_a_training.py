@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from boothlab import api
-from boothlab.api.resolving import resolve, set_aside
+from boothlab.api.remarks import set_aside
+from boothlab.api.resolving import resolve
 from boothlab.errors import PhotoError, PlanError
 from boothlab.models.adapters import AdapterShape, add_adapters
 from boothlab.models.config import Base

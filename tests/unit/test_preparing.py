@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from boothlab.api.resolving import contents_of, lost_captions
+from boothlab.api.remarks import lost_captions
+from boothlab.api.resolving import contents_of
 from boothlab.api.studies.pools import fill_folder
 from boothlab.assets import asset
 from boothlab.cli.main import main

@@ -114,6 +114,7 @@ def page(
             name,
             rows,
             rows,
+            0,
             1,
             2,
             claims,

@@ -15,7 +15,7 @@ from boothlab.api.studies import cluster as study_ray
 from boothlab.api.studies import costs as study_costs
 from boothlab.api.studies import reporting as study_reports
 from boothlab.api.studies import running as studying
-from boothlab.api.studies.cluster import _outcome, go_through_on_ray, require_room
+from boothlab.api.studies.cluster import _outcome, go_through_on_ray, require_room, waits
 from boothlab.api.studies.costs import Cost, share_of
 from boothlab.errors import MachineError, NoSpace, PlanError
 from boothlab.plan import plan_from
@@ -234,3 +234,31 @@ def test_the_next_of_a_family_is_tried_when_the_one_before_was_lost(monkeypatch:
     done = go_through_on_ray(study, cluster, wanted=range(3))
     assert given == [[0, 1], [1, 2], [2]], "one of a family at a time"
     assert [outcome.reason for outcome in done.outcomes] == ["its worker was lost: A worker died.", "", ""]
+
+
+def test_a_mean_waits_for_all_that_it_is_of_and_for_no_others() -> None:
+    def of(name: str, *members: str, family: str = "") -> Trunk:
+        return replace(trunk(), members={name: 4}, of=members, family=family)
+
+    trunks = [of("a", family="f"), of("b", family="f"), of("c"), of("m", "a", "c"), of("n", "b", "c")]
+    assert waits(trunks, range(5)) == {0: set(), 1: {0}, 2: set(), 3: {0, 2}, 4: {1, 2}}
+    assert waits(trunks, [2, 3]) == {2: set(), 3: {2}}, "what is not asked for now was there before"
+
+
+def test_a_mean_is_given_when_its_last_member_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[list[int]] = []
+
+    class Watched(Cluster):
+        def wait(self, waiting: list[int], num_returns: int, timeout: float) -> tuple[list[int], list[int]]:
+            given.append(list(waiting))
+            return super().wait(waiting, num_returns, timeout)
+
+    trunks = [replace(trunk(), members={name: 4}) for name in ("a", "b", "c")]
+    trunks.append(replace(trunk(), members={"m": 4}, of=("a", "b"), own=0))
+    study: Any = SimpleNamespace(root=Path("nowhere"), of=lambda one: one, shared=SimpleNamespace(trunks=trunks))
+    cluster = Watched(0)
+    monkeypatch.setattr(study_ray, "folder_of", lambda root, resolved: cluster)
+    monkeypatch.setattr(study_ray, "is_finished", lambda run: False)
+    done = go_through_on_ray(study, cluster, wanted=range(4))
+    assert given == [[0, 1, 2], [1, 2], [2, 3], [3]]
+    assert [outcome.runs for outcome in done.outcomes] == [("a",), ("b",), ("c",), ("m",)]

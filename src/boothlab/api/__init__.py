@@ -93,9 +93,9 @@ def train(
     require_known(track)
     resolved = resolve(plan, progress)
     # Only now, because it loads torch: whatever is wrong with a plan has been said by then, in a second.
-    from boothlab.api.trainer import train_run
+    from boothlab.api.averaging import make_run
 
-    return train_run(resolved, root, progress, listen, track=track)
+    return make_run(resolved, root, progress, listen, track=track)
 
 
 def generate(

@@ -21,6 +21,7 @@ from boothlab.models.costs import (
     HALF_SHARE,
     SD15,
     Costs,
+    Trained,
     backward_flops,
     costs_of,
     forward_flops,
@@ -31,6 +32,7 @@ from boothlab.models.costs import (
 from boothlab.models.locate import part_configs
 from boothlab.models.speed import Speed
 from boothlab.plan import RunPlan, plan_from
+from boothlab.strategies.mean.config import Mean
 from boothlab.training.class_request import BLOCK
 
 LIBRARIES = 0.9e9
@@ -187,7 +189,12 @@ def free_bytes(device: str) -> float:
 
 def trained_numbers(plan: RunPlan, costs: Costs) -> int:
     """How many numbers the strategy moves."""
-    return sum(trained.parameters(costs.part(role)) for role, trained in plan.strategy.trains().items())
+    return sum(trained.parameters(costs.part(role)) for role, trained in moved_by(plan).items())
+
+
+def moved_by(plan: RunPlan) -> Mapping[str, Trained]:
+    """Role → what of it is trained; nothing for a mean, though its snapshots hold as much."""
+    return {} if isinstance(plan.strategy, Mean) else plan.strategy.trains()
 
 
 def samples_per_pass(plan: RunPlan) -> int:
@@ -197,7 +204,7 @@ def samples_per_pass(plan: RunPlan) -> int:
 
 def step_flops(plan: RunPlan, costs: Costs) -> float:
     """FLOPs of one optimizer step, over all its passes. Text is encoded in each only where its encoder moves."""
-    trains, again = plan.strategy.trains(), plan.training.compute.gradient_checkpointing
+    trains, again = moved_by(plan), plan.training.compute.gradient_checkpointing
     text_moves = "text_encoder" in trains
     found = 0.0
     for role, trained in trains.items():
@@ -213,10 +220,10 @@ def step_seconds(plan: RunPlan, costs: Costs, rates: Speed) -> float:
     """Seconds of one optimizer step: forward time × FLOPs over forward FLOPs, and what touches every weight."""
     samples, passes = samples_per_pass(plan), plan.training.accumulate
     forward = rates.seconds(costs.unet, samples)
-    if "text_encoder" in plan.strategy.trains():
+    if "text_encoder" in moved_by(plan):
         forward += rates.seconds(costs.text, samples)
     flops = forward_flops(costs.unet)
-    flops += forward_flops(costs.text) if "text_encoder" in plan.strategy.trains() else 0
+    flops += forward_flops(costs.text) if "text_encoder" in moved_by(plan) else 0
     ratio = step_flops(plan, costs) / (samples * passes * flops)
     trained = trained_numbers(plan, costs)
     # AdamW reads weight, gradient and two moments and writes three of them; clipping reads and writes the gradient.
@@ -279,7 +286,7 @@ def memory_of(plan: RunPlan, counts: Counts, costs: Costs) -> dict[str, float]:
     half = compute.precision != "fp32"
     kept = sum(
         kept_numbers(costs.part(role), moved, compute.gradient_checkpointing)
-        for role, moved in plan.strategy.trains().items()
+        for role, moved in moved_by(plan).items()
     )
     unet, text = (sum(layer.parameters for layer in part) for part in (costs.unet, costs.text))
     training = {
@@ -298,7 +305,7 @@ def memory_of(plan: RunPlan, counts: Counts, costs: Costs) -> dict[str, float]:
     if plan.training.validation.preview.every is not None:
         training["activations"] = max(training["activations"], drawing)
     bare = training["libraries"] + training["weights"] + drawing
-    if bare > sum(training.values()):
+    if bare > sum(training.values()) or isinstance(plan.strategy, Mean):
         training = {name: training[name] for name in ("libraries", "weights")} | {"drawing": drawing}
     return {name: float(size) for name, size in training.items() if size}
 

@@ -13,7 +13,8 @@ import psutil
 
 from boothlab.api.class_requests import class_requests
 from boothlab.api.estimating import Counts, Estimate, estimate
-from boothlab.api.resolving import resolve, set_aside
+from boothlab.api.remarks import set_aside
+from boothlab.api.resolving import Resolved, resolve
 from boothlab.config.show import difference, to_toml
 from boothlab.errors import BoothlabError
 from boothlab.evaluation.orders import SOURCES, unique, wanted
@@ -32,6 +33,7 @@ from boothlab.progress import Progress, silent
 from boothlab.runs.provenance import versions
 from boothlab.runs.run import Run, folder_name
 from boothlab.runs.status import Status
+from boothlab.strategies.mean.config import Mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +60,11 @@ def check_plan(plan: RunPlan, root: Path, progress: Progress = silent) -> Checke
     full = resolved.plan
     steps = full.training.total_steps(resolved.training_photos)
     snapshots = full.training.snapshot_steps(steps)
-    requests = class_requests(full, resolved.inputs["base"], resolved.sets)
     counts = Counts(
         photos=sum(len(found.photos) for found in resolved.sets.values()),
-        classes=sum(request.undrawn() for request in requests.values()),
-        given=own_pictures(full),
-        steps=steps,
         snapshots=len(snapshots),
         pictures=evaluation_size(full, len(snapshots)),
+        **_to_train(resolved, steps),
     )
     rates = speed(full.base.device, full.training.num_threads())
     return Checked(
@@ -80,6 +79,15 @@ def check_plan(plan: RunPlan, root: Path, progress: Progress = silent) -> Checke
         warnings=(*set_aside(resolved.sets), *resolved.warnings),
         estimate=estimate(full, counts, rates, root),
     )
+
+
+def _to_train(resolved: Resolved, steps: int) -> dict[str, int]:
+    """What only a training needs: class images that are drawn or given, and steps."""
+    plan = resolved.plan
+    if isinstance(plan.strategy, Mean):
+        return {"classes": 0, "steps": 0}
+    requests = class_requests(plan, resolved.inputs["base"], resolved.sets).values()
+    return {"classes": sum(one.undrawn() for one in requests), "given": own_pictures(plan), "steps": steps}
 
 
 def evaluation_size(plan: RunPlan, snapshots: int) -> int:

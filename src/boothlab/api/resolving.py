@@ -12,32 +12,32 @@ from pathlib import Path
 from typing import Any, Literal
 
 from boothlab.api.class_requests import undrawn_prompts
+from boothlab.api.means import look_up_parts
+from boothlab.api.remarks import long_prompts, lost_captions, remarks_on, unnamed
 from boothlab.config.show import to_toml
 from boothlab.errors import PhotoError, PlanError, RunDamaged, disk_errors
-from boothlab.files import folder_listing, new_folder, read_json, sha256_file, sha256_json, spelled
+from boothlab.files import folder_listing, new_folder, sha256_file, sha256_json, spelled
 from boothlab.home import cache
 from boothlab.models.config import Base
 from boothlab.models.costs import costs_of, no_layer
 from boothlab.models.locate import base_size, device_kind, fingerprint, part_configs
 from boothlab.models.tokens import (
-    MOST_TOKENS,
-    cut_off,
     inspect_word,
     load_tokenizer,
     require_one_token,
     split,
     suggest,
 )
-from boothlab.photos.captions import misnamed
 from boothlab.photos.config import HELD_OUT_FROM, Photos
 from boothlab.photos.folder import list_folder, pictures_in
-from boothlab.photos.photoset import MANIFEST, PhotoSet, is_complete, is_photo_set, read_set
+from boothlab.photos.photoset import PhotoSet, is_complete, is_photo_set, read_set
 from boothlab.plan import RunPlan, digest, trunk_digest
 from boothlab.preparing.prepare import looks_for_faces, prepare
 from boothlab.progress import Progress, silent, within
 from boothlab.runs.provenance import provenance
 from boothlab.runs.run import Run, create_run
-from boothlab.subjects import IT, Subject, fill
+from boothlab.strategies.mean.config import Mean
+from boothlab.subjects import Subject
 from boothlab.training.libraries import require_optimizer_library
 
 DECIDED = (
@@ -48,9 +48,6 @@ DECIDED = (
 
 UNREADABLE = "may not be read"
 """Stands for the hash of such a photo."""
-
-MOST_NAMED = 3
-"""So many photos that are set aside are named."""
 
 PREPARATION = 6
 """Version of the preparation code: part of the address of prepared sets, so that new code never finds old ones."""
@@ -76,6 +73,9 @@ def resolve(plan: RunPlan, progress: Progress = silent) -> Resolved:
     require_parts(plan)  # before the photos, which take the longest
     found = look_up_inputs(plan, progress)
     require_something_to_wait_for(plan, found.sets)
+    if isinstance(found.plan.strategy, Mean):
+        plan, inputs = look_up_parts(found.plan, found.inputs)
+        return replace(found, plan=plan, inputs=inputs)
     few = undrawn_prompts(found.plan, found.inputs["base"], found.sets)
     return replace(found, warnings=(*found.warnings, *few, *snapshots_beyond(found), *warmup_beyond(found)))
 
@@ -210,77 +210,6 @@ def _require_one_folder_each(plan: RunPlan) -> None:
             f"objective.class_folder = {own} cannot be of {' and of '.join(sorted(nouns))} at once.",
             "Leave it out, so that the base model draws the class images, or train the subjects apart.",
         )
-
-
-def set_aside(sets: Mapping[str, PhotoSet]) -> list[str]:
-    """Per subject with photos that cannot be used: which, and why, one on a line."""
-    return [
-        f"Set aside of {name}:"
-        + "".join(f"\n  {one.name} {one.reason}" for one in found.rejected[:MOST_NAMED])
-        + (f"\n  and {len(found.rejected) - MOST_NAMED} more" if len(found.rejected) > MOST_NAMED else "")
-        for name, found in sets.items()
-        if found.rejected
-    ]
-
-
-def lost_captions(sets: Mapping[str, PhotoSet]) -> list[str]:
-    """A sentence per table of captions that seems to mean photos, and does not name them in full.
-
-    Of other names nothing is said: a study leaves photos out on purpose, and their captions with them.
-    """
-    return [
-        f"{words['name']} of {name}: {words['fate']} Photos are named in full there, with their endings."
-        for name, found in sets.items()
-        for words in read_json(found.path / MANIFEST).get("other_files", ())
-        if misnamed(str(words["fate"]))
-    ]
-
-
-def remarks_on(sets: Mapping[str, PhotoSet]) -> list[str]:
-    """A sentence per subject without held-out photos."""
-    return [
-        f"All scores of {name} are to training photos: none is held out. They reward copying, and no snapshot can be "
-        f"recommended. Give {HELD_OUT_FROM} usable photos or more, or a folder of others as photos.references."
-        for name, found in sets.items()
-        if not found.held_out
-    ]
-
-
-def unnamed(plan: RunPlan, sets: Mapping[str, PhotoSet]) -> list[str]:
-    """A sentence per subject that no prompt names where it is learnt, or where it is looked at."""
-    objective, warnings = plan.objective, []
-    for subject in plan.subjects:
-        names = (IT, *([subject.identifier] if subject.identifier else []))
-        bare = [photo for photo in sets[subject.name].train if not photo.caption]
-        if (bare or objective.instance_prompt_share) and not any(name in objective.instance_prompt for name in names):
-            warnings.append(
-                f"objective.instance_prompt is {objective.instance_prompt!r}: it does not say {IT}, so nothing names "
-                f"{subject.name} in the training."
-            )
-        if not any(name in template for name in names for template in plan.evaluation.contexts()):
-            warnings.append(
-                f"No prompt of evaluation.prompts says {IT}: none of these pictures is asked to show {subject.name}."
-            )
-    return warnings
-
-
-def long_prompts(plan: RunPlan, sets: dict[str, PhotoSet]) -> list[str]:
-    """What the model would never see of the plan's prompts and the photos' captions, because they are too long."""
-    tokenizer = load_tokenizer(plan.base)
-    warnings = []
-    for subject in plan.subjects:
-        captions = [photo.caption for photo in sets[subject.name].photos if photo.caption]
-        own = [plan.objective.instance_prompt, plan.objective.class_prompt]
-        templates = [*own, *plan.evaluation.contexts(), *captions]
-        for template in dict.fromkeys(templates):
-            prompt = fill(template, subject.identifier, subject.class_noun)
-            lost = cut_off(tokenizer, prompt)
-            if lost:
-                warnings.append(
-                    f"The prompt {prompt[:60]!r}… is longer than the {MOST_TOKENS} tokens that the model reads; "
-                    f"it never sees {lost!r}."
-                )
-    return warnings
 
 
 def name_subjects(plan: RunPlan) -> tuple[tuple[Subject, ...], tuple[str, ...]]:

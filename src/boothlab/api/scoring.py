@@ -11,7 +11,8 @@ from typing import Any
 from boothlab.api.judging import Ruling, rule
 from boothlab.api.pictures import evaluation_pictures, plan_of
 from boothlab.api.relatives import take_drawn
-from boothlab.api.resolving import domain_of, photo_sets_of, remarks_on
+from boothlab.api.remarks import remarks_on
+from boothlab.api.resolving import domain_of, photo_sets_of
 from boothlab.errors import PlanError, RunDamaged
 from boothlab.evaluation.config import Evaluation
 from boothlab.evaluation.crossing import crossings

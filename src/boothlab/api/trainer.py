@@ -28,6 +28,7 @@ from boothlab.progress import Progress, silent, within
 from boothlab.runs.events import Event, Resumed, Started, Validated, Warned
 from boothlab.runs.provenance import OTHERS, PROVENANCE, changed, provenance
 from boothlab.runs.run import Run, step_name
+from boothlab.strategies.mean.config import Mean
 from boothlab.subjects import fill
 from boothlab.training import checkpoint
 from boothlab.training.assemble import TrainingSet, build_job, build_pool, encode_held_out
@@ -99,18 +100,20 @@ def train_run(
                 "training.accumulate. `boothlab check PLAN` says what each saves.",
             ) from error
         except BaseException as error:
-            reason = error.message if isinstance(error, BoothlabError) else f"{type(error).__name__}: {error}"
-            _record_failure(run, step, reason)
+            record_failure(run, step, error)
             raise
         run.move("finished", job.step)
     return run
 
 
 def keep_place(run: Run, plan: RunPlan) -> None:
-    """Write down where the run's base model is by now: it is the same one, or this would be another run."""
+    """Write down where the run's base model is by now, and what it is the mean of: they are the same ones, or this
+    would be another run."""
     old = run.plan()
-    if old["base"]["model"] != plan.base.model:
-        new = {**old, "base": {**old["base"], "model": plan.base.model}}
+    new = {**old, "base": {**old["base"], "model": plan.base.model}}
+    if isinstance(plan.strategy, Mean):
+        new["strategy"] = plan.strategy.model_dump(mode="json")
+    if new != old:
         write_text(run.path / "plan.toml", to_toml(new))
         write_json(run.path / "plan.json", {**read_table(run.path / "plan.json"), "plan": new})
 
@@ -127,8 +130,9 @@ def go_back(run: Run) -> bool:
     return bool(lacking)
 
 
-def _record_failure(run: Run, step: int, reason: str) -> None:
+def record_failure(run: Run, step: int, error: BaseException) -> None:
     """Say in the run folder that it failed; on a full disk that may be impossible, and the error itself counts."""
+    reason = error.message if isinstance(error, BoothlabError) else f"{type(error).__name__}: {error}"
     try:
         run.move("failed", step, reason)
     except (BoothlabError, OSError):

@@ -51,7 +51,10 @@ def check(
         f"photos    {found.training_photos} to train on, {found.held_out_photos} held out, "
         f"{found.rejected_photos} set aside"
     )
-    say(f"training  {found.steps} steps, snapshots at {', '.join(map(str, found.snapshots))}")
+    if found.estimate.trained:
+        say(f"training  {found.steps} steps, snapshots at {', '.join(map(str, found.snapshots))}")
+    else:
+        say(f"training  none: the mean of other runs' weights, as step {found.steps}")
     say(f"pictures  {found.pictures} for the evaluation")
     for line in lines_of(found.estimate):
         say(line)
@@ -62,11 +65,14 @@ def check(
 
 def lines_of(found: Estimate) -> list[str]:
     """The estimate for people."""
+    per_step = (
+        f"          {found.teraflops_per_step:.3g} TFLOP a step (counted), {found.seconds_per_step:.2g} s a step "
+        "(at the rate measured on this machine)"
+    )
     lines = [
         f"weights   {number(found.trained)} of {number(found.parameters)} numbers are trained",
         f"time      about {duration(sum(found.seconds.values()))}: {parts(found.seconds, duration)}",
-        f"          {found.teraflops_per_step:.3g} TFLOP a step (counted), {found.seconds_per_step:.2g} s a step "
-        "(at the rate measured on this machine)",
+        *([per_step] if found.trained else []),
         *(f"          {text}" for text in found.assumed),
         f"memory    about {gigabytes(sum(found.memory.values()))} of {gigabytes(found.free_memory)} free: "
         f"{parts(found.memory, gigabytes)}",

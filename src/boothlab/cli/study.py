@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from boothlab.api.studies.costs import StudyCost
     from boothlab.api.studies.resolving import Study
+    from boothlab.studies.share import Trunk
 
 STUDIES = Path("studies")
 
@@ -65,23 +66,23 @@ def lines_of_study(study: Study, cost: StudyCost) -> list[str]:
     from boothlab.cli.check import duration, gigabytes, parts
 
     runs, shared = study.runs, study.shared
-    settings = len({planned.setting for planned in runs})
+    settings = len({planned.setting for planned in runs if not planned.members})
+    means = sum(bool(planned.members) for planned in runs)
     seeds = len(study.plan.seeds)
     times = "1 training seed" if seeds == 1 else f"{seeds} training seeds"
     lines = [f"study     {study.plan.name}: {len(runs)} runs, {settings} settings × {times}"]
+    if means:
+        lines[0] += f", and {means} means of weights"
     if seeds < 3:
         lines.append("          a statement about a setting needs 3 training seeds; this study can compare its runs")
     lines += [f"photos    {pool.sentence}" for pool in study.pools if pool.sentence]
-    for trunk in shared.trunks[:MOST_LINES]:
-        parted = f"; from step {trunk.branch} of a common stem" if trunk.stem is not None else ""
-        lines.append(f"training  {trunk.steps} steps{parted} → {members_in_words(trunk.members)}")
-    if len(shared.trunks) > MOST_LINES:
-        lines.append(f"          and {len(shared.trunks) - MOST_LINES} trainings more")
-    done, there = sum(one.finished for one in cost.costs), sum(one.there for one in cost.costs)
+    lines += lines_of_trainings(shared.trunks)
+    done = sum(one.finished for trunk, one in zip(shared.trunks, cost.costs, strict=True) if not trunk.of)
+    there = sum(one.there for one in cost.costs)
     if shared.asked:
         lines.append(
             f"steps     executes {shared.executes} of {shared.asked} steps ({shared.executes / shared.asked:.0%}), "
-            f"in {len(shared.trunks)} trainings"
+            f"in {sum(not trunk.of for trunk in shared.trunks)} trainings"
             + (f"; {done} of them are done" if done else "")
             + (f"; {there} steps{' of the others' if done else ''} are there already" if there else "")
         )
@@ -101,6 +102,23 @@ def lines_of_study(study: Study, cost: StudyCost) -> list[str]:
     lines += [f"warning   {text}" for text in study.warnings]
     if not cost.fits:
         lines.append("warning   this study does not fit on this machine as it is now")
+    return lines
+
+
+def lines_of_trainings(trunks: Sequence[Trunk]) -> list[str]:
+    """What is trained, and what is made of it."""
+    lines = []
+    trained = [trunk for trunk in trunks if not trunk.of]
+    averaged = [trunk for trunk in trunks if trunk.of]
+    for trunk in trained[:MOST_LINES]:
+        parted = f"; from step {trunk.branch} of a common stem" if trunk.stem is not None else ""
+        lines.append(f"training  {trunk.steps} steps{parted} → {members_in_words(trunk.members)}")
+    if len(trained) > MOST_LINES:
+        lines.append(f"          and {len(trained) - MOST_LINES} trainings more")
+    for trunk in averaged[:MOST_LINES]:
+        lines.append(f"mean      of the weights of {len(trunk.of)} runs → {next(iter(trunk.members))}")
+    if len(averaged) > MOST_LINES:
+        lines.append(f"          and {len(averaged) - MOST_LINES} means more")
     return lines
 
 

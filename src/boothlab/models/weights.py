@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -134,16 +134,39 @@ def _forget_place(config: Path) -> None:
 def load_module(module: nn.Module, folder: Path, role: str) -> None:
     """Read into ``module`` what :func:`save_module` wrote, with the prefix of its names or, as in the past, without;
     every tensor must be there and fit."""
+    file = _file_of(folder, role)
+    try:
+        prefix = standard_prefix(module)
+        state = {name.removeprefix(prefix): tensor for name, tensor in load_tensors(file).items()}
+        module.load_state_dict(state, strict=True)
+    except RuntimeError as error:
+        raise RunDamaged(f"{file} does not fit the base model: {error}") from error
+
+
+def _file_of(folder: Path, role: str) -> Path:
     target = folder / folder_of(role)
     files = sorted(target.glob("*.safetensors"))
     if len(files) != 1:
         raise RunDamaged(f"{target} should hold one .safetensors file; it holds {len(files)}.")
+    return files[0]
+
+
+@contextmanager
+def stored_tensors(module: nn.Module, folder: Path, role: str) -> Iterator[Callable[[str], Tensor]]:
+    """What :func:`save_module` wrote, to be read tensor by tensor under the names that they have in ``module``; every
+    tensor of it must be there and fit."""
+    file, prefix = _file_of(folder, role), standard_prefix(module)
+    shapes = {name: list(tensor.shape) for name, tensor in module.state_dict().items()}
     try:
-        prefix = standard_prefix(module)
-        state = {name.removeprefix(prefix): tensor for name, tensor in load_tensors(files[0]).items()}
-        module.load_state_dict(state, strict=True)
-    except RuntimeError as error:
-        raise RunDamaged(f"{files[0]} does not fit the base model: {error}") from error
+        with safe_open(file, framework="pt") as stored:
+            names = {name.removeprefix(prefix): name for name in stored.keys()}  # noqa: SIM118 - it is no mapping
+            found = {own: stored.get_slice(name).get_shape() for own, name in names.items()}
+            if found != shapes:
+                wrong = next(name for name in [*shapes, *found] if found.get(name) != shapes.get(name))
+                raise RunDamaged(f"{file} does not fit the base model: {wrong} is not the same there.")
+            yield lambda name: stored.get_tensor(names[name])
+    except (OSError, SafetensorError) as error:
+        raise RunDamaged(f"Cannot read the weights {file}: {error}.") from error
 
 
 def state_bytes(module: nn.Module, precision: Precision) -> int:

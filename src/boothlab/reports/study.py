@@ -278,6 +278,7 @@ class StudyInfo:
     name: str
     runs: int
     trainings: int
+    means: int
     executed: int
     asked: int
     claims: tuple[tuple[str, str, str], ...]

@@ -109,6 +109,15 @@ class Extended(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Averaged(Event):
+    """The weights are the mean of these snapshots of other runs, as RUN/STEP, with commas between them; ``step`` is
+    that of the longest."""
+
+    kind: ClassVar[str] = "averaged"
+    of: str
+
+
+@dataclass(frozen=True, slots=True)
 class Warned(Event):
     """Something the user should know; ``code`` is stable, ``message`` is for people."""
 
@@ -133,6 +142,7 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     Validated,
     Previewed,
     Extended,
+    Averaged,
     Warned,
     Finished,
 )

@@ -24,7 +24,9 @@ class Planned:
     ``values`` maps paths to what stands there; ``number`` is how many photos per subject it trains on, None for all.
     ``named`` tells a run with a name of its own from a point of the grid; ``rival`` is the name of a run that is no
     candidate, without its subject, else "". ``tree`` is the base plan with these values in it, as the file has them,
-    without defaults.
+    without defaults. ``called`` is the name of the named run that it is of, without its subject.
+    ``members`` are the runs whose weights are averaged where it is a mean, ``over`` the settings in
+    which these differ and the mean has none.
     """
 
     name: str
@@ -36,6 +38,9 @@ class Planned:
     plan: RunPlan
     rival: str = ""
     tree: Mapping[str, Any] = field(default_factory=dict)
+    called: str = ""
+    members: tuple[str, ...] = ()
+    over: tuple[str, ...] = ()
 
 
 def expand(study: StudyPlan, tree: dict[str, Any], folder: Path, source: str = "the study") -> tuple[Planned, ...]:
@@ -52,7 +57,8 @@ def expand(study: StudyPlan, tree: dict[str, Any], folder: Path, source: str = "
                 plan, number, own = _plan(tree, values, seed, study.name)
                 rival = run.name if run is not None and run.rival else ""
                 plan = relative_to(plan, folder)
-                found.append(Planned(name, setting, seed, values, number, run is not None, plan, rival, own))
+                called = "" if run is None else run.name
+                found.append(Planned(name, setting, seed, values, number, run is not None, plan, rival, own, called))
             except PlanError as error:
                 for line in _lines(error):
                     problems.setdefault(line, []).append(name)

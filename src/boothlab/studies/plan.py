@@ -28,7 +28,12 @@ STEPS = ("training.steps_per_photo", "training.steps")
 MOST_RUNS = 10_000
 """Ten seconds of planning. Whoever has more settings to try does not try them all."""
 
-ONLY_IN_STUDIES = ("plan", "axes", "runs", "ridge", "seeds", "held_out", "claims", "search", "notes", "published")
+SEEDS = "seeds"
+"""What the study's training seeds are called where they are named beside axes."""
+
+ONLY_IN_STUDIES = (
+    *("plan", "axes", "runs", "ridge", "means", "seeds", "held_out", "claims", "search", "notes", "published"),
+)
 """Tables and settings that no run plan has; any of them makes a file a study."""
 
 PLACES = ("photos", "references", "class_folder", "model", "held_out")
@@ -52,6 +57,42 @@ class Named(Config):
     def _whom(self) -> Named:
         if self.each_subject and any(path.split(".")[0] == "subjects" for path in changes(self.settings)):
             raise ValueError(f"run {self.name!r}: each_subject takes the subjects of the axis; settings name others")
+        return self
+
+
+class Means(Config):
+    """Runs that are not trained: their weights are the mean of other runs' (Wortsman et al. 2022).
+
+    Either over axes, one for every point of the rest of the grid, or of named runs. They are candidates like any
+    other run, and their members stay candidates too.
+    """
+
+    name: str = Field(min_length=1, max_length=48)
+    """What it is called in tables and on the page."""
+    over: tuple[str, ...] = ()
+    """Axes over whose values the mean goes, by their paths; ``seeds`` for the training seeds."""
+    of: tuple[str, ...] = ()
+    """Names of runs, in place of axes; each training seed has its own mean, or one is over all: over = ["seeds"]."""
+    at: dict[str, Any] = {}
+    """Dotted path → list of values: means are made at these points of the grid alone."""
+
+    @model_validator(mode="after")
+    def _of_something(self) -> Means:
+        if not self.over and not self.of:
+            raise ValueError(f'means {self.name!r}: say over which axes: over = ["strategy", "seeds"]')
+        if self.of and set(self.over) - {SEEDS}:
+            raise ValueError(f"means {self.name!r}: give axes (over) or names of runs (of), not both")
+        if self.of and self.at:
+            raise ValueError(f"means {self.name!r}: at is about the grid, and of names runs")
+        if len(set(self.of)) + (SEEDS in self.over) < 2 and self.of:
+            raise ValueError(f"means {self.name!r}: of must name two different runs or more: {list(self.of)}")
+        lists = axis_values(self.at)
+        wrong = next((path for path, values in lists.items() if not isinstance(values, list)), None)
+        if wrong is not None:
+            raise ValueError(f"means {self.name!r}: at.{wrong} must be a list of values")
+        both = next((path for path in lists if path in self.over), None)
+        if both is not None and len(lists[both]) < 2:
+            raise ValueError(f"means {self.name!r}: over {both} at one value of it is no mean")
         return self
 
 
@@ -134,6 +175,8 @@ class StudyPlan(Config):
     """A walk along learning rate × steps, combined with the axes."""
     runs: tuple[Named, ...] = ()
     """Named runs, beside the grid."""
+    means: tuple[Means, ...] = ()
+    """Means of the weights of runs, beside these."""
     seeds: tuple[int, ...] = Field((0,), min_length=1)
     """Training seeds of every setting, in place of the base plan's; left out, that one alone. A statement about a
     setting needs three."""
@@ -181,6 +224,28 @@ class StudyPlan(Config):
             )
         if len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
             raise ValueError(f"seeds must be different and not negative: {list(self.seeds)}")
+        return self
+
+    @model_validator(mode="after")
+    def _means_of_what_is_there(self) -> StudyPlan:
+        axes = axis_values(self.axes)
+        taken = [run.name for run in self.runs]
+        for mean in self.means:
+            if mean.name in taken:
+                raise ValueError(f"means {mean.name!r}: another run is called so")
+            taken.append(mean.name)
+            if "subjects" in mean.over:
+                raise ValueError(f"means {mean.name!r}: the weights of different subjects are not averaged")
+            unknown = [path for path in (*mean.over, *axis_values(mean.at)) if path not in axes and path != SEEDS]
+            if unknown:
+                raise ValueError(
+                    f"means {mean.name!r}: {unknown[0]} is no axis of this study ({', '.join((*axes, SEEDS))})"
+                )
+            if SEEDS in mean.over and len(self.seeds) < 2:
+                raise ValueError(f"means {mean.name!r}: over seeds, and the study has one: {list(self.seeds)}")
+            strange = next((name for name in mean.of if name not in [run.name for run in self.runs]), None)
+            if strange is not None:
+                raise ValueError(f"means {mean.name!r}: there is no run called {strange!r} among [[runs]]")
         return self
 
     @model_validator(mode="after")

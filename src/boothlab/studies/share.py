@@ -35,6 +35,7 @@ class Trunk:
     Where its rate falls at the end, the first ``branch`` steps are those of ``stem``, a training at the constant rate
     that others go on from too. ``own`` is how many of all its ``steps`` are taken for it, when the trunks before it
     are there already. Trunks of one ``family`` ("": of none) go on from each other, and are trained in their order.
+    One that is the mean ``of`` other runs takes no step, and comes after all that do.
     """
 
     plan: RunPlan
@@ -45,6 +46,7 @@ class Trunk:
     stem: RunPlan | None = None
     branch: int = 0
     family: str = ""
+    of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

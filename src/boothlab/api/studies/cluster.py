@@ -10,6 +10,7 @@ import importlib
 import os
 import re
 import socket
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -105,15 +106,19 @@ def go_through_on_ray(
         placed = task.options(**resources(trunks[index]), max_retries=RETRIES)
         waiting[placed.remote(given, index, givers)] = index
 
-    # Trainings of one family go one after the other: each starts from where the one before it ended. Ray is given one
-    # when the other has ended, well or not: of a task that waits for a lost one it says that it is lost too.
-    families: dict[str, list[int]] = {}
-    for index in numbers:
-        own = families.setdefault(trunks[index].family or f"alone {index}", [])
-        own.append(index)
-    # The longest way to the end comes first.
-    for own in sorted(families.values(), key=len, reverse=True):
-        start(own.pop(0))
+    # Ray is given one when those that it waits for have ended, well or not: of a task that waits, in Ray, for a lost
+    # one it says that it is lost too.
+    held = waits(trunks, numbers)
+    heirs = Counter(other for others in held.values() for other in others)
+
+    def start_what_may() -> None:
+        free = [index for index, others in held.items() if not others]
+        # The longest way to the end comes first.
+        for index in sorted(free, key=lambda index: -heirs[index]):
+            del held[index]
+            start(index)
+
+    start_what_may()
     outcomes: dict[int, Outcome] = {}
     total = len(numbers)
     progress("trainings", len(before), total)
@@ -122,8 +127,9 @@ def go_through_on_ray(
         for reference in done:
             index = waiting.pop(reference)
             outcomes[index] = _outcome(ray, reference, trunks[index])
-            if following := families.get(trunks[index].family):
-                start(following.pop(0))
+            for others in held.values():
+                others.discard(index)
+            start_what_may()
             if wanted is None:
                 note(study, [outcomes[k] for k in sorted(outcomes)])
             arrived(outcomes[index])
@@ -132,6 +138,23 @@ def go_through_on_ray(
             going = {index: share_of(trunks[index], runs[index].reached()) for index in waiting.values()}
             clock.look(outcomes.keys(), going)
     return Studied(study, tuple(outcomes[k] for k in sorted(outcomes)))
+
+
+def waits(trunks: Sequence[Trunk], numbers: Sequence[int]) -> dict[int, set[int]]:
+    """Number of a training → those of ``numbers`` that must have ended before it begins.
+
+    Trainings of one family go one after the other: each starts from where the one before it ended. A mean of other
+    runs' weights waits for all that give them.
+    """
+    families: dict[str, list[int]] = {}
+    giver = {name: index for index in numbers for name in trunks[index].members}
+    found: dict[int, set[int]] = {}
+    for index in numbers:
+        trunk = trunks[index]
+        before = families.setdefault(trunk.family, []) if trunk.family else []
+        found[index] = {*before, *(giver[name] for name in trunk.of if name in giver)}
+        before.append(index)
+    return found
 
 
 def connected(address: str) -> Any:

@@ -259,9 +259,9 @@ def _estimate(
     counts = Counts(
         photos=sum(len(found.photos) for found in resolved.sets.values()),
         encoded=encoded,
-        classes=classes,
-        given=own_pictures(plan),
-        steps=trunk.steps,
+        classes=0 if trunk.of else classes,
+        given=0 if trunk.of else own_pictures(plan),
+        steps=0 if trunk.of else trunk.steps,
         snapshots=len(steps),
         pictures=pictures,
         drawn=pictures - left,

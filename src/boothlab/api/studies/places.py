@@ -135,6 +135,8 @@ def _exact(planned: Planned, path: str, asked: Mapping[str, Any]) -> Any:
     """What the setting is; ``_MISSING`` where the plan has none."""
     if path == NUMBER:
         return "all" if planned.number is None else planned.number
+    if path in planned.over:
+        return _MISSING  # the members of a mean differ in it
     value = look_up(asked, path)
     if value is None and path in STEPS:
         return _MISSING  # the length is given in the other way

@@ -10,6 +10,7 @@ from typing import Any
 
 from boothlab.api.class_requests import undrawn_prompts
 from boothlab.api.resolving import Resolved, look_up_inputs, require_parts, require_something_to_wait_for
+from boothlab.api.studies.averages import with_means
 from boothlab.api.studies.photos import settle_photos
 from boothlab.api.studies.places import placed_claims
 from boothlab.api.studies.pools import Pool, limit_of
@@ -21,10 +22,14 @@ from boothlab.photos.versions import Filed, versions
 from boothlab.plan import RunPlan
 from boothlab.progress import Progress, silent
 from boothlab.studies.expand import Planned, expand
+from boothlab.studies.means import means
 from boothlab.studies.plan import Named, StudyPlan, load_study, start_of_paths
 from boothlab.studies.search import scouts
 from boothlab.studies.share import Member, Shared, Trunk, share
 from boothlab.studies.trials import require_optuna
+
+RUNS = "runs"
+"""Folder of the study with its run folders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,7 @@ class Study:
     @property
     def root(self) -> Path:
         """Where its run folders are."""
-        return self.place / "runs"
+        return self.place / RUNS
 
     @property
     def folder(self) -> Path:
@@ -86,6 +91,7 @@ def resolve_study(file: Path, root: Path, overrides: Sequence[str] = (), progres
     place = (root / safe_name(study.name)).absolute()
     folder = start_of_paths(study, file)
     planned = expand(study, tree, folder, str(file))
+    planned = (*planned, *means(study, planned, str(file)))
     ahead: tuple[Planned, ...] = ()
     if study.search is not None:
         require_optuna()
@@ -96,13 +102,16 @@ def resolve_study(file: Path, root: Path, overrides: Sequence[str] = (), progres
     resolved = resolve_all(runs, progress)
     never_both(runs, resolved, settled.pools)
     count = len(planned)
+    trained = [k for k in range(count) if not runs[k].members]
+    shared = share(members_of([runs[k] for k in trained], [resolved[k] for k in trained]))
+    averaged, shared = with_means(runs[:count], resolved[:count], shared, place / RUNS)
     found = Study(
         plan=study,
         tree=tree,
         place=place,
         runs=runs[:count],
-        resolved=tuple(resolved[:count]),
-        shared=share(members_of(runs[:count], resolved[:count])),
+        resolved=averaged,
+        shared=shared,
         source=file.resolve(),
         scouts=runs[count:],
         scouted=tuple(resolved[count:]),
@@ -115,7 +124,9 @@ def resolve_study(file: Path, root: Path, overrides: Sequence[str] = (), progres
 def only(study: StudyPlan, settings: Sequence[tuple[str, Mapping[str, Any]]]) -> StudyPlan:
     """The study with just these named settings (name, path → value), each with every training seed."""
     runs = tuple(Named(name=name, settings=dict(values)) for name, values in settings)
-    return study.model_copy(update={"axes": {}, "ridge": None, "search": None, "published": {}, "runs": runs})
+    return study.model_copy(
+        update={"axes": {}, "ridge": None, "search": None, "published": {}, "runs": runs, "means": ()}
+    )
 
 
 def pools_of(study: StudyPlan, folder: Path) -> dict[str, Path]:

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from filelock import FileLock, Timeout
 
+from boothlab.api.averaging import make_run
 from boothlab.api.resolving import Resolved, run_of
 from boothlab.api.scoring import evaluate_run
 from boothlab.api.studies.costs import StudyCost, costs_of_study, share_of, taken_before
 from boothlab.api.studies.resolving import Study
 from boothlab.api.studies.sharing import Drawn, branch
 from boothlab.api.studies.traces import ENCODED, LOCK, PAIRS, mark
-from boothlab.api.trainer import train_run
 from boothlab.errors import BoothlabError, Cancelled, NoSpace, RunBusy, disk_errors
 from boothlab.files import read_json, sweep_temporaries, write_json
 from boothlab.progress import Progress, silent
@@ -122,9 +122,9 @@ def train_and_score(
     def training() -> None:
         made.append(run_of(resolved, study.root))
         if trunk.stem is not None and made[0].status().state != "finished":
-            stem = train_run(study.of(trunk, trunk.stem), study.root, progress, listen, encoded)
+            stem = make_run(study.of(trunk, trunk.stem), study.root, progress, listen, encoded)
             branch(made[0], stem, trunk.branch, resolved.plan, trunk.steps)
-        train_run(resolved, study.root, progress, listen, encoded)
+        make_run(resolved, study.root, progress, listen, encoded)
 
     def evaluation() -> None:
         drawn.give(made[0], resolved.plan, resolved.inputs)
