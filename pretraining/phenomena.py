@@ -20,6 +20,8 @@ from pretraining import atomic, subjects
 
 STEPS = 300
 """Optimizer steps of the default plan, as many as the demo's."""
+AVERAGED = 400
+"""Steps of the trainings whose weights are averaged."""
 TRAINED_ON = 5
 SEEDS = (0, 1, 2)
 SETS = {"photos": "plain", "turned": "turned", "glued": "glued", "far": "far"}
@@ -43,6 +45,8 @@ class Table:
     seeds: tuple[int, ...] = SEEDS
     rivals: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Name → settings that are no candidates, trained on every subject too."""
+    means: tuple[Mapping[str, Any], ...] = ()
+    """Means of weights beside what is trained, as a study's ``[[means]]``."""
 
 
 TEXT_ENCODER: dict[str, Any] = {
@@ -87,6 +91,18 @@ TABLES = {
         number=None,
         seeds=(0,),
         rivals=RIVALS,
+    ),
+    "means": Table(
+        "What a small study recommends that trains both ways to learn the words with two seeds, and averages their "
+        "weights, and whether that is worth its price beside the best settings of the source study.",
+        {"strategy": [TOON["strategy"], TEXT_ENCODER], "training.steps": [240, STEPS, AVERAGED]},
+        number=None,
+        seeds=(0, 1),
+        rivals=RIVALS,
+        means=(
+            {"name": "both recipes", "over": ["strategy", "seeds"], "at": {"training.steps": [AVERAGED]}},
+            {"name": "two seeds", "over": ["seeds"], "at": {"training.steps": [AVERAGED]}},
+        ),
     ),
     "prior": Table(
         "What prior preservation does: its weight, 0 for none.", {"objective.prior_weight": [0.0, 0.5, 1.0, 2.0]}
@@ -216,6 +232,7 @@ def tree(name: str, called: str, table: Table, people: list[tuple[Path, dict[str
         "held_out": {place.name: f"{place.name}/more" for place, _ in people},
         "axes": axes,
         **({"runs": runs} if runs else {}),
+        **({"means": list(table.means)} if table.means else {}),
         "plan": plan(table, nodes[0]),
     }
 
