@@ -24,6 +24,7 @@ from boothlab.reports import info as gather
 from boothlab.reports.lacking import lacking
 from boothlab.reports.page import render
 from boothlab.reports.rulings import columns, ruling_view
+from boothlab.runs.events import Averaged
 from boothlab.runs.run import Run
 
 ROLES: tuple[Role, ...] = ("context", "bare", "class", "unrelated")
@@ -73,6 +74,7 @@ def page_of(run: Run, progress: Progress = silent) -> str:
             state=run.status().state,
             # Of a killed run the status still says where it began.
             steps=max(run.status().step, run.reached()),
+            mean_of=next((event.of for event in events if isinstance(event, Averaged)), ""),
             seconds_per_step=gather.seconds_per_step(events),
             warnings=(*summary["remarks"], *gather.warnings_of(events)),
             photo_sets=sets,

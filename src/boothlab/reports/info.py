@@ -104,11 +104,12 @@ def places(summaries: Sequence[Summary]) -> set[tuple[str, str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """Everything on the page of one run."""
+    """Everything on the page of one run. ``mean_of`` names the snapshots whose mean its weights are; "" for none."""
 
     name: str
     state: str
     steps: int
+    mean_of: str
     seconds_per_step: float | None
     warnings: tuple[str, ...]
     photo_sets: Mapping[str, PhotoSet]

@@ -131,6 +131,8 @@ def shown(value: Any) -> str:
         return "–"
     if isinstance(value, Mapping):
         kind = str(value.get("kind", ""))
+        if kind == "mean":
+            return f"mean ({', '.join(map(str, value.get('of', ())))})"
         others = [f"{key} {shown(part)}" for key, part in value.items() if key != "kind"]
         return " ".join([kind, *([f"({', '.join(others)})"] if others else [])]).strip()
     if isinstance(value, Sequence) and not isinstance(value, str):
