@@ -28,6 +28,10 @@ else:
     AnyStrategy = closed_union((*STRATEGIES, Mean))
 
 
+AVERAGED = "mean"
+"""Name of the input that stands for the snapshots that a mean is of."""
+
+
 class RunPlan(Config):
     """Everything that decides what a run does."""
 
@@ -108,7 +112,8 @@ def relative_to(plan: RunPlan, folder: Path) -> RunPlan:
 
 
 def for_others(plan: RunPlan) -> dict[str, Any]:
-    """The plan as a tree for pages and dashboards: of every place on this disk its last part alone."""
+    """The plan as a tree for pages and dashboards: of every place on this disk its last part alone, and of a mean
+    what is its own."""
     tree = plan.model_dump(mode="json")
     for subject in tree["subjects"]:
         subject["photos"] = Path(subject["photos"]).name
@@ -117,6 +122,8 @@ def for_others(plan: RunPlan) -> dict[str, Any]:
             node[name] = Path(node[name]).name
     if isinstance(plan.strategy, Mean):
         tree["strategy"]["of"] = [snapshot_in_words(snapshot) for snapshot in plan.strategy.of]
+        # Its members have objectives and trainings of their own, and these are the first one's.
+        del tree["objective"], tree["training"]
     if is_place(plan.base.model) or Path(plan.base.model).is_absolute():
         tree["base"]["model"] = re.split(r"[/\\]", tree["base"]["model"].rstrip("/\\"))[-1]
     return tree
@@ -132,6 +139,8 @@ def digest(plan: RunPlan, inputs: dict[str, str]) -> str:
 
     Places are replaced by contents: the same photos in another folder are the same run.
     """
+    if isinstance(plan.strategy, Mean) and AVERAGED not in inputs:
+        raise ValueError("a mean is known by what it is of, and that was not looked up")
     tree = _without_places(plan)
     return sha256_json({"plan": tree, "inputs": dict(sorted(inputs.items()))})
 

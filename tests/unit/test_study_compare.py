@@ -18,15 +18,8 @@ from boothlab.statistics.comparisons import minimum_detectable
 from boothlab.statistics.intervals import Interval
 from boothlab.studies.choose import choose, familiar, front
 from boothlab.studies.claims import claims_tested
-from boothlab.studies.compare import (
-    adjusted_together,
-    corrected,
-    effect_of,
-    effects,
-    neighbours,
-    paired_t,
-    seeds_and_settings,
-)
+from boothlab.studies.compare import adjusted_together, corrected, effect_of, effects, paired_t, seeds_and_settings
+from boothlab.studies.neighbours import neighbours
 from boothlab.studies.plan import Claim
 from boothlab.studies.points import COLUMNS, LIKENESS, PEOPLE, PROMPT, Point, fill, lines_of_subject, study_scale
 from study_made import made_point, made_study

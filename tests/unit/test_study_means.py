@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from boothlab.api.studies.costs import folder_of
 from boothlab.api.studies.places import coordinates
+from boothlab.api.studies.plots import curves, maps
 from boothlab.api.studies.resolving import resolve_study
 from boothlab.config.load import validate
 from boothlab.errors import PlanError
-from boothlab.studies.compare import neighbours
+from boothlab.studies.carry import carried
+from boothlab.studies.claims import claims_tested
+from boothlab.studies.compare import effects, seeds_and_settings
 from boothlab.studies.expand import Planned, expand
 from boothlab.studies.means import means
-from boothlab.studies.plan import StudyPlan
+from boothlab.studies.neighbours import neighbours
+from boothlab.studies.plan import Claim, StudyPlan
+from boothlab.studies.points import Point
 from study_made import RATE, base_plan, made_point, write_study
 
 PLAN = {"subjects": [{"name": "ada", "photos": "photos"}], "strategy": {"kind": "dreambooth"}}
@@ -109,6 +117,98 @@ def test_members_of_one_training_are_its_snapshots(tiny_sd: Path, tmp_path: Path
     assert folders == [Path(one).parent.parent.name for one in four.plan.strategy.of]  # type: ignore[attr-defined]
 
 
+def test_the_length_of_the_study_is_not_what_a_mean_is_known_by(tiny_sd: Path, tmp_path: Path) -> None:
+    """Its members' weights are the same, and it would be drawn again."""
+
+    def folder(steps: list[int]) -> str:
+        axes, over = {RATE: [1e-4, 1e-3], "training.steps": steps}, [{"name": "m", "over": [RATE]}]
+        at = [{**one, "at": {"training.steps": [2]}} for one in over]
+        study = resolve_study(
+            write_study(tmp_path, tiny_sd, 6, base_plan(tiny_sd, "photos"), axes=axes, means=at), tmp_path / "s"
+        )
+        return folder_of(study.root, study.of(study.shared.trunks[-1])).name
+
+    assert folder([2, 4]) == folder([2, 4, 6])
+
+
+def test_members_that_are_one_snapshot_are_said(tiny_sd: Path, tmp_path: Path) -> None:
+    ways = [{"kind": "dreambooth"}, {"kind": "dreambooth", "learning_rate": 2e-6}]
+    file = write_study(
+        tmp_path, tiny_sd, 6, base_plan(tiny_sd, "photos", steps=2), axes={"strategy": ways},
+        means=[{"name": "m", "over": ["strategy"]}],
+    )  # fmt: skip
+    with pytest.raises(PlanError, match="which are one snapshot of one training"):
+        resolve_study(file, tmp_path / "s")
+
+
+def test_any_name_will_do() -> None:
+    _, found = planned(axes={RATE: [1e-3, 2e-3]}, means=[{"name": "2 runs", "over": [RATE]}])
+    assert list(found[0].values["strategy"]["of"]) == ["2 runs", "2 runs averaged"]
+
+
+def test_along_a_ridge_too() -> None:
+    ridge = {"learning_rates": [1e-6, 2e-6], "exposures": [2e-4, 4e-4]}
+    _, found = planned(ridge=ridge, means=[{"name": "m", "over": [RATE, "training.steps_per_photo"]}])
+    assert [len(one.members) for one in found] == [4]
+
+
+WEIGHT = "objective.prior_weight"
+
+
+def with_a_mean_over_seeds() -> tuple[list[Point], list[Point]]:
+    """Three seeds at two weights of the prior, and of each weight the mean of the three: trained ones, and all."""
+    lows = {0: [0.10, 0.12, 0.11], 1: [0.20, 0.22, 0.24], 2: [0.30, 0.29, 0.31]}
+    rise = {0: 0.02, 1: 0.05, 2: 0.08}
+    plain, means = [], []
+    for weight in (0.5, 1.0):
+        for seed, low in lows.items():
+            own = np.array(low) + rise[seed] * (weight > 0.5)
+            places = {WEIGHT: weight, "strategy": "own"}
+            plain.append(made_point(f"{weight} {seed}", places, seed, own, setting=str(weight)))
+        own = np.array([0.2, 0.21, 0.22 + 0.06 * (weight > 0.5)])
+        more: dict[str, Any] = {"setting": f"m {weight}", "members": ("a", "b", "c"), "over_seeds": True}
+        means.append(made_point(f"m {weight}", {WEIGHT: weight, "strategy": "mean"}, 0, own, **more))
+    return plain, [*plain, *means]
+
+
+def test_a_mean_over_seeds_is_no_further_training_of_a_setting() -> None:
+    plain, every = with_a_mean_over_seeds()
+    without, beside = (next(e for e in effects(own) if e.axis == WEIGHT) for own in (plain, every))
+    assert (beside.about, beside.n, beside.trainings) == ("settings", 3, 3)
+    assert (beside.difference, beside.p) == (without.difference, without.p)
+    claim = Claim(say="More helps.", axis=WEIGHT, at=1.0, than=0.5)
+    assert claims_tested(plain, [claim]) == claims_tested(every, [claim])
+    assert seeds_and_settings(plain, "ada") == seeds_and_settings(every, "ada")
+
+
+def test_it_stands_beside_each_of_its_seeds_and_says_nothing_of_settings() -> None:
+    _, every = with_a_mean_over_seeds()
+    found = next(e for e in effects(every) if e.axis == "strategy")
+    assert (found.about, found.trainings, found.n) == ("checkpoints", 6, 18)
+
+
+def test_settings_are_carried_by_those_that_were_trained() -> None:
+    people = [
+        replace(point, subject=subject, values={**point.values, "subjects": subject})
+        for subject in ("ada", "bob")
+        for point in with_a_mean_over_seeds()[1]
+    ]
+    assert carried(people) == carried([point for point in people if not point.over_seeds]) != []
+
+
+def test_maps_and_curves_stay_where_means_have_no_rate() -> None:
+    points = [
+        made_point(f"{rate} {steps}", {RATE: rate, "training.steps": steps}, likeness=[0.1, 0.2], step=steps)
+        for rate in (1e-4, 1e-3)
+        for steps in (2, 4, 6)
+    ]
+    mean = made_point("m", {RATE: None, "training.steps": 4}, likeness=[0.3, 0.4], step=4, members=("a", "b"))
+    assert len(maps(points)) == len(maps([*points, mean])) > 0
+    drawn = [plot.x_label for plot in curves(points)]
+    assert [plot.x_label for plot in curves([*points, mean])] == drawn
+    assert any("learning rate" in label for label in drawn)
+
+
 LORA = {"kind": "lora", "rank": 2}
 EARLY = {"validation": {"every": 5, "patience": 2}}
 
@@ -125,7 +225,7 @@ EARLY = {"validation": {"every": 5, "patience": 2}}
         (
             PLAN,
             {"axes": GRID, "means": [{"name": "m", "over": [RATE], "at": {"training.steps": [7]}}]},
-            "no run stands at {'training.steps': [7]}",
+            "at.training.steps: no run stands at 7",
         ),
         (
             PLAN,
@@ -138,6 +238,34 @@ EARLY = {"validation": {"every": 5, "patience": 2}}
             "at one value of it is no mean",
         ),
         (PLAN, {"axes": GRID, "means": [{"name": "m", "over": [RATE]}] * 2}, "another run is called so"),
+        (
+            PLAN,
+            {"axes": GRID, "means": [{"name": name, "over": [RATE]} for name in "mn"]},
+            "means 'm, ada, steps 10' and 'n, ada, steps 10' are of the same runs",
+        ),
+        (
+            PLAN,
+            {
+                "axes": {RATE: [1e-3, 2e-3]},
+                "seeds": (0, 1),
+                "means": [{"name": "m", "over": [RATE], "at": {"seeds": [0]}}],
+            },
+            "seeds is no axis",
+        ),
+        (
+            PLAN,
+            {
+                "runs": [{"name": "x", "rival": True}],
+                "seeds": (0, 1),
+                "means": [{"name": "m", "of": ["x"], "over": ["seeds"]}],
+            },
+            "is a rival, and rivals are no candidates",
+        ),
+        (
+            PLAN,
+            {"runs": [{"name": "x", "settings": {"strategy": {"kind": "mean", "of": ["a", "b"]}}}]},
+            "a study makes means by [[means]]",
+        ),
         (
             PLAN,
             {"axes": {"strategy": [{"kind": "dreambooth"}, LORA]}, "means": [{"name": "m", "over": ["strategy"]}]},

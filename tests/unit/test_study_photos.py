@@ -14,7 +14,7 @@ from boothlab.api.studies.resolving import Study, resolve_study
 from boothlab.api.studies.running import held
 from boothlab.errors import PlanError, RunBusy
 from boothlab.files import folder_listing, sha256_file
-from boothlab.studies.compare import neighbours
+from boothlab.studies.neighbours import neighbours
 from photos_made import photo_folder
 from study_made import base_plan, made_point, write_study
 

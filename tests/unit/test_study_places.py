@@ -10,7 +10,7 @@ import pytest
 from boothlab.api.studies.places import coordinates, placed_claims
 from boothlab.api.studies.resolving import Study, resolve_study
 from boothlab.errors import PlanError
-from boothlab.studies.compare import neighbours
+from boothlab.studies.neighbours import neighbours
 from boothlab.studies.plan import Claim
 from boothlab.studies.settings import setting_of, who_paths
 from photos_made import photo_folder

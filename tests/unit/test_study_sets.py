@@ -21,8 +21,8 @@ from boothlab.statistics.comparisons import POWER
 from boothlab.statistics.intervals import Interval
 from boothlab.statistics.permutations import Scored, paired_swap
 from boothlab.studies import relations
-from boothlab.studies.compare import Pair, neighbours
 from boothlab.studies.compare_sets import Swapped, compare_ahead, set_columns, set_effects
+from boothlab.studies.neighbours import Pair, neighbours
 from boothlab.studies.points import COLUMNS, SETS, Column, Point
 from boothlab.studies.relations import RELATED, Looked, Relations
 from study_made import made_point

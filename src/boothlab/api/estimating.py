@@ -333,6 +333,8 @@ def remedies_for(what: str, plan: RunPlan, counts: Counts, costs: Costs, free: f
     before = sum(measure(plan, counts, costs).values())
     found = []
     for path, value in REMEDIES[what]:
+        if path == "strategy" and isinstance(plan.strategy, Mean):
+            continue
         changed = counts if path != "training.snapshots" else replace(counts, snapshots=1)
         after = sum(measure(with_setting(plan, path, value), changed, costs).values())
         if before - after >= before / 20:

@@ -9,14 +9,11 @@ from typing import Any
 
 from boothlab.errors import PlanError, RunDamaged
 from boothlab.files import read_table, sha256_json
-from boothlab.plan import RunPlan
+from boothlab.plan import AVERAGED, RunPlan
 from boothlab.runs.provenance import PROVENANCE
 from boothlab.runs.run import Run, open_run, step_of
 from boothlab.strategies.mean.config import Mean
 from boothlab.training.config import Validation
-
-INPUT = "mean"
-"""Name of the input that stands for what is averaged."""
 
 WHOLE = "dreambooth"
 """The kind of strategy whose snapshots hold whole weights. The mean of adapters' factors is no mean of what these
@@ -25,10 +22,14 @@ do."""
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A snapshot that is averaged: the digest of its run, and its step."""
+    """A snapshot that is averaged, by what decides its weights: its training, its step and its number format.
 
-    digest: str
+    ``training`` is what longer and shorter ones share, where the training has such; else its run's own digest.
+    """
+
+    training: str
     step: int
+    precision: str
 
 
 def with_parts(plan: RunPlan, inputs: Mapping[str, str], parts: Sequence[Part]) -> tuple[RunPlan, dict[str, str]]:
@@ -40,9 +41,9 @@ def with_parts(plan: RunPlan, inputs: Mapping[str, str], parts: Sequence[Part]) 
         "snapshots": (),
         "validation": Validation(),
     }
-    told = sha256_json([[part.digest, part.step] for part in parts])
+    told = sha256_json([[part.training, part.step, part.precision] for part in parts])
     settled = plan.model_copy(update={"training": plan.training.model_copy(update=update)})
-    return settled, {**inputs, INPUT: told}
+    return settled, {**inputs, AVERAGED: told}
 
 
 def look_up_parts(plan: RunPlan, inputs: Mapping[str, str]) -> tuple[RunPlan, dict[str, str]]:
@@ -65,7 +66,15 @@ def _part(snapshot: Path, plan: RunPlan, inputs: Mapping[str, str]) -> Part:
         there = ", ".join(map(str, run.snapshot_steps())) or "none"
         raise PlanError(f"strategy.of: {run.path} has no snapshot {snapshot.name}.", f"Steps that it has: {there}.")
     _require_same(run, plan, inputs)
-    return Part(str(read_table(run.path / "plan.json").get("digest")), step)
+    told = read_table(run.path / "plan.json")
+    return Part(str(told.get("trunk") or told.get("digest")), step, _precision(run))
+
+
+def _precision(run: Run) -> str:
+    try:
+        return str(run.plan()["training"]["snapshot_precision"])
+    except (KeyError, TypeError) as error:
+        raise RunDamaged(f"{run.path / 'plan.json'} is damaged: {error!r}.") from error
 
 
 def _require_same(run: Run, plan: RunPlan, inputs: Mapping[str, str]) -> None:

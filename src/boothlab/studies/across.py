@@ -19,20 +19,9 @@ from scipy import stats
 from boothlab.statistics.comparisons import LEVEL, holm, rise
 from boothlab.statistics.digits import plain, signed
 from boothlab.statistics.intervals import CONFIDENCE, Interval, settled, t_interval, within
-from boothlab.studies.compare import (
-    Ladder,
-    Neighbours,
-    Pair,
-    alike,
-    axis_words,
-    ladders,
-    mean_difference,
-    measured,
-    neighbours,
-    paired_t,
-    same_people,
-)
+from boothlab.studies.compare import alike, axis_words, mean_difference, measured, paired_t, same_people
 from boothlab.studies.expand import shown
+from boothlab.studies.neighbours import Ladder, Neighbours, Pair, ladders, neighbours
 from boothlab.studies.points import COLUMNS, PEOPLE, Column, Point
 from boothlab.studies.settings import says_who, setting_of, who_paths
 
@@ -48,7 +37,8 @@ class Row:
     """One setting, or one baseline, over all subjects of a class noun ("" where all have the same).
 
     ``cells`` maps a column to the mean over subjects with its 95 % t interval, ``n`` counting subjects; ``least`` to
-    the lowest subject, ``most`` to the highest. Each subject's number is the mean over its training seeds. Columns in
+    the lowest subject, ``most`` to the highest; ``trainings`` is 0 where weights are averaged. Each subject's number
+    is the mean over its training seeds. Columns in
     ``same`` have one value for all subjects: the untrained model draws one class for everybody, which is one
     measurement and says nothing of the next subject.
     """
@@ -170,7 +160,8 @@ def _row(baseline: bool, setting: str, noun: str, points: Sequence[Point]) -> Ro
             if _agree(np.array(each)):
                 same.add(column.key)
     subjects = len({point.subject for point in points})
-    return Row(setting, noun, subjects, len(points), baseline, cells, least, most, frozenset(same))
+    trainings = sum(not point.members for point in points)
+    return Row(setting, noun, subjects, trainings, baseline, cells, least, most, frozenset(same))
 
 
 def _mean(each: NDArray[np.float64], column: Column) -> Interval:

@@ -129,11 +129,12 @@ def summary(found: Sequence[Carried]) -> str:
 
 
 def _by_subject(points: Sequence[Point]) -> dict[str, dict[str, list[Point]]]:
-    """Subject → setting → its finished and measured points, in order of seeds."""
+    """Subject → setting → its finished and measured points, in order of seeds. Means over seeds stand aside: of what
+    training again would change they say nothing."""
     found: dict[str, dict[str, list[Point]]] = {}
     who = who_paths(points)
     for point in sorted((p for p in points if p.state == "done"), key=lambda point: point.seed):
-        if (LIKENESS in point.cells or PROMPT in point.cells) and not point.rival:
+        if (LIKENESS in point.cells or PROMPT in point.cells) and not point.rival and not point.over_seeds:
             found.setdefault(point.subject, {}).setdefault(setting_of(point, who), []).append(point)
     return {name: found[name] for name in dict.fromkeys(point.subject for point in points) if name in found}
 

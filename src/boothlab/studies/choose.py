@@ -73,8 +73,8 @@ def choose(points: Sequence[Point], subject: str) -> Choice:
         [found for found in good if found.name not in names],
         [point.measured() for point in allowed if point.run not in tested],
     )
-    said = f"{_because(chosen, best, passed)} {_counted(allowed, done)}"
     own = next(point for point in firm if point.run == chosen.name)
+    said = f"{_because(chosen, best, passed, bool(own.members))} {_counted(allowed, done)}"
     if own.doubtful and own.untested_gates:
         said += f" Not tested: {', '.join(own.untested_gates)}."
     return Choice(subject, chosen.name, said, names, passed)
@@ -127,8 +127,8 @@ def _clearly(other: Measured, found: Measured) -> bool:
     return len(known) == 2 and all(a - b > DOMINANCE_MARGIN for a, b in known)
 
 
-def _because(chosen: Measured, best: Measured, passed: Sequence[tuple[str, tuple[str, ...]]]) -> str:
-    """Why this one, in one sentence."""
+def _because(chosen: Measured, best: Measured, passed: Sequence[tuple[str, tuple[str, ...]]], mean: bool) -> str:
+    """Why this one, in one sentence; ``mean`` tells that its weights are the mean of other runs'."""
     prompt = "" if chosen.prompt is None else f"; prompt following {chosen.prompt.value:.2f}"
     if chosen.likeness is None:
         return f"Because it follows the prompts best with the fewest steps; likeness is not measured{prompt}."
@@ -136,7 +136,8 @@ def _because(chosen: Measured, best: Measured, passed: Sequence[tuple[str, tuple
     if best.name != chosen.name and best.likeness is not None:
         return (
             f"Because the highest likeness, {best.likeness.value:.2f} ({best.name}), leads its {own} by no more than "
-            f"one standard error ({error_of_lead('likeness', best, chosen):.2f}), and it took fewer steps{prompt}."
+            f"one standard error ({error_of_lead('likeness', best, chosen):.2f}), and "
+            f"{'no training that it is the mean of took as many' if mean else 'it took fewer'} steps{prompt}."
         )
     if passed:
         count = sum(len(names) for _, names in passed)

@@ -17,7 +17,8 @@ from boothlab.statistics.intervals import t_interval
 from boothlab.statistics.variance import SEEDS_NEEDED
 from boothlab.studies.across import SAME
 from boothlab.studies.carry import Carried, carried, losses
-from boothlab.studies.compare import differing, effect_of, paired_t
+from boothlab.studies.compare import effect_of, paired_t
+from boothlab.studies.neighbours import differing
 from boothlab.studies.plan import Carries, Claim
 from boothlab.studies.points import COLUMNS, Point
 

@@ -22,17 +22,16 @@ from boothlab.statistics.permutations import Scored, Swap, paired_swap
 from boothlab.statistics.variance import SEEDS_NEEDED
 from boothlab.studies.compare import (
     Effect,
-    Neighbours,
-    Pair,
     adjusted_together,
     alike,
     axis_words,
     by_seeds,
     corrected,
+    each_seed,
     measured,
-    neighbours,
 )
 from boothlab.studies.expand import shown
+from boothlab.studies.neighbours import Neighbours, Pair, neighbours
 from boothlab.studies.points import COLUMNS, FRECHET, KERNELS, SETS, Column, Point
 from boothlab.studies.relations import RELATED, Look, Relations, relations
 
@@ -132,7 +131,7 @@ def compare_ahead(
     ``tests`` are all neighbours that these have a part in; of those that are complete the comparison is made, of the
     others their pairs. Points without numbers are taken for runs that are still to come.
     """
-    tests = [beside for beside in tests if len({a.seed for a, _ in beside.pairs}) < SEEDS_NEEDED]
+    tests = [beside for beside in tests if len(each_seed(beside.pairs)) < SEEDS_NEEDED]
     there = [all(point.cells for pair in beside.pairs for point in pair) for beside in tests]
     complete = [beside for beside, whole in zip(tests, there, strict=True) if whole]
     begun = [beside for beside, whole in zip(tests, there, strict=True) if not whole]

@@ -11,6 +11,7 @@ from typing import Any
 from boothlab.config.load import apply_override, validate
 from boothlab.errors import PlanError
 from boothlab.plan import RunPlan, relative_to
+from boothlab.strategies.mean.config import Mean
 from boothlab.studies.plan import NUMBER, SEED, Named, StudyPlan, axis_values, changes, deep
 
 MOST_PROBLEMS = 20
@@ -26,7 +27,7 @@ class Planned:
     candidate, without its subject, else "". ``tree`` is the base plan with these values in it, as the file has them,
     without defaults. ``called`` is the name of the named run that it is of, without its subject.
     ``members`` are the runs whose weights are averaged where it is a mean, ``over`` the settings in
-    which these differ and the mean has none.
+    which these differ and the mean has none; ``over_seeds`` tells that their training seeds differ too.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Planned:
     called: str = ""
     members: tuple[str, ...] = ()
     over: tuple[str, ...] = ()
+    over_seeds: bool = False
 
 
 def expand(study: StudyPlan, tree: dict[str, Any], folder: Path, source: str = "the study") -> tuple[Planned, ...]:
@@ -163,7 +165,10 @@ def _plan(
     if number is not None and (not isinstance(number, int) or isinstance(number, bool) or number < 1):
         raise PlanError(f"\n  - {NUMBER}: must be a whole number of photos, 1 or more (given: {number!r})")
     own["name"] = name
-    return validate(RunPlan, own, "the plan"), number, own
+    plan = validate(RunPlan, own, "the plan")
+    if isinstance(plan.strategy, Mean):
+        raise PlanError("\n  - strategy.kind: a study makes means by [[means]], of its own runs (given: 'mean')")
+    return plan, number, own
 
 
 def _lines(error: PlanError) -> list[str]:

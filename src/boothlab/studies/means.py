@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from boothlab.config.load import validate
 from boothlab.errors import PlanError
 from boothlab.files import sha256_json
-from boothlab.plan import RunPlan
 from boothlab.strategies.dreambooth.config import DreamBooth
-from boothlab.studies.expand import Planned, label
-from boothlab.studies.plan import SEEDS, Means, StudyPlan, axis_values, changes, deep
+from boothlab.strategies.mean.config import Mean
+from boothlab.studies.expand import Planned, label, shown
+from boothlab.studies.plan import MOST_RUNS, SEEDS, Means, StudyPlan, axis_values, changes
 
 SAME = ("subjects", "photos", "base", "generation", "evaluation")
 """What runs must have in common to be averaged, and looked at as one."""
@@ -24,22 +24,40 @@ def means(study: StudyPlan, runs: Sequence[Planned], source: str) -> tuple[Plann
     """
     found: list[Planned] = []
     for mean in study.means:
-        groups = list(_named(mean, study, runs) if mean.of else _over(mean, runs))
+        groups = list(_named(mean, study, runs) if mean.of else _over(mean, runs, source))
         if not groups:
-            raise PlanError(f"{source}: means {mean.name!r}: no run stands at {mean.at}.", "Give values of the axes.")
+            raise PlanError(f"{source}: means {mean.name!r}: no run stands at all these values.", "Drop one of at.")
         for kept, members in groups:
             _require_alike(mean, members, source)
             found.append(_mean(mean, study, kept, members))
-    names = [run.name for run in (*runs, *found)]
-    twice = next((run.name for run in found if names.count(run.name) > 1), None)
+    if len(runs) + len(found) > MOST_RUNS:
+        raise PlanError(
+            f"{source}: {len(runs):,} runs and {len(found):,} means are more than the {MOST_RUNS:,} that are planned "
+            "at most.",
+            "Keep to some values of the axes: at.",
+        )
+    names = Counter(run.name for run in (*runs, *found))
+    twice = next((run.name for run in found if names[run.name] > 1), None)
     if twice is not None:
         raise PlanError(f"{source}: two runs are called {twice!r}.", "Give the means another name.")
+    first: dict[frozenset[str], str] = {}
+    for run in found:
+        other = first.setdefault(frozenset(run.members), run.name)
+        if other != run.name:
+            raise PlanError(
+                f"{source}: means {other!r} and {run.name!r} are of the same runs.", "Leave one of them out."
+            )
     return tuple(found)
 
 
-def _over(mean: Means, runs: Sequence[Planned]) -> Iterator[tuple[dict[str, Any], list[Planned]]]:
+def _over(mean: Means, runs: Sequence[Planned], source: str) -> Iterator[tuple[dict[str, Any], list[Planned]]]:
     """(what of the axes stays, runs) for every point of the rest of the grid."""
     at = axis_values(mean.at)
+    for path, values in at.items():
+        stand = [run.values[path] for run in runs if not run.named and path in run.values]
+        strange = next((value for value in values if value not in stand), None)
+        if strange is not None:
+            raise PlanError(f"{source}: means {mean.name!r}: at.{path}: no run stands at {shown(strange)}.")
     groups: dict[str, tuple[dict[str, Any], list[Planned]]] = {}
     for run in runs:
         if run.named or any(run.values.get(path) not in values for path, values in at.items()):
@@ -69,6 +87,11 @@ def _require_alike(mean: Means, members: Sequence[Planned], source: str) -> None
             f"{source}: means {mean.name!r}: {first.name} stands alone there.", "A mean needs two runs or more."
         )
     for one in members:
+        if one.rival:
+            raise PlanError(
+                f"{source}: means {mean.name!r}: {one.name} is a rival, and rivals are no candidates.",
+                "Average runs that may be chosen.",
+            )
         if not isinstance(one.plan.strategy, DreamBooth):
             raise PlanError(
                 f"{source}: means {mean.name!r}: {one.name} has strategy.kind = {one.plan.strategy.kind!r}; only "
@@ -98,20 +121,21 @@ def _differing(members: Sequence[Planned]) -> tuple[str, ...]:
 def _mean(mean: Means, study: StudyPlan, kept: dict[str, Any], members: Sequence[Planned]) -> Planned:
     first = members[0]
     told = {path: value for path, value in kept.items() if path.split(".")[0] == "strategy"}
-    strategy = {"kind": "mean", "of": [", ".join(filter(None, (mean.name, label(told)))), f"{len(members)} runs"]}
-    tree = deep(dict(first.tree))
-    tree["strategy"] = strategy
+    called, count = ", ".join(filter(None, (mean.name, label(told)))), f"{len(members)} runs"
+    strategy = Mean(of=(called, count if count != called else f"{count} averaged"))
+    tree = {**first.tree, "strategy": strategy.model_dump(mode="json")}
     setting = ", ".join(filter(None, (mean.name, label(kept))))
     several = len(study.seeds) > 1 and SEEDS not in mean.over
     return Planned(
         name=f"{setting} · seed {first.seed}" if several else setting,
         setting=setting,
         seed=first.seed,
-        values={**{path: value for path, value in kept.items() if path not in told}, "strategy": strategy},
+        values={**{path: value for path, value in kept.items() if path not in told}, "strategy": tree["strategy"]},
         number=first.number,
         named=True,
-        plan=first.plan.model_copy(update={"strategy": validate(RunPlan, tree, "the plan").strategy}),
+        plan=first.plan.model_copy(update={"strategy": strategy}),
         tree=tree,
         members=tuple(one.name for one in members),
         over=_differing(members),
+        over_seeds=len({one.seed for one in members}) > 1,
     )

@@ -236,11 +236,12 @@ class StudyPlan(Config):
             taken.append(mean.name)
             if "subjects" in mean.over:
                 raise ValueError(f"means {mean.name!r}: the weights of different subjects are not averaged")
-            unknown = [path for path in (*mean.over, *axis_values(mean.at)) if path not in axes and path != SEEDS]
-            if unknown:
-                raise ValueError(
-                    f"means {mean.name!r}: {unknown[0]} is no axis of this study ({', '.join((*axes, SEEDS))})"
-                )
+            walked = () if self.ridge is None else (self.ridge.rate, self.ridge.steps)
+            asked = (*(path for path in mean.over if path != SEEDS), *axis_values(mean.at))
+            unknown = next((path for path in asked if path not in (*axes, *walked)), None)
+            if unknown is not None:
+                there = ", ".join((*axes, *walked))
+                raise ValueError(f"means {mean.name!r}: {unknown} is no axis of this study ({there})")
             if SEEDS in mean.over and len(self.seeds) < 2:
                 raise ValueError(f"means {mean.name!r}: over seeds, and the study has one: {list(self.seeds)}")
             strange = next((name for name in mean.of if name not in [run.name for run in self.runs]), None)

@@ -116,7 +116,9 @@ class Point:
     ``findings``, ``failed_gates`` and ``untested_gates`` are the verdict, ``earlier`` what it was held against for
     overfitting by the series: earlier snapshots of its training that had learned the subject. ``noun`` is the class
     noun that the run was trained with; ``against`` names the photos behind each reference by what they show;
-    ``rival`` names a setting that is no candidate, "" for all others.
+    ``rival`` names a setting that is no candidate, "" for all others. ``members`` are the runs whose weights are
+    averaged where it is a mean, ``over_seeds`` tells that they are of several training seeds: ``seed`` is then the
+    first one's.
     """
 
     run: str
@@ -141,6 +143,8 @@ class Point:
     prompts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     noun: str = ""
     rival: str = ""
+    members: tuple[str, ...] = ()
+    over_seeds: bool = False
     against: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -250,6 +254,7 @@ def baselines(point: Point, table: Table, lines: Mapping[Cell, Summary], scale: 
         empty = replace(
             point, run=source, setting="", values=dict.fromkeys(point.values, "–"), snapshot=source, step=0,
             state="baseline", word="", findings=(), failed_gates=(), untested_gates=(), earlier=(),
+            members=(), over_seeds=False,
         )  # fmt: skip
         filled = fill(empty, table, lines, scale)
         if filled.cells:

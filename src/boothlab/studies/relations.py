@@ -18,7 +18,7 @@ from boothlab.metrics.distances import present
 from boothlab.metrics.metric import SetMetric, Values
 from boothlab.metrics.related import Related
 from boothlab.statistics.permutations import Scored
-from boothlab.studies.compare import Pair
+from boothlab.studies.neighbours import Pair
 from boothlab.studies.points import Column, Point
 from boothlab.studies.visits import visits
 

@@ -84,7 +84,7 @@ def _parted(rows: Sequence[Row]) -> bool:
 
 def _words(row: Row, parted: bool, short: Mapping[str, str] = MappingProxyType({})) -> list[str]:
     name = source_title(row.setting, []) if row.baseline else short.get(row.setting, row.setting)
-    counted = str(row.subjects) if row.baseline else f"{row.subjects}, {row.trainings}"
+    counted = str(row.subjects) if row.baseline else f"{row.subjects}, {row.trainings or 'means'}"
     return [name, *([row.noun] if parted else []), counted]
 
 

@@ -10,8 +10,8 @@ from boothlab.api.studies.looking import Looking
 from boothlab.api.studies.reading import points_of, read_one, trunk_run
 from boothlab.api.studies.resolving import Study
 from boothlab.api.studies.running import Outcome, attempt
-from boothlab.studies.compare import Neighbours, neighbours
 from boothlab.studies.compare_sets import compare_ahead
+from boothlab.studies.neighbours import Neighbours, neighbours
 from boothlab.studies.points import Column, Point
 from boothlab.studies.relations import Looked
 from boothlab.studies.share import Trunk

@@ -17,8 +17,8 @@ from boothlab.evaluation.arrays import read_arrays, write_arrays
 from boothlab.files import read_json, sha256_json, write_json
 from boothlab.runs.run import Run
 from boothlab.statistics.permutations import Swap
-from boothlab.studies.compare import Pair
 from boothlab.studies.compare_sets import SWAPPING, Swapped
+from boothlab.studies.neighbours import Pair
 from boothlab.studies.points import Column, Point
 from boothlab.studies.relations import Relations
 

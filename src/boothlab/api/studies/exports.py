@@ -89,7 +89,8 @@ def _table(place: Path, name: str, head: Sequence[str], rows: Sequence[Sequence[
 
 def _fixed(point: Point, axes: Sequence[str]) -> list[Any]:
     places = [shown(point.values[axis]) for axis in axes]
-    first = [point.run, point.setting, point.seed, point.subject, *places, point.step, point.photos]
+    seed = None if point.over_seeds else point.seed
+    first = [point.run, point.setting, seed, point.subject, *places, point.step, point.photos]
     return [*first, point.state, point.word, " ".join(point.failed_gates), " ".join(point.earlier)]
 
 

@@ -80,11 +80,17 @@ def _cut(drawn: int, there: int) -> str:
 
 
 def exposure_axes(points: Sequence[Point]) -> tuple[str, str] | None:
-    """(path of the learning rate, path of the steps) where both vary."""
+    """(path of the learning rate, path of the steps) where both vary; means of weights need not have them."""
+    points = trained(points)
     paths = dict.fromkeys(path for point in points for path in point.values)
     rate = next((path for path in paths if path.endswith(".learning_rate") and _many(points, path)), None)
     steps = next((path for path in STEPS if path in paths and _many(points, path)), None)
     return (rate, steps) if rate and steps else None
+
+
+def trained(points: Sequence[Point]) -> list[Point]:
+    """Those that are no means of others."""
+    return [point for point in points if not point.members]
 
 
 def _many(points: Sequence[Point], path: str) -> bool:
@@ -105,8 +111,9 @@ def curves(points: Sequence[Point]) -> tuple[LinePlot, ...]:
         return found
     rate, steps = exposure
     length = axis_name(steps)
-    over_both = [float(point.values[rate]) * float(point.values[steps]) for point in points]
-    return found + _over(points, over_both, f"learning rate × {length}", f"learning rate × {length}", rate)
+    own = trained(points)
+    over_both = [float(point.values[rate]) * float(point.values[steps]) for point in own]
+    return found + _over(own, over_both, f"learning rate × {length}", f"learning rate × {length}", rate)
 
 
 def _over(
@@ -151,6 +158,7 @@ def maps(points: Sequence[Point]) -> tuple[HeatMap, ...]:
     if exposure is None:
         return ()
     rate, steps = exposure
+    points = trained(points)
     columns = sorted({point.values[steps] for point in points})
     rows = sorted({point.values[rate] for point in points}, reverse=True)
     found = []

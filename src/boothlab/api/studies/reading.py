@@ -95,6 +95,8 @@ def points_of(study: Study) -> Iterator[Point]:
                 state="not yet",
                 noun=subject.class_noun,
                 rival=planned.rival,
+                members=planned.members,
+                over_seeds=planned.over_seeds,
                 against=against[photos.content_hash],
             )
 

@@ -173,14 +173,13 @@ def _rows(
 def _facts(study: Study, point: Point, varied: Container[str]) -> tuple[tuple[str, str], ...]:
     """Settings that differ in the section (``varied``), inputs and cost of a run."""
     facts = [(path, shown(value)) for path, value in point.values.items() if path in varied]
-    members = next((planned.members for planned in study.runs if planned.name == point.run), ())
-    if members:
-        facts += [("mean of the weights of", "; ".join(members)), ("photos trained on", str(point.photos))]
+    if point.members:
+        facts += [("mean of the weights of", "; ".join(point.members)), ("photos trained on", str(point.photos))]
     else:
         facts += [("steps in all", str(point.step)), ("photos trained on", str(point.photos))]
         facts.append(("training seed", str(point.seed)))
     facts += [("folder", f"runs/{point.folder}"), ("snapshot", point.snapshot)]
-    if point.state == "done" and not members:
+    if point.state == "done" and not point.members:
         since = f"looked for since {', '.join(point.earlier)}"
         none = "not looked for: no earlier snapshot of its training had learned the subject"
         facts.append(("overfitting by the series", since if point.earlier else none))
