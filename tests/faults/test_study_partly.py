@@ -171,3 +171,25 @@ def test_a_run_without_its_photos_stops_nobody_elses_page(gone: str, study: tupl
     assert "running the study puts them back" in told.points[0].reason
     assert told.points[0].reason in told.report.read_text()
     assert [point.state for point in api.study(file, root).points] == ["done", "done"]
+
+
+def test_a_mean_of_a_training_that_failed_fails_with_it_and_the_others_are_made(
+    tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    axes, root = {RATE: [1e-3, 1e-2], "training.steps": [2, 4]}, tmp_path / "studies"
+    file = write_study(tmp_path, tiny_sd, axes=axes, means=[{"name": "m", "over": [RATE]}])
+    own, failing = loop._require_finite, {3}
+
+    def diverging(step: int, passes: Any) -> None:
+        if step in failing:
+            raise MachineError("The loss is not a number.")
+        own(step, passes)
+
+    monkeypatch.setattr(loop, "_require_finite", diverging)
+    found = api.study(file, root)
+    states = {point.run: (point.state, point.reason) for point in found.points}
+    assert states["m, steps 2"] == ("done", "")
+    state, reason = states["m, steps 4"]
+    assert (state, reason.endswith("/step-000004, one of those averaged, is not there.")) == ("failed", True), reason
+    failing.clear()
+    assert not api.study(file, root).failed, "given again, all is made"
