@@ -97,8 +97,8 @@ def train_run(
                 f"The GPU ran out of memory at step {step}.",
                 "From the mildest: training.compute.gradient_checkpointing=true, a lower training.batch_size with a "
                 "higher training.accumulate, training.compute.precision=bf16, training.optimizer.kind=adamw8bit, "
-                "strategy.kind=lora. `boothlab check PLAN` lists what takes how much and, where it does not fit, what "
-                "these save.",
+                "strategy.kind=lora. `boothlab check PLAN` lists what takes how much and, where it does not fit, "
+                "what these save.",
             ) from error
         except BaseException as error:
             record_failure(run, step, error)

