@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageEnhance, ImageOps
 
 from boothlab.api.studies.places import coordinates
 from boothlab.api.studies.resolving import Study, resolve_study
@@ -15,7 +15,7 @@ from boothlab.api.studies.running import held
 from boothlab.errors import PlanError, RunBusy
 from boothlab.files import folder_listing, sha256_file
 from boothlab.studies.neighbours import neighbours
-from photos_made import photo_folder
+from photos_made import made_photo, photo_folder
 from study_made import base_plan, made_point, write_study
 
 
@@ -347,6 +347,41 @@ def test_a_lossless_copy_under_another_name_is_known_by_its_look(tiny_sd: Path, 
     assert stems.isdisjoint(stem.removeprefix("copy of ") for stem in moments(study, "train")[1])
 
 
+def bursts(folder: Path) -> Path:
+    """Twelve photos and a darker twin of each, of which the better one changes places."""
+    folder.mkdir(parents=True)
+    for number in range(12):
+        photo = made_photo(number, (72, 64))
+        darker = ImageEnhance.Brightness(photo).enhance(0.9)
+        pair = (photo, darker) if number % 2 else (darker, photo)
+        for letter, image in zip("AB", pair, strict=True):
+            image.save(folder / f"{letter}{number:02d}.png")
+    return folder
+
+
+@pytest.mark.parametrize("screened", [True, False])
+def test_photos_of_a_burst_share_a_fate_in_all_folders(screened: bool, tiny_sd: Path, tmp_path: Path) -> None:
+    """The doctor kept A03 in one folder and B03 in the other: one was trained on, the other judged by."""
+    bordered(bursts(tmp_path / "raw"), tmp_path / "bordered")
+    for number in range(0, 12, 3):  # here the doctor keeps the other one
+        (tmp_path / "bordered" / f"A{number:02d}.PNG").unlink()
+    plan = base_plan(tiny_sd, "raw")
+    plan["photos"]["screen"] = {"faces": "ignored", "enabled": screened}
+    study = resolved(tmp_path, tiny_sd, 4, plan, axes={"subjects.0.photos": ["raw", "bordered"]})
+    pictures = [[{name[1:] for name in found} for found in moments(study, part)] for part in ("train", "held_out")]
+    assert [len(found) for found in pictures[0]] == [9, 9]
+    assert pictures[1][0] == pictures[1][1]
+    assert len(pictures[1][0]) == 3, "a quarter of twelve pictures, not of those that their names alone tell apart"
+    assert pictures[1][0].isdisjoint(pictures[0][0] | pictures[0][1])
+    raw = {sha256_file(path) for path in (tmp_path / "raw").iterdir()}
+    assert hashes(study, "held_out")[0] <= raw, "all runs are judged by the photos of the first folder"
+    (pool,) = study.pools
+    first, second = (f"{tmp_path.name}/{name}" for name in ("raw", "bordered"))
+    assert pool.sources == {first: 3 if screened else 6}
+    left_out = sum(1 if int(number) % 3 == 0 else 2 for number in pictures[1][0])
+    assert pool.left_out == {first: 6, second: left_out}
+
+
 def test_other_photos_in_other_folders_are_held_out_by_themselves(tiny_sd: Path, tmp_path: Path) -> None:
     photo_folder(tmp_path / "photos", 6, size=(72, 64))
     photo_folder(tmp_path / "others", 6, size=(64, 72), first=40)
@@ -412,12 +447,13 @@ def test_trials_on_another_folder_train_on_no_version_of_a_held_out_photo(tiny_s
         assert found.plan.evaluation.references_at_random
 
 
-def prepared_set(folder: Path, out: Path, model: Path) -> Path:
+def prepared_set(folder: Path, out: Path, model: Path, **screen: Any) -> Path:
     from boothlab import api
     from boothlab.models.config import Base
     from boothlab.photos.config import Photos, Screen
 
-    api.prepare(folder, out, Photos(domain="drawings", screen=Screen(enabled=False)), Base(model=str(model)))
+    settings = Photos(domain="drawings", screen=Screen(enabled=False, **screen))
+    api.prepare(folder, out, settings, Base(model=str(model)))
     return out
 
 
@@ -433,6 +469,15 @@ def test_a_photo_set_of_other_versions_is_refused_where_its_own_held_out_photos_
         PlanError, match=r"is trained on in one run \(photos .*\), and .*, another version of it, is he"
     ):
         resolved(tmp_path, tiny_sd, 12, axes={"subjects.0.photos": ["photos", "other"]})
+
+
+def test_what_a_photo_set_holds_out_of_a_burst_is_its_own_affair(tiny_sd: Path, tmp_path: Path) -> None:
+    """Whoever prepared it said by `duplicate = 1.0` that the two are different photos."""
+    own = prepared_set(bursts(tmp_path / "raw"), tmp_path / "own", tiny_sd, duplicate=1.0)
+    prepared_set(photo_folder(tmp_path / "photos", 9, size=(64, 72), first=50), tmp_path / "other", tiny_sd)
+    study = resolved(tmp_path, tiny_sd, 9, base_plan(tiny_sd, own), axes={"subjects.0.photos": ["own", "other"]})
+    train, held = ({name[1:] for name in moments(study, part)[0]} for part in ("train", "held_out"))
+    assert train & held, "some pictures are on both sides"
 
 
 def test_a_photo_set_beside_named_held_out_photos_is_refused(tiny_sd: Path, tmp_path: Path) -> None:

@@ -43,9 +43,19 @@ def test_equal_files_equal_looks_and_equal_names_are_versions() -> None:
     )
 
 
-def test_within_one_folder_only_equal_files_are_one_photo() -> None:
-    assert len(groups(filed("a/1.png", "x", 1), filed("a/2.png", "y", 1), filed("a/1.jpg", "z", 1))) == 3
+def test_within_one_folder_equal_files_and_equal_looks_are_one_photo_and_names_say_nothing() -> None:
+    assert len(groups(filed("a/1.png", "x", 1), filed("a/1.jpg", "z", 2))) == 2
     assert len(groups(filed("a/1.png", "x"), filed("a/2.png", "x"))) == 1
+    look = groups(filed("a/1.png", "x", 1), filed("a/2.png", "y", 1), filed("a/3.png", "z", 2))
+    assert look == [({"a/1.png", "a/2.png"}, False), ({"a/3.png"}, False)]
+
+
+def test_versions_of_a_burst_are_one_picture_though_they_look_alike_in_one_folder_only() -> None:
+    """The doctor may keep one photo of a burst here and the other one there: that pair has neither name nor look."""
+    found = groups(
+        filed("raw/A.jpg", "x", 1), filed("raw/B.jpg", "y", 1), filed("cut/A.jpg", "z", 2), filed("cut/B.jpg", "w", 3)
+    )
+    assert found == [({"raw/A.jpg", "raw/B.jpg", "cut/A.jpg", "cut/B.jpg"}, True)]
 
 
 def test_what_a_third_photo_joins_is_one_group() -> None:

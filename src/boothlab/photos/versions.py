@@ -2,15 +2,16 @@
 
 Held-out photos must be unseen as pictures, not as files: whoever trains on the copy with a border has seen the
 original. So three signs are followed, from the surest to the weakest: equal files, pictures that the photo doctor
-would call duplicates, and equal names, which are all that is left of a crop or a wide border. Within one folder the
-photo doctor decides; here only what lies in different folders is compared.
+would call duplicates, and equal names, which are all that is left of a crop or a wide border. Photos of a burst are
+one picture within a folder too: the doctor may keep one of them here and another one there, two that may be alike in
+nothing. Names say something only between folders.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, combinations_with_replacement
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,7 @@ def _alike(files: Sequence[Filed], limit: float) -> Iterator[tuple[int, int]]:
     folders: dict[Path, list[int]] = {}
     for index, one in enumerate(files):
         folders.setdefault(one.path.parent, []).append(index)
-    for first, second in combinations(folders.values(), 2):
+    for first, second in combinations_with_replacement(folders.values(), 2):
         alike = _likenesses([files[k] for k in first], [files[k] for k in second]) >= limit
         yield from ((first[i], second[j]) for i, j in np.argwhere(alike))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -96,21 +96,28 @@ def named_pool(name: str, runs: Sequence[Planned], folder: Path, place: Path) ->
 def drawn_pool(name: str, runs: Sequence[Planned], place: Path) -> Pool:
     """The pool drawn from the usable photos of all the subject's folders; its files are copied into ``place``.
 
-    Of versions of one photo at most one is held out, that of the folder that comes first in the study, so that all
-    runs are judged by photos prepared alike. The first plan's settings decide what is usable.
+    Of versions of one photo those of the folder that comes first in the study are held out, so that all runs are
+    judged by photos prepared alike. The first plan's settings decide what is usable.
     """
     folders = _folders(name, runs)
     sets = [prepared(*own, held_out=0.0) for own in folders]
     # Names are hashes, because folders may share names.
     usable = {photo.source_hash: replace(photo, name=photo.source_hash) for found in sets for photo in found.photos}
     groups = _groups(folders, sets)
-    firsts = [next((one for one in group.members if one.digest in usable), None) for group in groups]
-    held = choose_held_out([usable[one.digest] for one in firsts if one is not None], folders[0][0].photos)
+    drawn_from = [usable[digest] for group in groups for digest in _of_first_folder(group, usable)]
+    held = choose_held_out(drawn_from, folders[0][0].photos)
     files = {one.digest: one.path for group in reversed(groups) for one in reversed(group.members)}
     captions = _captions(name, runs, folders)
     chosen = [files[digest] for digest in sorted(held)]
     fill_folder(place / HELD_OUT / name, chosen, place, name, [captions.get(path, "") for path in chosen])
     return _pool(name, held, groups, drawn=True)
+
+
+def _of_first_folder(group: Versions, usable: Collection[str]) -> list[str]:
+    """Hashes of the usable photos of one picture, all of one folder: the first that has any. Mostly it is one; of a
+    burst that is not screened there are some, which are held out together."""
+    found = [one for one in group.members if one.digest in usable]
+    return list(dict.fromkeys(one.digest for one in found if one.path.parent == found[0].path.parent))
 
 
 def _captions(name: str, runs: Sequence[Planned], folders: Sequence[Folder]) -> dict[Path, str]:
@@ -129,13 +136,13 @@ def _captions(name: str, runs: Sequence[Planned], folders: Sequence[Folder]) -> 
 def _pool(name: str, held: frozenset[str], groups: Sequence[Versions], drawn: bool) -> Pool:
     out = [group for group in groups if not held.isdisjoint(group.digests)]
     apart = held.union(*(group.digests for group in out))
-    first = [next(one for one in group.members if one.digest in held) for group in out]
+    first = {one.digest: one for group in reversed(out) for one in reversed(group.members) if one.digest in held}
     return Pool(
         subject=name,
         held=held,
         apart=apart,
         drawn=drawn,
-        sources=Counter(_shown(one) for one in first),
+        sources=Counter(_shown(one) for one in reversed(first.values())),
         left_out=Counter(_shown(one) for group in out for one in group.members),
         by_name=tuple(printable(group.members[0].path) for group in groups if group.by_name),
     )

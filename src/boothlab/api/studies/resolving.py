@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -242,7 +243,9 @@ def _never_as_versions(runs: Sequence[tuple[Planned, Resolved]]) -> None:
             continue
         for group in versions([*files[name].values()], limit_of(runs[0][1].plan)):
             places = [(name, one.path) for one in group.members]
-            first, second = (next((place for place in places if place in side), None) for side in (trained, held))
+            both = (pair for pair in product(places, places) if pair[0] in trained and pair[1] in held)
+            # Which photos of its folder a set holds out was decided when it was prepared.
+            first, second = next((pair for pair in both if pair[0][1].parent != pair[1][1].parent), (None, None))
             if first is not None and second is not None:
                 raise PlanError(
                     f"{first[1].name} of {name} is trained on in one run ({trained[first]}), and {second[1].name}, "
