@@ -480,6 +480,17 @@ def test_what_a_photo_set_holds_out_of_a_burst_is_its_own_affair(tiny_sd: Path, 
     assert train & held, "some pictures are on both sides"
 
 
+def test_a_photo_set_named_as_held_out_photos_is_refused_before_anything_is_copied(
+    tiny_sd: Path, tmp_path: Path
+) -> None:
+    """Its pictures, sheet and manifest were copied first, and the message spoke of the copies."""
+    own = prepared_set(photo_folder(tmp_path / "more", 3, size=(64, 72), first=50), tmp_path / "set", tiny_sd)
+    with pytest.raises(PlanError, match=rf"held_out\.ada names the photo set {own}\.\n") as caught:
+        resolved(tmp_path, tiny_sd, 9, held_out={"ada": "set"})
+    assert caught.value.hint == "Give the folder of its originals."
+    assert not list((tmp_path / "studies").rglob("*.*"))
+
+
 def test_a_photo_set_beside_named_held_out_photos_is_refused(tiny_sd: Path, tmp_path: Path) -> None:
     """It was read as it is, with the photos that it holds out itself, and the named ones were not looked at."""
     prepared_set(photo_folder(tmp_path / "photos", 9, size=(72, 64)), tmp_path / "set", tiny_sd)

@@ -80,6 +80,8 @@ def _counted(folders: Mapping[str, int]) -> str:
 
 def named_pool(name: str, runs: Sequence[Planned], folder: Path, place: Path) -> Pool:
     """The pool of the photos in ``folder``, which are copied into the study's folder ``place``."""
+    if is_photo_set(folder):
+        raise PlanError(f"held_out.{name} names the photo set {folder}.", "Give the folder of its originals.")
     listing = list_folder(folder)
     files = listing.photos
     if not files:
