@@ -22,6 +22,7 @@ from boothlab.errors import PhotoError
 from boothlab.files import sha256_json
 from boothlab.photos.captions import read_words, template
 from boothlab.photos.config import Photos, Screen
+from boothlab.photos.folder import list_folder
 from boothlab.photos.measures import to_text
 from boothlab.photos.photo import Photo
 from boothlab.photos.photoset import is_photo_set, read_set
@@ -273,6 +274,28 @@ def test_a_name_is_the_same_in_both_of_its_spellings(name: str, tmp_path: Path) 
     words = read_words([tmp_path / name], [tmp_path / "ren\u00e9.jpg"])
     assert words.captions == {"ren\u00e9.jpg": "a photo of {it}, at sea"}
     assert list(words.fates.values()) in (["captions of 1 photo"], ["caption of ren\u00e9.jpg"])
+
+
+@pytest.mark.parametrize("name", ["captions.csv", "ren\u00e9.txt", "rene\u0301.jpg.txt"])
+def test_a_caption_of_a_name_that_two_photos_have_is_refused(name: str, tmp_path: Path) -> None:
+    """Both text files were told to be "caption of ren\u00e9.jpg", and one photo had none."""
+    text = "file,caption\nren\u00e9.jpg,at sea\n" if name.endswith(".csv") else "at sea"
+    (tmp_path / name).write_text(text, "utf-8")
+    photos = [tmp_path / "ren\u00e9.jpg", tmp_path / "rene\u0301.jpg", tmp_path / "a.jpg"]
+    with pytest.raises(PhotoError, match=r"2 photos are called ren.+\.jpg, their accents written in different ways"):
+        read_words([tmp_path / name], photos)
+    (tmp_path / "a.txt").write_text("in rain")
+    assert read_words([tmp_path / "a.txt"], photos).captions == {"a.jpg": "a photo of {it}, in rain"}
+
+
+def test_photos_are_named_in_both_spellings_where_they_are_kept_and_left_out(tmp_path: Path) -> None:
+    source = folder_of(tmp_path / "in", 1)
+    own, typed = "rene\u0301.png", "ren\u00e9.png"
+    scene(5).filter(ImageFilter.GaussianBlur(9)).save(source / own)
+    kept = prepare(source, tmp_path / "a", Photos(keep=(typed,)), SIZE)
+    assert [photo.name for photo in kept.photos] == ["photo-00.png", own]
+    assert [path.name for path in list_folder(source, include=[typed]).photos] == [own]
+    assert [path.name for path in list_folder(source, exclude=["ren\u00e9*"]).photos] == ["photo-00.png"]
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems refuse such names")

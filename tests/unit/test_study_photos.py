@@ -528,6 +528,21 @@ def test_a_photo_to_keep_may_be_held_out(kept: int, tiny_sd: Path, tmp_path: Pat
         assert len(one.plan.photos.keep) == 1
 
 
+@pytest.mark.parametrize("held", [False, True])
+def test_a_photo_to_keep_is_known_in_both_spellings_of_its_name(held: bool, tiny_sd: Path, tmp_path: Path) -> None:
+    photo_folder(tmp_path / "photos", 9, size=(72, 64))
+    plan = base_plan(tiny_sd, "photos")
+    first = resolved(tmp_path, tiny_sd, 9, plan, axes={"photos.framing": ["smart", "letterbox"]})
+    digest = min(hashes(first, "held_out" if held else "train")[0])
+    own = next(path for path in (tmp_path / "photos").iterdir() if sha256_file(path) == digest)
+    own.rename(own.with_name("Jose\u0301.png"))
+    plan["photos"] |= {"keep": ["Jos\u00e9.png"]}
+    found = resolved(tmp_path, tiny_sd, 9, plan, axes={"photos.framing": ["smart", "letterbox"]})
+    kept = "references/Jos\u00e9.png" if held else "Jos\u00e9.png"
+    assert [one.plan.photos.keep for one in found.resolved] == [(kept,), (kept,)]
+    assert {digest in part for part in hashes(found, "held_out")} == {held}
+
+
 def test_patterns_that_fit_still_stay_in_the_plan(tiny_sd: Path, tmp_path: Path) -> None:
     """A run is known by its plan: nothing that was trained need be trained again."""
     photo_folder(tmp_path / "photos", 12, size=(72, 64))

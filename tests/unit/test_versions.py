@@ -37,6 +37,8 @@ def test_equal_files_equal_looks_and_equal_names_are_versions() -> None:
     assert heads == [({"a/1.png", "b/2.png"}, False)]
     name = groups(filed("a/IMG.JPG", "x", 1), filed("b/img.png", "y", 2))
     assert name == [({"a/IMG.JPG", "b/img.png"}, True)]
+    spelling = groups(filed("a/Jose\u0301.jpg", "x", 1), filed("b/Jos\u00e9.jpg", "y", 2))
+    assert [by_name for _, by_name in spelling] == [True]
     assert len(groups(filed("a/1.png", "x", 1, head=8), filed("b/2.png", "y", 2, head=9))) == 2
     assert len(groups(filed("a/photo.1", "x"), filed("b/photo.2", "y"))) == 2, (
         "an ending of no picture is a name's part"

@@ -49,7 +49,7 @@ DECIDED = (
 UNREADABLE = "may not be read"
 """Stands for the hash of such a photo."""
 
-PREPARATION = 6
+PREPARATION = 7
 """Version of the preparation code: part of the address of prepared sets, so that new code never finds old ones."""
 
 

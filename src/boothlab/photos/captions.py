@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 from boothlab.config.templates import IT, require_known_words
 from boothlab.errors import PhotoError
 from boothlab.files import spelled
-from boothlab.photos.folder import printable
+from boothlab.photos.folder import composed, printable
 
 TABLES = ("captions.csv", "captions.tsv", "metadata.csv", "metadata.jsonl", "captions.jsonl")
 """Names of tables, in the order in which they are looked for; the first one there is used."""
@@ -61,7 +61,8 @@ def read_words(files: Sequence[Path], photos: Iterable[Path]) -> Words:
     ``ada.jpg.txt``. Raises PhotoError when it is ambiguous, not UTF-8, a table has no such columns, or a
     caption says a word in braces other than ``{it}``.
     """
-    names = {composed(printable(path)): printable(path) for path in photos}
+    called = [printable(path) for path in photos]
+    names = {composed(name): name for name in called}
     captions: dict[str, str] = {}
     fates: dict[str, str] = {}
     tables = [path for wanted in TABLES for path in files if path.name.lower() == wanted]
@@ -81,6 +82,7 @@ def read_words(files: Sequence[Path], photos: Iterable[Path]) -> Words:
             _beside(path, names, captions, fates)
         elif path not in tables[:1]:
             fates[printable(path)] = f"not used ({tables[0].name} is)" if path in tables else "not about photos"
+    _require_one_owner(captions, called)
     for name, caption in captions.items():
         try:
             require_known_words(f"The caption of {name}", [caption])
@@ -110,9 +112,16 @@ def _meant(unknown: Sequence[str], names: Mapping[str, str]) -> str:
     return ""
 
 
-def composed(name: str) -> str:
-    """A file's name in one spelling: "é" is one character on some systems and two (NFD) on others."""
-    return unicodedata.normalize("NFC", name)
+def _require_one_owner(captions: Iterable[str], called: Sequence[str]) -> None:
+    """Raises PhotoError for a caption of a name that two photos have, each in a spelling of its own."""
+    count = Counter(composed(name) for name in called)
+    twice = next((name for name in captions if count[composed(name)] > 1), None)
+    if twice is not None:
+        raise PhotoError(
+            f"{count[composed(twice)]} photos are called {twice}, their accents written in different ways, and the "
+            "caption of that name could belong to either.",
+            "Give one of them another name.",
+        )
 
 
 def _beside(path: Path, names: Mapping[str, str], captions: dict[str, str], fates: dict[str, str]) -> None:

@@ -5,6 +5,7 @@ Separate from reading because nothing is decoded here: every entry gets a fate f
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -50,6 +51,11 @@ class Listing:
 def printable(path: Path) -> str:
     """The name of ``path`` as text that can be written anywhere (undecodable bytes are spelled out)."""
     return spelled(path.name)
+
+
+def composed(name: str) -> str:
+    """A file's name in one spelling: "é" is one character on some systems and two (NFD) on others."""
+    return unicodedata.normalize("NFC", name)
 
 
 def find_photos(folder: Path) -> tuple[list[Path], list[Rejected]]:
@@ -129,6 +135,7 @@ def _chosen(folder: Path, photos: list[Path], include: tuple[str, ...], exclude:
 
 def fits(name: str, pattern: str) -> bool:
     """A name in brackets, as copies often have, is meant as it stands where it is a name."""
+    name, pattern = composed(name), composed(pattern)
     return name == pattern or fnmatchcase(name, pattern)
 
 

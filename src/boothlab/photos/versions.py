@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from boothlab.photos.folder import SUFFIXES
+from boothlab.photos.folder import SUFFIXES, composed
 from boothlab.photos.measures import alikenesses
 
 
@@ -32,8 +32,9 @@ class Filed:
 
     @property
     def stem(self) -> str:
-        """The name without the ending of a picture: an export may change that, and the case of letters."""
-        return (self.path.stem if self.path.suffix.lower() in SUFFIXES else self.path.name).casefold()
+        """The name without the ending of a picture: an export may change that, the case of letters, and how accents
+        are written."""
+        return composed(self.path.stem if self.path.suffix.lower() in SUFFIXES else self.path.name).casefold()
 
 
 @dataclass(frozen=True, slots=True)

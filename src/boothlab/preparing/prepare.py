@@ -16,7 +16,7 @@ from boothlab.features.faces import Domain, FaceReader, reader_for
 from boothlab.files import first_foreign, is_around, is_no_folder, sha256_file
 from boothlab.photos.captions import Words, read_words
 from boothlab.photos.config import Photos
-from boothlab.photos.folder import Listing, list_folder, printable
+from boothlab.photos.folder import Listing, composed, list_folder, printable
 from boothlab.photos.photo import REFERENCES, Photo, Rejected, to_keep
 from boothlab.photos.photoset import MANIFEST, PhotoSet, is_photo_set, write_set
 from boothlab.photos.screening import (
@@ -80,7 +80,7 @@ def prepare(
     """
     places = _places(folder, out, settings)
     sources = [Source(path, place.named(path)) for place in places for path in place.listing.photos]
-    _require_known(settings.keep, sources, folder)
+    settings = settings.model_copy(update={"keep": _known(settings.keep, sources, folder)})
     words = _words(places, settings)
     reader, remark = _reader(settings)
     domain = "drawings" if settings.domain == "drawings" else "photographs"
@@ -146,11 +146,14 @@ def _places(folder: Path, out: Path, settings: Photos) -> list[Place]:
     return places
 
 
-def _require_known(keep: Sequence[str], sources: Sequence[Source], folder: Path) -> None:
-    names = {source.name for source in sources}
+def _known(keep: Sequence[str], sources: Sequence[Source], folder: Path) -> tuple[str, ...]:
+    """The names of the photos to keep, as their files spell them. Raises PhotoError for one that is not there."""
+    names = {composed(source.name): source.name for source in sources}
+    names |= {source.name: source.name for source in sources}
     for name in keep:
-        if name not in names:
+        if name not in names and composed(name) not in names:
             raise PhotoError(f"There is no photo {name!r} in {folder} to keep.", "Give its name with the ending.")
+    return tuple(names.get(name) or names[composed(name)] for name in keep)
 
 
 def _require_free(out: Path, originals: Sequence[Path]) -> None:

@@ -10,7 +10,7 @@ from boothlab.api.studies.pools import Pool, drawn_pool, fill_folder, named_pool
 from boothlab.api.studies.traces import HELD_OUT, SELECTION, SELECTIONS
 from boothlab.errors import PlanError
 from boothlab.files import folder_listing, sha256_file, sha256_json
-from boothlab.photos.folder import fits, list_folder, printable
+from boothlab.photos.folder import composed, fits, list_folder, printable
 from boothlab.photos.photo import REFERENCES
 from boothlab.photos.photoset import is_photo_set
 from boothlab.plan import RunPlan
@@ -215,10 +215,11 @@ def _on_selections(plan: RunPlan, wanted: Mapping[str, Wanted], place: Path) -> 
             asked = list_folder(s.photos, photos.include, photos.exclude).photos
             chosen[s.name] = [path for path in chosen[s.name] if path in asked]
         photos = photos.model_copy(update={"include": (), "exclude": ()})
-    there = {printable(path) for paths in chosen.values() for path in paths}
-    pooled = {printable(path) for s in subjects for path in (place / HELD_OUT / s.name).glob("*")}
-    renamed = [name if name in there or name not in pooled else REFERENCES + name for name in photos.keep]
-    keep = tuple(name for name in renamed if name in there or name.startswith(REFERENCES))
+    there = {composed(printable(path)) for paths in chosen.values() for path in paths}
+    pooled = {composed(printable(path)) for s in subjects for path in (place / HELD_OUT / s.name).glob("*")}
+    asked_for = [(name, composed(name)) for name in photos.keep]
+    renamed = [name if own in there or own not in pooled else REFERENCES + name for name, own in asked_for]
+    keep = tuple(name for name in renamed if composed(name) in there or name.startswith(REFERENCES))
     folders = {s.name: _selection(s, chosen[s.name], place) for s in subjects}
     moved = tuple(s.model_copy(update={"photos": folders[s.name]}) if s.name in folders else s for s in plan.subjects)
     return plan.model_copy(update={"subjects": moved, "photos": photos.model_copy(update={"keep": keep})})
