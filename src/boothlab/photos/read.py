@@ -34,7 +34,15 @@ FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "TIFF", "BMP", "DIB", "GIF")
 MOST_PIXELS = 120_000_000
 """Larger pictures are refused before they are decoded: 120 MP is beyond any phone, and a bomb is far beyond."""
 
+RAW = frozenset(
+    [".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".gpr", ".iiq", ".kdc", ".mef", ".mos"]
+    + [".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw"]
+)
+"""Endings of what cameras write before it is a picture."""
+
 ORIENTATION_TAG = 0x0112
+SUBFILE_TAG = 0x00FE
+DNG_VERSION_TAG = 0xC612
 
 UNDO = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -84,6 +92,8 @@ def read_photo(path: Path, orientation: Orientation = "exif", alpha: Alpha = "ma
             warnings.simplefilter("ignore")  # Pillow's remarks on odd EXIF blocks say nothing a user can act on
             return _decode(name, data, digest, orientation, alpha)
     except UnidentifiedImageError:
+        if path.suffix.lower() in RAW:
+            return _raw(name, digest)
         reason = f"is not a picture, although it is called {spelled(path.suffix.lower()) or name}"
         return Rejected(name, "unreadable", reason, "Open it in a viewer; export it as JPEG.", digest)
     except Image.DecompressionBombError:
@@ -100,10 +110,26 @@ def _too_many_pixels(name: str, digest: str) -> Rejected:
     return Rejected(name, "too-large", f"has more than {limit} megapixels", "Scale it down first.", digest)
 
 
+def _raw(name: str, digest: str) -> Rejected:
+    reason = "is camera RAW, or begins with a preview as RAW does; no more than the preview could be read"
+    return Rejected(name, "raw", reason, "Export it as JPEG.", digest)
+
+
+def _is_raw(name: str, opened: Image.Image) -> bool:
+    """Whether the picture that Pillow reads of a TIFF, the first, is but a small copy of what the file is about."""
+    if not isinstance(opened, TiffImagePlugin.TiffImageFile):
+        return False
+    kind = opened.tag_v2.get(SUBFILE_TAG)
+    reduced = isinstance(kind, int) and bool(kind & 1)
+    return reduced or DNG_VERSION_TAG in opened.tag_v2 or Path(name).suffix.lower() in RAW
+
+
 def _decode(name: str, data: bytes, digest: str, orientation: Orientation, alpha: Alpha) -> Photo | Rejected:
     with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
         if opened.width * opened.height > MOST_PIXELS:
             return _too_many_pixels(name, digest)
+        if _is_raw(name, opened):
+            return _raw(name, digest)
         kind = opened.format or "?"
         # An animation is represented by its first frame, a HEIC by the picture that it calls its primary one.
         if opened.format not in ("HEIF", "HEIC"):

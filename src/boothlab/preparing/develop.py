@@ -23,7 +23,7 @@ from boothlab.photos.steps import Head, Resize, Smart, Step
 from boothlab.preparing.earlier import Done, Earlier
 from boothlab.preparing.look import look, smaller
 
-VERSION = 6
+VERSION = 7
 """Raised whenever the same photo and settings would give another outcome."""
 
 THUMBNAIL_PX = 360
