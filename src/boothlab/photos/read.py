@@ -23,6 +23,7 @@ from pillow_heif import register_heif_opener
 from boothlab.files import sha256_bytes, spelled
 from boothlab.photos.folder import find_photos, printable
 from boothlab.photos.photo import Photo, Rejected, Trace
+from boothlab.photos.profiles import to_srgb
 
 __all__ = ["Alpha", "Orientation", "find_photos", "read_photo"]
 
@@ -54,21 +55,6 @@ UNDO = {
     8: Image.Transpose.ROTATE_270,
 }
 """EXIF orientation -> what turns the upright picture back to how the sensor wrote it."""
-
-KNOWN_PROFILES = (
-    *("Display P3", "Adobe RGB (1998)", "ProPhoto RGB", "ROMM RGB", "DCI-P3", "Rec. 2020", "Rec. ITU-R BT.2020"),
-    *(
-        "Apple RGB",
-        "Generic RGB",
-        "Color LCD",
-        "Dot Gain",
-        "Gray Gamma",
-        "U.S. Web Coated",
-        "Coated FOGRA39",
-        "ISO Coated",
-    ),
-)
-"""Colour spaces whose names say nothing of anybody."""
 
 Orientation = Literal["exif", "ignore"]
 Alpha = Literal["mask", "white"]
@@ -136,7 +122,7 @@ def _decode(name: str, data: bytes, digest: str, orientation: Orientation, alpha
             opened.seek(0)
         tag = _orientation(opened)
         opened.load()
-        pixels, mask, profile = _to_srgb(_turned(opened, tag, orientation))
+        pixels, mask, profile = _pixels(_turned(opened, tag, orientation))
     numbers = {
         "format": kind,
         "orientation": tag,
@@ -171,7 +157,7 @@ def _turned(opened: Image.Image, tag: int, orientation: Orientation) -> Image.Im
     return opened.transpose(UNDO[tag]) if already else opened
 
 
-def _to_srgb(image: Image.Image) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None, str]:
+def _pixels(image: Image.Image) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None, str]:
     """(H, W, 3) sRGB pixels, the alpha as mask (None where there is none or it is opaque), the profile's fate."""
     profile = image.info.get("icc_profile")
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
@@ -192,7 +178,7 @@ def _to_srgb(image: Image.Image) -> tuple[NDArray[np.uint8], NDArray[np.uint8] |
         image = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB") or image
     fate = "none"
     if profile:
-        image, fate = _apply_profile(image, profile)
+        image, fate = to_srgb(image, profile)
     return np.asarray(image if image.mode == "RGB" else image.convert("RGB")), alpha, fate
 
 
@@ -208,22 +194,3 @@ def _eight_bits(image: Image.Image) -> Image.Image:
         strip = np.nan_to_num(values[start : start + 256].astype(np.float64), posinf=full, neginf=0.0)
         out[start : start + 256] = np.clip(strip * (255.0 / full) + 0.5, 0, 255).astype(np.uint8)
     return Image.fromarray(out)
-
-
-def _apply_profile(image: Image.Image, profile: bytes) -> tuple[Image.Image, str]:
-    """``image`` in sRGB and what happened; unchanged where the profile is broken or of another colour space."""
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        described = ImageCms.getProfileDescription(source).strip()
-        if described.startswith("sRGB"):
-            return image, "sRGB"
-        if image.mode not in ("RGB", "CMYK", "L"):
-            image = image.convert("RGB")
-        converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        return image, "broken, taken as sRGB"
-    if converted is None:
-        return image, "broken, taken as sRGB"
-    # Profiles are named by whoever calibrated the screen, often after himself.
-    known = next((name for name in KNOWN_PROFILES if described.lower().startswith(name.lower())), None)
-    return converted, "converted to sRGB" if known is None else f"converted from {known}"
