@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from boothlab.photos.photo import Photo
+from boothlab.photos.photo import Photo, Rejected
 from boothlab.photos.read import read_photo
 
 COLOUR = (230, 90, 60)
@@ -79,3 +79,47 @@ def test_photos_in_srgb_keep_every_bit(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "a.png", icc_profile=profile("sRGB IEC61966-2.1"))
     assert np.array_equal(read(tmp_path / "a.png")[0], noise)
+
+
+def heic(path: Path, mode: str = "RGB", **numbers: int) -> Path:
+    Image.new("RGB", (64, 64), COLOUR).convert(mode).save(path, "HEIF", quality=95, **numbers)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("primaries", "curve", "expected", "fate"),
+    [
+        (12, 13, IN_P3, "converted from Display P3"),
+        (12, 1, IN_P3, "converted from Display P3"),
+        (9, 13, IN_2020, "converted from Rec. 2020"),
+        (11, 13, (243, 77, 46), "converted from DCI-P3"),
+        (1, 13, COLOUR, "none"),
+        (2, 2, COLOUR, "none"),
+    ],
+)
+def test_a_heic_without_a_profile_is_read_by_the_primaries_it_tells(
+    primaries: int, curve: int, expected: tuple[int, int, int], fate: str, tmp_path: Path
+) -> None:
+    """It kept its numbers, and lost its colours."""
+    told = {"color_primaries": primaries, "transfer_characteristics": curve}
+    pixels, said = read(heic(tmp_path / "a.heic", **told))
+    assert np.abs(pixels.astype(int) - expected).max() <= 2
+    assert said == fate
+    assert read(heic(tmp_path / "grey.heic", "L", **told))[1] == "none"
+
+
+def test_a_profile_is_followed_before_numbers(tmp_path: Path) -> None:
+    numbers = {"color_primaries": 9, "transfer_characteristics": 16}
+    image = Image.new("RGB", (64, 64), COLOUR)
+    image.save(tmp_path / "a.heic", "HEIF", quality=95, icc_profile=profile("Display P3", "P3"), **numbers)
+    pixels, said = read(tmp_path / "a.heic")
+    assert np.abs(pixels.astype(int) - IN_P3).max() <= 2
+    assert said == "converted from Display P3"
+
+
+@pytest.mark.parametrize(("curve", "name"), [(16, "PQ"), (18, "HLG")])
+def test_high_dynamic_range_is_set_aside(curve: int, name: str, tmp_path: Path) -> None:
+    found = read_photo(heic(tmp_path / "a.hif", color_primaries=9, transfer_characteristics=curve))
+    assert isinstance(found, Rejected)
+    assert found.code == "high-range"
+    assert f"in high dynamic range ({name})" in found.reason

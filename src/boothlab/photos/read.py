@@ -23,7 +23,7 @@ from pillow_heif import register_heif_opener
 from boothlab.files import sha256_bytes, spelled
 from boothlab.photos.folder import find_photos, printable
 from boothlab.photos.photo import Photo, Rejected, Trace
-from boothlab.photos.profiles import to_srgb
+from boothlab.photos.profiles import high_range, profile_of, to_srgb
 
 __all__ = ["Alpha", "Orientation", "find_photos", "read_photo"]
 
@@ -116,6 +116,10 @@ def _decode(name: str, data: bytes, digest: str, orientation: Orientation, alpha
             return _too_many_pixels(name, digest)
         if _is_raw(name, opened):
             return _raw(name, digest)
+        curve = high_range(opened)
+        if curve is not None:
+            reason = f"is in high dynamic range ({curve}), and would be read with wrong colours"
+            return Rejected(name, "high-range", reason, "Export it as JPEG.", digest)
         kind = opened.format or "?"
         # An animation is represented by its first frame, a HEIC by the picture that it calls its primary one.
         if opened.format not in ("HEIF", "HEIC"):
@@ -159,7 +163,7 @@ def _turned(opened: Image.Image, tag: int, orientation: Orientation) -> Image.Im
 
 def _pixels(image: Image.Image) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None, str]:
     """(H, W, 3) sRGB pixels, the alpha as mask (None where there is none or it is opaque), the profile's fate."""
-    profile = image.info.get("icc_profile")
+    profile = profile_of(image)
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         image = _eight_bits(image)
     alpha: NDArray[np.uint8] | None = None
