@@ -28,6 +28,7 @@ from boothlab.photos.screening import (
     strangers,
     together,
 )
+from boothlab.photos.steps import Head
 from boothlab.photos.variety import Variety, variety
 from boothlab.preparing.develop import Choice, Developer
 from boothlab.preparing.earlier import BEFORE, Done, Earlier, thumbnail_name
@@ -230,7 +231,7 @@ def _agreed(developer: Developer, sources: Sequence[Source], done: list[Done]) -
     with_face = [outcome for outcome in seen if outcome.seen["subject"] is not None]
     people = developer.settings.screen.faces == "required" or 2 * len(with_face) >= max(len(seen), 1)
     choices: dict[str, Choice] = {}
-    if not people:
+    if not people and not _frames_heads(developer.settings):
         choices = {outcome.name: Choice(faces=False) for outcome in with_face}
     elif developer.reader is not None:
         limit = _same_person(developer.settings, developer.reader)
@@ -240,6 +241,11 @@ def _agreed(developer: Developer, sources: Sequence[Source], done: list[Done]) -
         for source, item in zip(sources, done, strict=True)
     ]
     return again, people
+
+
+def _frames_heads(settings: Photos) -> bool:
+    """Whether heads are asked for, also where most photos show none: then a face that is there counts."""
+    return any(isinstance(step, Head) for step in settings.steps_for("smart"))
 
 
 def _same_person(settings: Photos, reader: FaceReader) -> float:
