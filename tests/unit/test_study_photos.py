@@ -6,14 +6,20 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
+from boothlab.api.studies.photos import Chosen, _as_decided, _require_kept
 from boothlab.api.studies.places import coordinates
 from boothlab.api.studies.resolving import Study, resolve_study
 from boothlab.api.studies.running import held
+from boothlab.assets import asset
 from boothlab.errors import PlanError, RunBusy
 from boothlab.files import folder_listing, sha256_file
+from boothlab.photos.photo import Photo, Rejected
+from boothlab.photos.photoset import PhotoSet
+from boothlab.plan import RunPlan, plan_from
 from boothlab.studies.neighbours import neighbours
 from photos_made import made_photo, photo_folder
 from study_made import base_plan, made_point, write_study
@@ -604,3 +610,86 @@ def test_photos_that_lie_where_the_study_puts_its_copies_are_refused(
         resolve_study(file, tmp_path / "studies")
     assert "another name" in str(caught.value)
     assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == before
+
+
+def dogs(folder: Path, faces: int, others: int) -> Path:
+    """Photos of a thing, in which nobody sees a face, and some with its owner's face."""
+    folder.mkdir(parents=True)
+    for number in range(others):
+        blocks = np.random.default_rng(number).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+        Image.fromarray(blocks).resize((160, 120), Image.Resampling.NEAREST).save(folder / f"thing-{number}.png")
+    for path in sorted(asset("samples", "mira", "more").glob("*"))[:faces]:
+        shutil.copy(path, folder / path.name)
+    return folder
+
+
+def test_whether_photos_are_of_a_person_is_decided_by_all_of_them(tiny_sd: Path, tmp_path: Path) -> None:
+    """Of the few that were chosen and those held out half showed a face: all others were set aside there."""
+    dogs(tmp_path / "photos", 6, 8)
+    plan = base_plan(tiny_sd, "photos")
+    plan["photos"]["screen"] = {"enabled": True}
+    study = resolved(tmp_path, tiny_sd, 0, plan, axes={"photos.number": [2, 6]})
+    assert [len(found) for found in hashes(study, "train")] == [2, 6]
+    held = hashes(study, "held_out")
+    assert held[0] == held[1]
+    assert len(held[0]) == 4, "a quarter of fourteen"
+    assert [one.plan.photos.screen.faces for one in study.resolved] == ["ignored", "ignored"]
+    steps = [{trace.step for trace in photo.trail} for one in study.resolved for photo in one.sets["ada"].photos]
+    assert all("smart" in own and "head" not in own for own in steps)
+
+
+def looked_at(train: str, held: str = "", aside: str = "") -> PhotoSet:
+    """A photo set of small letters for photos with a face and capitals for those without; ``held`` are references."""
+
+    def seen(letter: str) -> dict[str, Any]:
+        return {"faces": [{}] if letter.islower() else []}
+
+    pixels = np.zeros((8, 8, 3), np.uint8)
+    references = [f"references/{letter}" for letter in held]
+    photos = [Photo(name, pixels, name[-1], seen=seen(name[-1])) for name in [*train, *references]]
+    others = [Rejected(name, "stranger", "shows someone else", "Choose.", name, seen=seen(name)) for name in aside]
+    return PhotoSet(Path("set"), tuple(photos), tuple(others), frozenset(references), "")
+
+
+def plan_of(model: Path, *names: str, faces: str = "auto") -> RunPlan:
+    tree = base_plan(model, "photos")
+    tree["subjects"] = [{"name": name, "photos": name} for name in names]
+    tree["photos"]["screen"] = {"faces": faces}
+    return plan_from(tree, "the test")
+
+
+@pytest.mark.parametrize(
+    ("train", "held", "aside", "digests", "faces"),
+    [
+        ("abcd", "ef", "G", "ab", "auto"),  # of people, and so are these
+        ("ABCDe", "FG", "", "AB", "auto"),
+        ("ABCDe", "Fg", "", "Ae", "ignored"),
+        ("ABCde", "FG", "h", "de", "ignored"),
+        ("abcDE", "fg", "", "abDE", "auto"),
+        ("abcDEF", "GHi", "jk", "DE", "required"),
+    ],
+)
+def test_faces_are_spoken_of_only_where_a_few_photos_would_be_taken_otherwise(
+    train: str, held: str, aside: str, digests: str, faces: str
+) -> None:
+    chosen = {"ada": Chosen(looked_at(train, held, aside), frozenset(digests))}
+    plan = plan_of(Path("model"), "ada")
+    decided = _as_decided(plan, chosen)
+    assert decided.photos.screen.faces == faces
+    assert decided == plan or faces != "auto"
+    given = plan_of(Path("model"), "ada", faces="required")
+    assert _as_decided(given, chosen) == given
+
+
+def test_one_setting_cannot_say_of_two_subjects_that_only_one_is_a_person() -> None:
+    both = {"ada": Chosen(looked_at("abcd"), frozenset("ab")), "dog": Chosen(looked_at("ABCDe"), frozenset("Ae"))}
+    with pytest.raises(PlanError, match="at least half of all photos of dog do not show a face, unlike the few"):
+        _as_decided(plan_of(Path("model"), "ada", "dog"), both)
+
+
+def test_a_photo_that_is_set_aside_beside_the_few_is_named() -> None:
+    chosen = Chosen(looked_at("abcd", "ef"), frozenset("ab"))
+    subject = plan_of(Path("model"), "ada").subjects[0]
+    _require_kept(subject, chosen, looked_at("ab", "ef"))
+    with pytest.raises(PlanError, match=r"photos\.number = 2, but of the photos of ada .* b shows someone else\."):
+        _require_kept(subject, chosen, looked_at("a", "ef", "b"))

@@ -7,7 +7,7 @@ command that makes them stand in docs/photo-doctor.md.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +68,12 @@ def fault(photo: Photo, screen: Screen, domain: str) -> Rejected | None:
         reason = f"has the face turned too far ({abs(subject['yaw']):.0f}°, limit {allowed.yaw:g}°)"
         return _aside(photo, "turned", reason, "Look nearer to the camera, or raise photos.screen.yaw.")
     return None
+
+
+def of_people(seen: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether what was seen in photos is taken for photos of a person: at least half of them show a face."""
+    looked = [bool(one["faces"]) for one in seen if one]
+    return 2 * sum(looked) >= max(len(looked), 1)
 
 
 def no_face(photo: Photo) -> Rejected:

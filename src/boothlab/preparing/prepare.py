@@ -25,6 +25,7 @@ from boothlab.photos.screening import (
     held_out_copies,
     limits,
     no_face,
+    of_people,
     strangers,
     together,
 )
@@ -229,7 +230,7 @@ def _agreed(developer: Developer, sources: Sequence[Source], done: list[Done]) -
     """What the photos have in common settled: is it a person, and which face is theirs? Few photos change."""
     seen = [item.outcome for item in done if item.outcome.seen]
     with_face = [outcome for outcome in seen if outcome.seen["subject"] is not None]
-    people = developer.settings.screen.faces == "required" or 2 * len(with_face) >= max(len(seen), 1)
+    people = developer.settings.screen.faces == "required" or of_people(outcome.seen for outcome in seen)
     choices: dict[str, Choice] = {}
     if not people and not _frames_heads(developer.settings):
         choices = {outcome.name: Choice(faces=False) for outcome in with_face}

@@ -11,8 +11,9 @@ from boothlab.api.studies.traces import HELD_OUT, SELECTION, SELECTIONS
 from boothlab.errors import PlanError
 from boothlab.files import folder_listing, sha256_file, sha256_json
 from boothlab.photos.folder import composed, fits, list_folder, printable
-from boothlab.photos.photo import REFERENCES
-from boothlab.photos.photoset import is_photo_set
+from boothlab.photos.photo import REFERENCES, Photo, Rejected
+from boothlab.photos.photoset import PhotoSet, is_photo_set
+from boothlab.photos.screening import of_people
 from boothlab.plan import RunPlan
 from boothlab.seeds import derive
 from boothlab.studies.expand import Planned
@@ -170,21 +171,83 @@ def _numbered(plan: RunPlan, number: int | None, place: Path) -> RunPlan:
     """The plan with ``number`` training photos per subject. Fewer photos are always a part of more."""
     if number is None:
         return plan
-    wanted = {}
+    chosen: dict[str, Chosen] = {}
     for subject in plan.subjects:
         if is_photo_set(subject.photos):
             raise PlanError(
                 f"{NUMBER} = {number}, but {subject.photos} is a photo set.", "Give the folder of photos itself."
             )
-        train = prepared(plan, subject).train
+        whole = prepared(plan, subject)
+        train = whole.train
         if len(train) < number:
             raise PlanError(
                 f"{NUMBER} = {number}, but {subject.name} has {len(train)} usable photos to train on.",
                 "Ask for fewer, add photos, or hold out fewer (photos.held_out).",
             )
         ranked = sorted(train, key=lambda photo: derive(plan.photos.split_seed, "split", "number", photo.source_hash))
-        wanted[subject.name] = _in({photo.source_hash for photo in ranked[:number]})
-    return _on_selections(plan, wanted, place)
+        chosen[subject.name] = Chosen(whole, frozenset(photo.source_hash for photo in ranked[:number]))
+    wanted = {name: _in(one.digests) for name, one in chosen.items()}
+    smaller = _as_decided(_on_selections(plan, wanted, place), chosen)
+    for subject in smaller.subjects:
+        _require_kept(subject, chosen[subject.name], prepared(smaller, subject))
+    return smaller
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The photo set of all photos of a subject, and the hashes of those of them that are trained on."""
+
+    whole: PhotoSet
+    digests: frozenset[str]
+
+    @property
+    def people(self) -> bool:
+        """Whether all photos are taken for those of a person."""
+        return of_people(one.seen for one in self._every())
+
+    @property
+    def people_alone(self) -> bool:
+        """Whether the chosen and the held-out photos would be, without the others."""
+        return of_people(
+            one.seen for one in self._every() if one.source_hash in self.digests or one.name.startswith(REFERENCES)
+        )
+
+    def _every(self) -> list[Photo | Rejected]:
+        return [*self.whole.photos, *self.whole.rejected]
+
+
+def _as_decided(plan: RunPlan, chosen: Mapping[str, Chosen]) -> RunPlan:
+    """The plan on the chosen photos, which are taken for photos of a person where all of the subject's are.
+
+    That is said only where they would not be by themselves: a run is known by its plan. Raises PlanError where one
+    setting cannot say it of several subjects.
+    """
+    turned = [name for name, one in chosen.items() if one.people != one.people_alone]
+    if plan.photos.screen.faces != "auto" or not turned:
+        return plan
+    people = {one.people for one in chosen.values()}
+    if len(people) > 1:
+        raise PlanError(
+            f"photos.screen.faces is auto, and at least half of all photos of {turned[0]} "
+            f"{'show' if chosen[turned[0]].people else 'do not show'} a face, unlike the few that are chosen; of "
+            "another subject in the same run it is the other way round, and the setting is one for both.",
+            'Give photos.screen.faces ("required" or "ignored"), ask for more photos, or train the subjects apart.',
+        )
+    screen = plan.photos.screen.model_copy(update={"faces": "required" if people == {True} else "ignored"})
+    return plan.model_copy(update={"photos": plan.photos.model_copy(update={"screen": screen})})
+
+
+def _require_kept(subject: Subject, chosen: Chosen, found: PhotoSet) -> None:
+    """Raises PlanError where photos that were chosen or held out beside all others are set aside beside the few."""
+    wanted = chosen.digests.union(photo.source_hash for photo in chosen.whole.held_out)
+    lost = wanted.difference(photo.source_hash for photo in found.photos)
+    aside = [item for item in found.rejected if item.source_hash in lost]
+    if aside:
+        raise PlanError(
+            f"{NUMBER} = {len(chosen.digests)}, but of the photos of {subject.name} that were chosen or held out "
+            f"{aside[0].name} {aside[0].reason}. Beside all of the subject's photos it is usable.",
+            f"{aside[0].hint} Or ask for more photos.",
+        )
 
 
 Wanted = Callable[[Path], bool]
