@@ -163,13 +163,17 @@ def test_references_are_held_out_and_win_over_their_copies(tmp_path: Path) -> No
     assert [item.name for item in made.rejected] == ["leak.png"]
 
 
-@pytest.mark.parametrize("there", ["nothing", "what is set aside"])
+@pytest.mark.parametrize("there", ["nothing", "what is set aside", "a folder", "a folder of the system"])
 def test_references_without_a_usable_photo_are_refused(there: str, tmp_path: Path) -> None:
     """They took the place of the split: nothing was held out, and it was advised to give references."""
     source, others = folder_of(tmp_path / "in", 10), tmp_path / "ref"
     others.mkdir()
-    if there != "nothing":
+    if there in ("what is set aside", "a folder of the system"):
         (others / "broken.jpg").write_bytes(b"\xff\xd8\xff and no more")
+    if there == "a folder":
+        folder_of(others / "2024", 4, first=20)
+    elif there == "a folder of the system":
+        (others / "@eaDir").mkdir()
     with pytest.raises(PhotoError, match="ref; it has no usable photo, so nothing would be held out"):
         prepare(source, tmp_path / "set", Photos(references=others), SIZE)
     assert not (tmp_path / "set").exists()

@@ -10,7 +10,7 @@ import pytest
 from boothlab import api
 from boothlab.api.resolving import resolve
 from boothlab.api.studies.resolving import resolve_all, resolve_study
-from boothlab.errors import PlanError
+from boothlab.errors import PhotoError, PlanError
 from boothlab.models.config import Base
 from boothlab.models.tokens import load_tokenizer, suggest
 from boothlab.photos.config import Photos, Screen
@@ -104,6 +104,24 @@ def test_one_folder_does_not_stand_for_two(tiny_sd: Path, tmp_path: Path) -> Non
         photo_folder(tmp_path / "each" / name, 3, size=(64, 72 + len(name)))
     apart = resolve(plan_from(two(plan(tiny_sd, photos, photos={"references": str(tmp_path / "each")}), others), "t"))
     assert {name: len(found.held_out) for name, found in apart.sets.items()} == {"ada": 3, "bob": 3}
+
+
+def test_one_of_several_may_have_no_references_and_one_alone_may_not(tiny_sd: Path, tmp_path: Path) -> None:
+    """A folder of anything among the references was taken for another subject's, and nothing was held out."""
+    photos = photo_folder(tmp_path / "photos", 9, size=(72, 64))
+    others = photo_folder(tmp_path / "bob", 9, size=(90, 64))
+    photo_folder(tmp_path / "each" / "ada", 3, size=(64, 72))
+    given = plan(tiny_sd, photos, photos={"references": str(tmp_path / "each")})
+    both = resolve(plan_from(two(given, others), "t"))
+    assert {name: len(found.held_out) for name, found in both.sets.items()} == {"ada": 3, "bob": 0}
+    assert {name: len(found.train) for name, found in both.sets.items()} == {"ada": 9, "bob": 9}
+    alone = {**given, "subjects": two(given, others)["subjects"][1:]}
+    with pytest.raises(PhotoError, match="each; it has no usable photo, so nothing would be held out"):
+        resolve(plan_from(alone, "t"))
+    (tmp_path / "each" / "ada").rename(tmp_path / "each" / "2024")
+    for subjects in (given, two(given, others)):
+        with pytest.raises(PhotoError, match="each; it has no usable photo, so nothing would be held out"):
+            resolve(plan_from(subjects, "t"))
 
 
 def test_a_damaged_set_in_the_cache_is_made_again(tiny_sd: Path, tmp_path: Path, own_home: Path) -> None:

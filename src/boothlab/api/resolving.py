@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -123,7 +123,10 @@ def look_up_inputs(plan: RunPlan, progress: Progress = silent) -> Resolved:
         }
     )
     _require_one_folder_each(filled)
-    sets = {s.name: photo_set(s.photos, own_settings(photos, s), size, within(progress, "photos")) for s in subjects}
+    sets = {
+        s.name: photo_set(s.photos, own_settings(photos, s, subjects), size, within(progress, "photos"))
+        for s in subjects
+    }
     inputs = {f"photos/{name}": found.content_hash for name, found in sets.items()}
     inputs["base"] = fingerprint(plan.base)
     own = plan.objective.class_folder
@@ -285,10 +288,17 @@ def domain_of(photos: Photos, base: Base) -> Literal["photographs", "drawings"]:
     return "drawings" if base.model == "toon" else "photographs"
 
 
-def own_settings(photos: Photos, subject: Subject) -> Photos:
-    """The settings of one subject: with several, each has its references in a folder of its name."""
-    if photos.references is not None and (photos.references / subject.name).is_dir():
+def own_settings(photos: Photos, subject: Subject, subjects: Sequence[Subject]) -> Photos:
+    """The settings of one of a plan's subjects: with several, each has its references in a folder of its name.
+
+    Of one that has no such folder beside others that have, nothing is held out. A photo set says itself what is.
+    """
+    if photos.references is None:
+        return photos
+    if (photos.references / subject.name).is_dir():
         return photos.model_copy(update={"references": photos.references / subject.name})
+    if any((photos.references / other.name).is_dir() for other in subjects) and not is_photo_set(subject.photos):
+        return photos.model_copy(update={"references": None, "held_out": 0.0})
     return photos
 
 

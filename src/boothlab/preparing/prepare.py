@@ -96,7 +96,7 @@ def prepare(
     usable = [photo for photo in kept if not photo.is_reference]
     if len(usable) < settings.minimum:
         raise PhotoError(*_too_few(folder, usable, every, settings.minimum))
-    if settings.references is not None and len(usable) == len(kept) and not _is_of_several(settings.references):
+    if settings.references is not None and len(usable) == len(kept):
         raise PhotoError(
             f"photos.references is {settings.references}; it has no usable photo, so nothing would be held out.",
             "Give a folder of other photos of the subject, or leave it out: some of its own are then held out.",
@@ -107,11 +107,6 @@ def prepare(
     thumbnails = {thumbnail_name(_hash(item)): item.thumbnail for item in done if item.thumbnail}
     also = thumbnails | sheet_files(kept, every, held_out, thumbnails, score, remark)
     return write_set(out, kept, every, held_out, about, also)
-
-
-def _is_of_several(references: Path) -> bool:
-    """Whether it is the place of several subjects' folders, of which one may have none."""
-    return any(path.is_dir() for path in references.iterdir())
 
 
 def _words(places: Sequence[Place], settings: Photos) -> Words:

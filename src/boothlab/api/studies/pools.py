@@ -210,7 +210,7 @@ def prepared(plan: RunPlan, subject: Subject, **update: object) -> PhotoSet:
     """The subject's photo set under the plan's settings, some of them changed."""
     size = base_size(plan.base) if plan.photos.size is None else plan.photos.size
     photos = plan.photos.model_copy(update={"size": size, "domain": domain_of(plan.photos, plan.base), **update})
-    return photo_set(subject.photos, own_settings(photos, subject), size)
+    return photo_set(subject.photos, own_settings(photos, subject, plan.subjects), size)
 
 
 def fill_folder(folder: Path, files: Sequence[Path], place: Path, subject: str, captions: Sequence[str] = ()) -> None:
