@@ -590,3 +590,31 @@ def test_photos_that_screening_refused_are_not_asked_for_again(tmp_path: Path) -
     assert '--keep 0.png (photos.keep = ["0.png"])' in caught.value.hint
     assert "photos.screen" in caught.value.hint
     assert "Put photos" not in caught.value.hint
+
+
+@pytest.mark.parametrize("damage", ["cut short", "empty", "other bytes", "gone", "all gone"])
+def test_small_copies_that_are_damaged_or_gone_are_made_again(
+    damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cut one was a traceback; a deleted one was left out of the contact sheet from then on."""
+    source = folder_of(tmp_path / "in", 3)
+    scene(0).filter(ImageFilter.GaussianBlur(9)).save(source / "soft.png")
+    (source / "broken.jpg").write_bytes(b"\xff\xd8\xff and no more")
+    out = prepare(source, tmp_path / "set", Photos(), SIZE).path
+    whole = files_of(out)
+    copies = sorted((out / "before").iterdir())
+    assert len(copies) == 4
+    for path in copies if damage == "all gone" else copies[:1]:
+        if "gone" in damage:
+            path.unlink()
+        else:
+            data = path.read_bytes()
+            path.write_bytes({"cut short": data[:100], "empty": b"", "other bytes": bytes(len(data))}[damage])
+    read: list[str] = []
+    original = develop.read_photo
+    monkeypatch.setattr(develop, "read_photo", lambda path, *rest: read.append(path.name) or original(path, *rest))
+    assert files_of(prepare(source, out, Photos(), SIZE).path) == whole
+    assert len(read) == (4 if damage == "all gone" else 1)
+    read.clear()
+    prepare(source, out, Photos(), SIZE)
+    assert read == [], "a photo that cannot be decoded has no small copy, and is not read for one each time"

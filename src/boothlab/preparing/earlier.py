@@ -6,10 +6,13 @@ The only memory is the photo sets themselves, so deleting a set forgets everythi
 from __future__ import annotations
 
 import contextlib
+import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 from boothlab.errors import BoothlabError
 from boothlab.files import read_json
@@ -46,17 +49,18 @@ class Earlier:
                         self._places.setdefault(recipe, (folder, entry))
 
     def find(self, recipe: str) -> Done | None:
-        """The outcome of ``recipe`` when it is here and whole."""
+        """The outcome of ``recipe`` when it is here and whole, with its small copy."""
         if recipe not in self._places:
             return None
         folder, entry = self._places[recipe]
         try:
+            outcome: Photo | Rejected
             if "source" in entry:
-                photo = read_entry(folder, entry)
-                return Done(photo, thumbnail_of(folder, photo.source_hash), recipe)
-            trail = tuple(Trace(**trace) for trace in entry["trail"])
-            outcome = Rejected(**{**entry, "trail": trail})
-            return Done(outcome, thumbnail_of(folder, outcome.source_hash), recipe)
+                outcome = read_entry(folder, entry)
+            else:
+                outcome = Rejected(**{**entry, "trail": tuple(Trace(**trace) for trace in entry["trail"])})
+            # What could not be decoded has no trail, and never had a small copy.
+            return Done(outcome, thumbnail_of(folder, outcome.source_hash) if outcome.trail else b"", recipe)
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -67,8 +71,12 @@ def thumbnail_name(source_hash: str) -> str:
 
 
 def thumbnail_of(folder: Path, source_hash: str) -> bytes:
-    """The small copy in a set; empty where there is none."""
+    """The small copy in a set. Raises OSError where there is none that can be shown."""
+    path = folder / thumbnail_name(source_hash)
+    data = path.read_bytes()
     try:
-        return (folder / thumbnail_name(source_hash)).read_bytes()
-    except OSError:
-        return b""
+        with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
+            image.load()
+    except Exception as error:  # noqa: BLE001 - decoders raise anything on damaged input (struct, index, zlib …)
+        raise OSError(f"{path} is damaged") from error
+    return data
