@@ -8,19 +8,20 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
 from boothlab.api.remarks import lost_captions
-from boothlab.api.resolving import contents_of
+from boothlab.api.resolving import contents_of, photo_set
 from boothlab.api.studies.pools import fill_folder
 from boothlab.assets import asset
 from boothlab.cli.main import main
 from boothlab.errors import PhotoError
 from boothlab.files import sha256_json
-from boothlab.photos.captions import read_words, template
+from boothlab.photos.captions import read_words, template, without_photo
 from boothlab.photos.config import Photos, Screen
 from boothlab.photos.folder import list_folder
 from boothlab.photos.measures import to_text
@@ -618,3 +619,63 @@ def test_small_copies_that_are_damaged_or_gone_are_made_again(
     read.clear()
     prepare(source, out, Photos(), SIZE)
     assert read == [], "a photo that cannot be decoded has no small copy, and is not read for one each time"
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """Files of these names may not be read, nor what links of these names lead to be looked at; not even by root."""
+    opened, read, looked = Path.open, Path.read_text, os.stat
+
+    def opening(path: Path, *given: Any, **more: Any) -> Any:
+        if path.name in names:
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *given, **more)
+
+    def reading(path: Path, *given: Any, **more: Any) -> str:
+        opening(path).close()  # newer Pythons read text by another way
+        return read(path, *given, **more)
+
+    def looking(path: Any, *given: Any, **more: Any) -> os.stat_result:
+        follows = more.get("follow_symlinks", True)
+        if follows and isinstance(path, Path) and path.name in names and path.is_symlink():
+            raise PermissionError(13, "Permission denied", str(path))
+        return looked(path, *given, **more)
+
+    monkeypatch.setattr(Path, "open", opening)
+    monkeypatch.setattr(Path, "read_text", reading)
+    monkeypatch.setattr(os, "stat", looking)
+
+
+@pytest.mark.parametrize(("name", "fate"), [("notes.txt", "belongs to no photo"), ("shop.json", "not about photos")])
+def test_a_file_that_may_not_be_read_and_belongs_to_no_photo_stops_nothing(
+    name: str, fate: str, tmp_path: Path, own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After all photos were prepared: cannot go on."""
+    source = folder_of(tmp_path / "in", 2)
+    (source / name).write_text("bread, milk")
+    refuse(monkeypatch, name)
+    told = {"name": name, "sha256": None, "fate": f"{fate}; cannot be read: Permission denied"}
+    made = prepare(source, tmp_path / "set", Photos(), SIZE)
+    assert manifest(made.path)["other_files"] == [told]
+    assert without_photo(told["fate"]) == (name == "notes.txt")
+    cached = photo_set(source, Photos(), SIZE)
+    assert len(cached.photos) == 2
+    assert contents_of(source)[name] == "may not be read"
+    (source / "photo-00.txt").write_text("at sea")
+    refuse(monkeypatch, "photo-00.txt")
+    with pytest.raises(PhotoError, match=r"Cannot read .*photo-00\.txt"):
+        photo_set(source, Photos(), SIZE)
+
+
+def test_a_link_to_where_nobody_may_look_is_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, others = folder_of(tmp_path / "in", 2), folder_of(tmp_path / "ref", 0)
+    (tmp_path / "private").mkdir()
+    for folder in (source, others):
+        (folder / "link.jpg").symlink_to(tmp_path / "private" / "photo.jpg")
+    refuse(monkeypatch, "link.jpg")
+    made = prepare(source, tmp_path / "set", Photos(), SIZE)
+    assert [(item.name, item.code, item.reason) for item in made.rejected] == [
+        ("link.jpg", "unreadable", "cannot be read: Permission denied")
+    ]
+    assert "link.jpg" not in contents_of(source)
+    with pytest.raises(PhotoError, match="it has no usable photo"):
+        prepare(source, tmp_path / "held", Photos(references=others), SIZE)

@@ -47,7 +47,7 @@ DECIDED = (
 """Settings of photos that `prepare` has followed by the time there is a set."""
 
 UNREADABLE = "may not be read"
-"""Stands for the hash of such a photo."""
+"""Stands for the hash of such a file."""
 
 PREPARATION = 7
 """Version of the preparation code: part of the address of prepared sets, so that new code never finds old ones."""
@@ -267,7 +267,8 @@ def photo_set(folder: Path, settings: Photos, size: int, progress: Any = None) -
 
 
 def contents_of(folder: Path) -> dict[str, str]:
-    """The hashes of everything in ``folder`` that preparation reads. What may not be read is set aside there."""
+    """The hashes of everything in ``folder`` that preparation reads. What may not be read is set aside there, or told
+    where somebody's caption is in it."""
     listing = list_folder(folder)
     found = {}
     for path in (*listing.photos, *listing.words):
@@ -275,8 +276,6 @@ def contents_of(folder: Path) -> dict[str, str]:
             try:
                 found[spelled(path.name)] = sha256_file(path)
             except PermissionError:
-                if path not in listing.photos:
-                    raise
                 found[spelled(path.name)] = UNREADABLE
     return found
 

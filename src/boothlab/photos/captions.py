@@ -93,7 +93,7 @@ def read_words(files: Sequence[Path], photos: Iterable[Path]) -> Words:
 
 def without_photo(fate: str) -> bool:
     """Whether a file with words has some for a photo that is not there."""
-    return fate == NOBODYS or ABSENT in fate
+    return fate.startswith(NOBODYS) or ABSENT in fate
 
 
 def misnamed(fate: str) -> bool:

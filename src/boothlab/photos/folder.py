@@ -78,11 +78,8 @@ def list_folder(folder: Path, include: Iterable[str] = (), exclude: Iterable[str
         name = printable(path)
         if name.lower() in LEFT_BEHIND or name.startswith("."):
             ignored.append((name, "left by the operating system or another program"))
-        elif path.is_dir():
-            reason = "is a folder; photos are taken from one folder, not from those inside it"
-            others.append(Rejected(name, "folder", reason, f"Prepare {name} by itself, or move its photos up."))
-        elif not path.is_file():
-            others.append(Rejected(name, "no-file", "is not a regular file (a broken link, a device or a pipe)"))
+        elif (unusable := _no_file(path)) is not None:
+            others.append(unusable)
         elif path.suffix.lower() in WORDS:
             words.append(path)
         elif path.suffix.lower() in SUFFIXES or _signed(path):
@@ -96,6 +93,20 @@ def list_folder(folder: Path, include: Iterable[str] = (), exclude: Iterable[str
         (printable(path), "left out by photos.include or photos.exclude") for path in photos if path not in chosen
     ]
     return Listing(tuple(chosen), tuple(others), tuple(words), tuple(ignored))
+
+
+def _no_file(path: Path) -> Rejected | None:
+    """Why an entry is no file that could be opened; None for one that is."""
+    name = printable(path)
+    try:
+        if path.is_dir():
+            reason = "is a folder; photos are taken from one folder, not from those inside it"
+            return Rejected(name, "folder", reason, f"Prepare {name} by itself, or move its photos up.")
+        if not path.is_file():
+            return Rejected(name, "no-file", "is not a regular file (a broken link, a device or a pipe)")
+    except OSError as error:  # a link leads to where this user may not look
+        return Rejected(name, "unreadable", f"cannot be read: {error.strerror}")
+    return None
 
 
 def _entries(folder: Path) -> list[Path]:

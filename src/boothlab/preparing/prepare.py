@@ -320,7 +320,7 @@ def _about(
             for name, why in place.listing.ignored
         ),
         *(
-            {"name": place.named(path), "sha256": sha256_file(path), "fate": words.fates[place.named(path)]}
+            _told(path, place.named(path), words.fates[place.named(path)])
             for place in places
             for path in place.listing.words
         ),
@@ -333,6 +333,14 @@ def _about(
         "variety": score.as_dict(),
         "remark": remark,
     }
+
+
+def _told(path: Path, name: str, fate: str) -> dict[str, Any]:
+    """The manifest's line on a file with words; nobody's may be one that cannot be read, which stops nothing."""
+    try:
+        return {"name": name, "sha256": sha256_file(path), "fate": fate}
+    except OSError as error:
+        return {"name": name, "sha256": None, "fate": f"{fate}; cannot be read: {error.strerror}"}
 
 
 def _too_few(folder: Path, kept: Sequence[Photo], rejected: Sequence[Rejected], minimum: int) -> tuple[str, str]:
