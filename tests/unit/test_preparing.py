@@ -679,3 +679,35 @@ def test_a_link_to_where_nobody_may_look_is_set_aside(tmp_path: Path, monkeypatc
     assert "link.jpg" not in contents_of(source)
     with pytest.raises(PhotoError, match="it has no usable photo"):
         prepare(source, tmp_path / "held", Photos(references=others), SIZE)
+
+
+@pytest.mark.parametrize("place", ["set", ".set", "sets/new", "link"])
+def test_a_set_inside_the_photo_folder_is_no_part_of_what_lies_there(place: str, tmp_path: Path) -> None:
+    """The second time it was set aside as a folder, to be prepared by itself."""
+    source = folder_of(tmp_path / "in", 3)
+    scene(3).save(source / "set.partial-3.png")
+    (source / "inside").mkdir()
+    if place == "link":
+        (tmp_path / "disk").mkdir()
+        (source / "link").symlink_to(tmp_path / "disk")
+    first = prepare(source, source / place, Photos(), SIZE)
+    once = files_of(source / place)
+    (source / f"{place}.partial-{os.getpid()}-00c0ffee").mkdir()
+    again = prepare(source, source / place, Photos(), SIZE)
+    assert files_of(source / place) == once
+    for made in (first, again):
+        assert [item.name for item in made.rejected] == ["inside"]
+        assert len(made.photos) == 4
+    assert manifest(source / place)["other_files"] == []
+    apart = prepare(source, tmp_path / "apart", Photos(), SIZE)
+    told = {item.name for item in apart.rejected} | {item["name"] for item in manifest(apart.path)["other_files"]}
+    assert {"inside", Path(place).parts[0]} <= told, "of another set it is a folder like any other"
+    if place == "sets/new":
+        folder_of(source / "sets", 1, first=50)
+        assert [item.name for item in prepare(source, source / place, Photos(), SIZE).rejected] == ["inside", "sets"]
+
+
+def test_a_set_inside_the_folder_of_references_is_no_part_of_these(tmp_path: Path) -> None:
+    source, others = folder_of(tmp_path / "in", 3), folder_of(tmp_path / "ref", 2, first=20)
+    for _ in range(2):
+        assert prepare(source, others / "set", Photos(references=others), SIZE).rejected == ()

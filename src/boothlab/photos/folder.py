@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from boothlab.errors import PhotoError
-from boothlab.files import LITTER, spelled
+from boothlab.files import LITTER, TEMPORARY_MARK, is_litter, spelled
 from boothlab.photos.photo import Rejected
 
 SUFFIXES = frozenset(
@@ -64,12 +64,18 @@ def find_photos(folder: Path) -> tuple[list[Path], list[Rejected]]:
     return list(listing.photos), list(listing.others)
 
 
-def list_folder(folder: Path, include: Iterable[str] = (), exclude: Iterable[str] = ()) -> Listing:
+def list_folder(
+    folder: Path, include: Iterable[str] = (), exclude: Iterable[str] = (), out: Path | None = None
+) -> Listing:
     """What is directly inside ``folder``. ``include`` and ``exclude`` are names or patterns ("IMG_*.jpg").
 
+    ``out`` is where a set of these photos is written: in the folder it is no part of what lies there, now or later.
     Raises PhotoError when the folder is missing, no folder, or not readable, or when a pattern fits nothing.
     """
     entries = _entries(folder)
+    if out is not None:
+        own = (out.resolve(), out.parent.resolve() / out.name)  # a link, and where it leads to
+        entries = [path for path in entries if not any(_is_for(place, folder.resolve() / path.name) for place in own)]
     photos: list[Path] = []
     others: list[Rejected] = []
     words: list[Path] = []
@@ -118,6 +124,14 @@ def _entries(folder: Path) -> list[Path]:
         return sorted(folder.iterdir(), key=lambda path: path.name)
     except OSError as error:
         raise PhotoError(f"Cannot list {folder}: {error.strerror}.") from error
+
+
+def _is_for(out: Path, path: Path) -> bool:
+    """Whether ``path`` is the set that is written to ``out``, an unfinished one beside it, or a folder that holds
+    nothing else."""
+    if path.parent == out.parent:
+        return path.name == out.name or (path.stem == out.name and path.suffix.startswith(TEMPORARY_MARK))
+    return out.is_relative_to(path) and all(is_litter(inside) or _is_for(out, inside) for inside in path.iterdir())
 
 
 def _signed(path: Path) -> bool:

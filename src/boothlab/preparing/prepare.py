@@ -133,13 +133,13 @@ def _places(folder: Path, out: Path, settings: Photos) -> list[Place]:
             "Name it as `photos` of a plan and train on it, or prepare the folder of its originals.",
         )
     _require_free(out, [folder] if references is None else [folder, references])
-    places = [Place(folder, list_folder(folder, settings.include, settings.exclude))]
+    places = [Place(folder, list_folder(folder, settings.include, settings.exclude, out))]
     if references is not None:
         if is_photo_set(references):
             raise PhotoError(
                 f"photos.references names the photo set {references}.", "Give the folder of its originals."
             )
-        places.append(Place(references, list_folder(references), REFERENCES))
+        places.append(Place(references, list_folder(references, out=out), REFERENCES))
     return places
 
 
