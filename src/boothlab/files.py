@@ -11,6 +11,7 @@ import errno
 import hashlib
 import json
 import os
+import platform
 import re
 import shutil
 import uuid
@@ -28,6 +29,9 @@ T = TypeVar("T")
 
 TEMPORARY_MARK = ".partial-"
 """Part of the name of everything that is not finished; such leftovers of a killed process may be deleted."""
+
+MACHINE = hashlib.sha256(platform.node().encode()).hexdigest()[:6]
+"""Part of these names too: the processes of other machines that write to the same disk are not seen from here."""
 
 LITTER = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
 """What file browsers leave wherever somebody looks, in small letters: no part of what a folder holds."""
@@ -58,7 +62,13 @@ def is_abandoned(path: Path) -> bool:
 
 
 def _temporary_name(path: Path) -> Path:
-    return path.with_name(f"{path.name}{TEMPORARY_MARK}{os.getpid()}-{uuid.uuid4().hex[:8]}")
+    return path.with_name(f"{path.name}{TEMPORARY_MARK}{os.getpid()}-{uuid.uuid4().hex[:8]}-{MACHINE}")
+
+
+def is_left_of(folder: Path, path: Path) -> bool:
+    """Whether ``path`` is what a process of this machine that is gone had not finished of ``folder``."""
+    ours = rf"{re.escape(folder.name + TEMPORARY_MARK)}\d+-[0-9a-f]{{8}}(-{MACHINE})?"
+    return re.fullmatch(ours, path.name) is not None and is_abandoned(path)
 
 
 def sync_folder(folder: Path) -> None:

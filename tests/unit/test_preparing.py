@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from boothlab.api.studies.pools import fill_folder
 from boothlab.assets import asset
 from boothlab.cli.main import main
 from boothlab.errors import PhotoError
-from boothlab.files import sha256_json
+from boothlab.files import new_folder, sha256_json
 from boothlab.photos.captions import read_words, template, without_photo
 from boothlab.photos.config import Photos, Screen
 from boothlab.photos.folder import list_folder
@@ -711,3 +712,35 @@ def test_a_set_inside_the_folder_of_references_is_no_part_of_these(tmp_path: Pat
     source, others = folder_of(tmp_path / "in", 3), folder_of(tmp_path / "ref", 2, first=20)
     for _ in range(2):
         assert prepare(source, others / "set", Photos(references=others), SIZE).rejected == ()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("linked", [False, True])
+def test_what_a_killed_preparation_left_goes_with_the_next_one(linked: bool, tmp_path: Path) -> None:
+    """Prepared photos of somebody lay beside the set for good."""
+    source, out = folder_of(tmp_path / "in", 2), tmp_path / "set"
+    if linked:
+        (tmp_path / "disk").mkdir()
+        (tmp_path / "disk" / "set").mkdir()
+        out.symlink_to(tmp_path / "disk" / "set")
+    child = os.fork()
+    if child == 0:
+        with new_folder(out) as temporary:
+            (temporary / "000-ada.png").write_bytes(b"a photo")
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    beside = out.resolve().parent
+    (left,) = beside.glob("set.partial-*")
+    kept = [
+        beside / f"set.partial-{os.getpid()}-00c0ffee",  # somebody is writing it
+        beside / f"set.partial-{child}-00c0ffee-another",  # on another machine, whose processes are not seen here
+        beside / f"set.partial-{child}-summer",
+        beside / f"other.partial-{child}-00c0ffee",
+    ]
+    for folder in (*kept, beside / f"set.partial-{child}-00c0ffee"):
+        folder.mkdir()
+        (folder / "000-ada.png").write_bytes(b"a photo")
+    prepare(source, out, Photos(), SIZE)
+    assert not left.exists()
+    assert sorted(beside.glob("*.partial-*")) == sorted(kept)
+    assert all((folder / "000-ada.png").is_file() for folder in kept)

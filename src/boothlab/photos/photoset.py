@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +14,16 @@ import numpy as np
 from PIL import Image
 
 from boothlab.errors import BoothlabError, PhotoError, RunDamaged
-from boothlab.files import new_folder, read_json, safe_name, sha256_bytes, sha256_json, write_bytes, write_json
+from boothlab.files import (
+    is_left_of,
+    new_folder,
+    read_json,
+    safe_name,
+    sha256_bytes,
+    sha256_json,
+    write_bytes,
+    write_json,
+)
 from boothlab.photos.photo import Photo, Rejected, Trace
 
 MANIFEST = "manifest.json"
@@ -62,6 +73,8 @@ def write_set(
 ) -> PhotoSet:
     """Write the set atomically. Files are numbered, so two sources with one stem do not collide.
 
+    What killed processes left unfinished of it is deleted.
+
     ``about`` goes into the manifest as it is; ``also`` are further files (relative name → content).
     """
     entries = []
@@ -98,7 +111,15 @@ def write_set(
         for name, content in (also or {}).items():
             write_bytes(folder / name, content)
         write_json(folder / MANIFEST, tree)
+    _sweep(path.resolve())
     return PhotoSet(path, tuple(photos), tuple(rejected), held_out, str(tree["content_hash"]))
+
+
+def _sweep(path: Path) -> None:
+    """Delete the photos that killed processes left beside the set. What another one is writing there stays."""
+    with contextlib.suppress(OSError):  # a folder that may be written to and not be listed
+        for left in [other for other in path.parent.iterdir() if is_left_of(path, other)]:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def is_photo_set(path: Path) -> bool:
