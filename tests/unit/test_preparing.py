@@ -744,3 +744,36 @@ def test_what_a_killed_preparation_left_goes_with_the_next_one(linked: bool, tmp
     assert not left.exists()
     assert sorted(beside.glob("*.partial-*")) == sorted(kept)
     assert all((folder / "000-ada.png").is_file() for folder in kept)
+
+
+def test_rows_of_nothing_are_passed_over_and_captions_of_nobody_told(tmp_path: Path) -> None:
+    """Spreadsheets leave rows of commas; they were said to be a photo with an empty name."""
+    table, photos = tmp_path / "captions.csv", [tmp_path / "a.jpg"]
+    table.write_text("file,caption\na.jpg,at sea\n,\n , \nnosuch.jpg,in rain\n")
+    assert read_words([table], photos).fates == {
+        "captions.csv": "captions of 1 photo; nosuch.jpg not among the photos"
+    }
+    table.write_text("file,caption\na.jpg,at sea\n,\n,\n")
+    assert read_words([table], photos).fates == {"captions.csv": "captions of 1 photo"}
+    table.write_text("file,caption\na.jpg,at sea\n,in rain\n")
+    assert read_words([table], photos).fates == {
+        "captions.csv": "captions of 1 photo; (a row without a name) not among the photos"
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "mark"),
+    [
+        ("captions.csv", "file;caption\na.png;at sea, smiling\n", "comma"),
+        ("captions.csv", '"file";"caption"\n"a.png";"at sea, smiling"\n', "comma"),
+        ("captions.tsv", "file,caption\na.png,at sea\tsmiling\n", "tab"),
+    ],
+)
+def test_a_table_with_other_marks_says_so_whatever_its_captions_hold(
+    name: str, text: str, mark: str, tmp_path: Path
+) -> None:
+    """With a comma in a caption it was asked to put the caption in quotes, which was no help."""
+    (tmp_path / name).write_text(text)
+    with pytest.raises(PhotoError, match="needs one for the photo and one for its caption") as caught:
+        read_words([tmp_path / name], [tmp_path / "a.png"])
+    assert caught.value.hint == f"Its header has no {mark}: put one between the columns."

@@ -22,11 +22,15 @@ from boothlab.photos.folder import composed, printable
 TABLES = ("captions.csv", "captions.tsv", "metadata.csv", "metadata.jsonl", "captions.jsonl")
 """Names of tables, in the order in which they are looked for; the first one there is used."""
 
+WANTED = "it needs one for the photo and one for its caption"
+
 NAME_COLUMNS = ("file", "file_name", "photo", "name", "image")
 WORD_COLUMNS = ("caption", "text", "prompt", "words")
 
 ABSENT, NOBODYS = "not among the photos", "belongs to no photo"
 """Of a row of a table, and of a text file: there is no such photo."""
+
+NAMELESS = "(a row without a name)"
 
 MEANT = "means"
 
@@ -72,7 +76,7 @@ def read_words(files: Sequence[Path], photos: Iterable[Path]) -> Words:
             captions |= {
                 names[name]: template(words) for name, words in table.items() if name in names and words.strip()
             }
-            unknown = sorted(table.keys() - names)
+            unknown = sorted(name or NAMELESS for name in table.keys() - names)
             known = len(table.keys() & names)
             fates[printable(path)] = f"captions of {known} photo{'' if known == 1 else 's'}"
             if unknown:
@@ -143,32 +147,20 @@ def _beside(path: Path, names: Mapping[str, str], captions: dict[str, str], fate
 
 def _table(path: Path) -> dict[str, str]:
     text = _text(path)
-    kind = path.suffix.lower()
-    if kind == ".jsonl":
+    if path.suffix.lower() == ".jsonl":
         try:
             rows = [dict(json.loads(line)) for line in text.split("\n") if line.strip()]
         except (ValueError, TypeError) as error:
             raise PhotoError(f"{path} is not a list of JSON objects: {error}.") from error
     else:
-        table = csv.DictReader(io.StringIO(text), delimiter="\t" if kind == ".tsv" else ",", strict=True)
-        try:
-            rows = [_whole(path, table.line_num, row) for row in table]
-        except csv.Error as error:
-            raise PhotoError(
-                f"{path} is no table that can be read, near line {table.line_num}: {error}.",
-                "Put quotes around captions with commas, and close every quote.",
-            ) from error
+        rows = _rows(path, text)
     columns = {str(key).strip().lower(): key for row in rows[:1] for key in row}
     name = next((columns[key] for key in NAME_COLUMNS if key in columns), None)
     words = next((columns[key] for key in WORD_COLUMNS if key in columns), None)
     if rows and (name is None or words is None):
-        hint = "Call them file and caption."
-        if len(columns) == 1 and kind != ".jsonl" and any(mark in next(iter(columns)) for mark in (";", "\t", ",")):
-            hint = f"Its header has no {'tab' if kind == '.tsv' else 'comma'}: put one between the columns."
-        raise PhotoError(
-            f"{path} has the columns {', '.join(columns)}; it needs one for the photo and one for its caption.", hint
-        )
-    told = [(str(row.get(name) or "").strip(), str(row.get(words) or "")) for row in rows]
+        raise PhotoError(f"{path} has the columns {', '.join(columns)}; {WANTED}.", "Call them file and caption.")
+    every = ((str(row.get(name) or "").strip(), str(row.get(words) or "")) for row in rows)
+    told = [(photo, caption) for photo, caption in every if photo or caption.strip()]
     table_of = dict(told)
     twice = next((photo for photo, caption in told if photo and caption.strip() != table_of[photo].strip()), None)
     if twice is not None:
@@ -180,6 +172,25 @@ def _table(path: Path) -> dict[str, str]:
             "Write characters themselves instead of their codes.",
         )
     return table_of
+
+
+def _rows(path: Path, text: str) -> list[dict[str, str | None]]:
+    """The rows of a table. Its header comes first: with other marks in it, what its rows say of commas is no help."""
+    mark, called = ("\t", "tab") if path.suffix.lower() == ".tsv" else (",", "comma")
+    table = csv.DictReader(io.StringIO(text), delimiter=mark, strict=True)
+    try:
+        header = next(csv.reader([text.partition("\n")[0]], delimiter=mark), [])
+        if len(header) == 1 and any(other in header[0] for other in (";", "\t", ",")):
+            raise PhotoError(
+                f"{path} has the columns {header[0]}; {WANTED}.",
+                f"Its header has no {called}: put one between the columns.",
+            )
+        return [_whole(path, table.line_num, row) for row in table]
+    except csv.Error as error:
+        raise PhotoError(
+            f"{path} is no table that can be read, near line {table.line_num}: {error}.",
+            "Put quotes around captions with commas, and close every quote.",
+        ) from error
 
 
 def _whole(path: Path, line: int, row: Mapping[str | None, Any]) -> dict[str, str | None]:
