@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from boothlab import api
-from boothlab.api.resolving import resolve
+from boothlab.api.resolving import contents_of, resolve
 from boothlab.api.studies.resolving import resolve_all, resolve_study
 from boothlab.errors import PhotoError, PlanError
 from boothlab.models.config import Base
@@ -132,6 +132,29 @@ def test_a_damaged_set_in_the_cache_is_made_again(tiny_sd: Path, tmp_path: Path,
     again = resolve(plan_from(plan(tiny_sd, photos), "t")).sets["ada"]
     assert again.content_hash == first.content_hash
     assert damaged.read_bytes()[-1:] != b"x"
+
+
+def test_what_lies_beside_the_photos_is_told_as_it_is_now_and_changes_no_run(
+    tiny_sd: Path, tmp_path: Path, own_home: Path
+) -> None:
+    """A set in the cache told of a folder that was gone, and of no new one."""
+    photos = photo_folder(tmp_path / "photos", 4, size=(72, 64))
+    held = photo_folder(tmp_path / "held", 3, size=(64, 72))
+    settings = plan_from(plan(tiny_sd, photos, photos={"references": str(held)}), "t")
+
+    def looked() -> tuple[list[tuple[str, str]], dict[str, str]]:
+        found = resolve(settings)
+        return [(item.name, item.code) for item in found.sets["ada"].rejected], found.inputs
+
+    bare, inputs = looked()
+    before = contents_of(photos)
+    assert bare == []
+    (photos / "inside").mkdir()
+    (held / "film.mov").write_bytes(b"film")
+    assert looked() == ([("inside", "folder"), ("references/film.mov", "no-picture")], inputs)
+    assert contents_of(photos) == before, "a search goes on"
+    (photos / "inside").rmdir()
+    assert looked() == ([("references/film.mov", "no-picture")], inputs)
 
 
 def test_an_identifier_whose_vector_is_learned_is_one_token(tiny_sd: Path, tmp_path: Path) -> None:

@@ -255,6 +255,7 @@ def photo_set(folder: Path, settings: Photos, size: int, progress: Any = None) -
         "faces": looks_for_faces(settings),
         "photos": contents_of(folder),
         "references": None if settings.references is None else contents_of(settings.references),
+        "others": [others_in(place) for place in (folder, settings.references) if place is not None],
         "settings": settings.model_dump(mode="json", exclude={"references"}),
         "size": size,
     }
@@ -278,6 +279,11 @@ def contents_of(folder: Path) -> dict[str, str]:
             except PermissionError:
                 found[spelled(path.name)] = UNREADABLE
     return found
+
+
+def others_in(folder: Path) -> dict[str, str]:
+    """What else lies in ``folder``, and why it is set aside: a set tells of it, though its photos are the same."""
+    return {item.name: item.code for item in list_folder(folder).others}
 
 
 def domain_of(photos: Photos, base: Base) -> Literal["photographs", "drawings"]:
