@@ -457,6 +457,13 @@ def test_a_manifest_of_another_program_makes_no_photo_set(tmp_path: Path) -> Non
         prepare(photos, made, settings, SIZE)
     assert (made / "thesis.txt").read_text() == "years of work"
     (made / "thesis.txt").rename(made / ".DS_Store")
+    for name in ("001-my-retouched-original.png", "before/0123456789abcdef.jpg"):
+        (made / name).write_bytes(b"hours of work")
+        with pytest.raises(PhotoError, match=f"but {name} in it is no part of one"):
+            prepare(photos, made, settings, SIZE)
+        assert (made / name).read_bytes() == b"hours of work"
+        (made / name).unlink()
+    assert len(prepare(photos, made, settings, SIZE).photos) == 2
     (made / "manifest.json").write_text("{")
     assert is_photo_set(made), "a damaged one"
     assert len(prepare(photos, made, settings, SIZE).photos) == 2

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from boothlab.errors import PhotoError
+from boothlab.errors import PhotoError, RunDamaged
 from boothlab.features.faces import Domain, FaceReader, reader_for
-from boothlab.files import first_foreign, is_around, is_no_folder, sha256_file
+from boothlab.files import first_foreign, is_around, is_no_folder, read_json, sha256_file
 from boothlab.photos.captions import Words, read_words
 from boothlab.photos.config import Photos
 from boothlab.photos.folder import Listing, composed, list_folder, printable
@@ -37,7 +37,9 @@ from boothlab.preparing.sheet import sheet_files
 from boothlab.seeds import derive
 
 OWN = re.compile(rf"{re.escape(MANIFEST)}|\d{{3,}}-[^/]+\.png|contact-sheet\.(html|png)|{BEFORE}(/[0-9a-f]+\.jpg)?")
-"""What lies in a photo set."""
+"""What lies in a photo set, as far as names tell."""
+
+SHEETS = ("contact-sheet.html", "contact-sheet.png")
 
 SCREENED = frozenset(("blurred", "dark", "overexposed", "turned", "no-face", "stranger"))
 """Why screening sets a photo aside by itself: whoever looks at it may keep it all the same."""
@@ -179,12 +181,26 @@ def _require_free(out: Path, originals: Sequence[Path]) -> None:
         raise PhotoError(
             f"{out} is there already and is no photo set.", "Write the photo set to a new or an empty folder."
         )
-    foreign = first_foreign(out, OWN) if out.is_dir() else None
+    foreign = first_foreign(out, _own_files(out)) if out.is_dir() else None
     if foreign is not None:
         raise PhotoError(
             f"{out} is a photo set, but {foreign} in it is no part of one, and would be lost with the old set.",
             "Move it away, or write the photo set to a new folder.",
         )
+
+
+def _own_files(out: Path) -> re.Pattern[str]:
+    """What the manifest in ``out`` names: other pictures there are somebody's, whatever they are called. Where it is
+    damaged, what looks like part of a set."""
+    try:
+        tree = read_json(out / MANIFEST)
+        names = [name for entry in tree["photos"] for name in (entry["file"], entry["mask"]) if name]
+        hashes = [entry["source_sha256"] for entry in tree["photos"]]
+        hashes += [item["source_hash"] for item in tree["rejected"]]
+        names += [thumbnail_name(digest) for digest in hashes]
+        return re.compile("|".join(map(re.escape, [MANIFEST, BEFORE, *SHEETS, *names])))
+    except (RunDamaged, KeyError, TypeError):
+        return OWN
 
 
 def looks_for_faces(settings: Photos) -> str:
