@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import TiffImagePlugin
 
 from boothlab.errors import PhotoError
 from boothlab.photos.config import Photos, Screen
+from boothlab.photos.folder import list_folder
 from boothlab.photos.photo import Photo, Rejected
 from boothlab.photos.read import read_photo
 from boothlab.preparing.prepare import prepare
@@ -69,3 +71,40 @@ def test_raw_that_nobody_knows_is_raw_and_a_jpeg_of_that_name_a_photo(tmp_path: 
     assert read_photo(tmp_path / "a.cr2").code == "raw"  # type: ignore[union-attr]
     made_photo(0).save(tmp_path / "b.dng", "JPEG")
     assert isinstance(read_photo(tmp_path / "b.dng"), Photo)
+
+
+def saved(kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    made_photo(0).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def with_brand(brand: bytes) -> bytes:
+    data = saved("HEIF", quality=95)
+    return data[:8] + brand + data[12:]
+
+
+KINDS = {
+    "bmp": lambda: saved("BMP"),
+    "big-tiff": lambda: saved("TIFF", big_tiff=True),
+    "avis": lambda: saved("AVIF", save_all=True, append_images=[made_photo(1)]),
+    "webp": lambda: saved("WEBP"),
+    **{brand: lambda brand=brand: with_brand(brand.encode()) for brand in ("heic", "heix", "heim", "heis")},
+    **{brand: lambda brand=brand: with_brand(brand.encode()) for brand in ("hevc", "hevx", "mif1", "msf1")},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_can_be_read_is_known_by_its_content(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "photo.dat").write_bytes(KINDS[kind]())
+    assert [path.name for path in list_folder(tmp_path).photos] == ["photo.dat"]
+    found = read_photo(tmp_path / "photo.dat")
+    assert isinstance(found, Photo)
+    assert np.abs(found.pixels.astype(int) - np.asarray(made_photo(0))).mean() < 8
+
+
+def test_what_only_begins_like_a_picture_is_none(tmp_path: Path) -> None:
+    texts = {"a.dat": b"BMW and other makes of cars, by year", "b.dat": b"RIFF\1\2\3\4WAVEfmt ", "c.dat": b"MM\0x"}
+    for name, text in texts.items():
+        (tmp_path / name).write_bytes(text)
+    assert [item.name for item in list_folder(tmp_path).others] == list(texts)

@@ -5,6 +5,7 @@ Separate from reading because nothing is decoded here: every entry gets a fate f
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,16 +27,13 @@ LEFT_BEHIND = LITTER | {".ipynb_checkpoints", "__macosx", "@eadir", "ehthumbs.db
 WORDS = frozenset({".txt", ".csv", ".tsv", ".json", ".jsonl", ".toml"})
 """Endings of files that hold words about photos."""
 
-SIGNATURES: tuple[tuple[int, bytes], ...] = (
-    (0, b"\xff\xd8\xff"),
-    (0, b"\x89PNG\r\n\x1a\n"),
-    (8, b"WEBP"),
-    (0, b"II*\0"),
-    (0, b"MM\0*"),
-    (0, b"GIF8"),
-    *((8, brand) for brand in (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"hevc")),
+SIGNATURE = re.compile(
+    rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|RIFF.{4}WEBP|GIF8|II[*+]\0|MM\0[*+]"
+    rb"|BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0"  # "BM" alone begins many a text
+    rb"|.{4}ftyp(hei[cxms]|hev[cxms]|mif1|msf1|avi[fs])",
+    re.DOTALL,
 )
-"""(offset, bytes) by which a picture is known whatever it is called."""
+"""How a picture begins, by which it is known whatever it is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +135,10 @@ def _is_for(out: Path, path: Path) -> bool:
 def _signed(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            head = file.read(16)
+            head = file.read(32)
     except OSError:
         return True  # reading it will say what is wrong
-    return any(head[at : at + len(mark)] == mark for at, mark in SIGNATURES)
+    return SIGNATURE.match(head) is not None
 
 
 def _chosen(folder: Path, photos: list[Path], include: tuple[str, ...], exclude: tuple[str, ...]) -> list[Path]:
