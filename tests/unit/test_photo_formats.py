@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import TiffImagePlugin
+from PIL import Image, TiffImagePlugin
 
 from boothlab.errors import PhotoError
 from boothlab.photos.config import Photos, Screen
@@ -108,3 +109,18 @@ def test_what_only_begins_like_a_picture_is_none(tmp_path: Path) -> None:
     for name, text in texts.items():
         (tmp_path / name).write_bytes(text)
     assert [item.name for item in list_folder(tmp_path).others] == list(texts)
+
+
+def test_large_photos_are_told_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Photos of 90 to 120 megapixels wrote Pillow's warning of decompression bombs to the screen."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100_000)
+    for k in range(4):
+        (tmp_path / "photos").mkdir(exist_ok=True)
+        made_photo(k, (400, 300)).save(tmp_path / "photos" / f"{k}.png")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        before = list(warnings.filters)
+        made = prepare(tmp_path / "photos", tmp_path / "set", Photos(domain="drawings", framing="center"), 64)
+        assert list(warnings.filters) == before
+    assert len(made.photos) == 4
+    assert [str(one.message) for one in told] == []

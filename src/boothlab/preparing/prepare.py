@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -89,8 +90,11 @@ def prepare(
     reader, remark = _reader(settings)
     domain = "drawings" if settings.domain == "drawings" else "photographs"
     developer = Developer(settings, size, domain, reader, Earlier((out, *earlier)))
-    done = _developed(developer, sources, progress)
-    done, people = _agreed(developer, sources, done)
+    with warnings.catch_warnings():
+        # Pillow's remarks on large pictures and odd EXIF blocks; here, because filters are of all threads together.
+        warnings.filterwarnings("ignore", module="PIL")
+        done = _developed(developer, sources, progress)
+        done, people = _agreed(developer, sources, done)
     kept, rejected = _compared(done, settings, domain, people, reader)
     kept = [replace(photo, caption=words.captions.get(photo.name)) for photo in kept]
     others = [replace(item, name=place.prefix + item.name) for place in places for item in place.listing.others]
