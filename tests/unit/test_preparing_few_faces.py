@@ -1,4 +1,4 @@
-"""Faces among things: they count where heads are asked for."""
+"""Faces among things count where heads are asked for; what is too small counts as what was seen in it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from PIL import Image
 
 from boothlab.assets import asset
 from boothlab.photos.config import Photos
+from boothlab.photos.photo import Rejected
 from boothlab.photos.steps import Head, Resize, Step
 from boothlab.preparing.prepare import prepare
 
@@ -44,3 +45,26 @@ def test_a_face_among_things_is_a_thing_where_nobody_asks_for_heads(tmp_path: Pa
     made = prepare(folder, tmp_path / "set", Photos(domain="drawings"), SIZE)
     assert [photo.name for photo in made.photos] == ["face.jpg", "thing-0.png", "thing-1.png", "thing-2.png"]
     assert made.photos[0].subject is None
+
+
+def too_small(tmp_path: Path, name: str, image: Image.Image, framing: str) -> Rejected:
+    folder = one_face_and_three_things(tmp_path / "photos")
+    image.save(folder / name)
+    settings = Photos.model_validate({"domain": "drawings", "framing": framing, "screen": {"enabled": False}})
+    (found,) = [item for item in prepare(folder, tmp_path / "set", settings, 128).rejected if item.name == name]
+    assert found.code == "too-small"
+    return found
+
+
+def test_a_crop_that_is_too_small_is_not_called_the_photo(tmp_path: Path) -> None:
+    strip = np.random.default_rng(0).integers(0, 256, (5, 900, 3), dtype=np.uint8)
+    found = too_small(tmp_path, "strip.png", Image.fromarray(strip), "smart")
+    assert found.reason.startswith("is too small: its crop of 5×5 px would have to be enlarged 25.6 times to 128 px")
+    assert found.hint.startswith("Use another photo or another photos.framing, or raise")
+    assert found.seen["size"] == [900, 5], "others compare it with what they have"
+
+
+def test_a_photo_that_is_too_small_is_told_by_its_own_size(tmp_path: Path) -> None:
+    found = too_small(tmp_path, "dot.png", Image.new("RGB", (20, 9), "red"), "letterbox")
+    assert found.reason.startswith("is too small: 20×9 px would have to be enlarged 6.4 times to 128 px")
+    assert found.hint.startswith("Use a larger original, or raise")

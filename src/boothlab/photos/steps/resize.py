@@ -24,12 +24,16 @@ class Resize(Step):
         width, height = photo.size
         scale = size / min(width, height)
         if scale > self.largest_enlargement:
+            whole = photo.seen.get("size", [width, height])
+            cropped = width < whole[0] or height < whole[1]
+            told = f"its crop of {width}×{height} px" if cropped else f"{whole[0]}×{whole[1]} px"
             reason = (
-                f"is too small: {width}×{height} px would have to be enlarged {scale:.1f} times to {size} px, "
+                f"is too small: {told} would have to be enlarged {scale:.1f} times to {size} px, "
                 f"the limit is {self.largest_enlargement:g}"
             )
-            hint = "Use a larger original, or raise largest_enlargement of the resize step."
-            return Rejected(photo.name, "too-small", reason, hint, photo.source_hash, photo.trail)
+            other = "another photo or another photos.framing" if cropped else "a larger original"
+            hint = f"Use {other}, or raise largest_enlargement of the resize step."
+            return Rejected(photo.name, "too-small", reason, hint, photo.source_hash, photo.trail, photo.seen)
         target = (size, size)
         pixels = np.asarray(Image.fromarray(photo.pixels).resize(target, Image.Resampling.LANCZOS))
         mask = photo.mask
