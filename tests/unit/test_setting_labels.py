@@ -5,7 +5,7 @@ from __future__ import annotations
 from boothlab.studies.choose import Choice
 from boothlab.studies.expand import axis_names
 from boothlab.studies.labels import apart, called, renamed, run_labels, setting_labels, setting_names
-from study_made import made_point
+from study_made import RATE, made_point
 
 
 def test_of_whole_nodes_only_what_differs_is_said() -> None:
@@ -108,3 +108,20 @@ def test_settings_with_one_last_name_are_called_by_as_much_as_tells_them_apart()
     assert axis_names([*paths[:2], "generation.steps"]) == ["training.steps", "rank", "generation.steps"]
     assert axis_names(["subjects.0.class_noun", "subjects.1.class_noun"]) == ["0.class noun", "1.class noun"]
     assert axis_names(["steps", "training.steps"]) == ["steps", "training.steps"]
+
+
+def test_means_are_called_by_their_own_names_whoever_is_learned() -> None:
+    """Over all subjects a mean was called by every setting in which it differs from a rival."""
+    points = []
+    for name in ("ada", "bob"):
+        own = {"subject": name, "folder": name}
+        for rate in (1e-3, 2e-3):
+            places = {"subjects": name, RATE: rate, "photos.framing": "auto"}
+            points.append(made_point(f"{name}, learning rate {rate:g}", places, likeness=[0.1], **own))
+        mean = {"subjects": name, RATE: None, "photos.framing": "auto", "strategy": {"kind": "mean", "of": ["m"]}}
+        points.append(made_point(f"m, {name}, steps 4", mean, likeness=[0.1], members=("a", "b"), **own))
+        rival = {"subjects": name, RATE: 5e-3, "photos.framing": "head"}
+        points.append(made_point(f"old, {name}", rival, likeness=[0.1], rival="old", **own))
+    names = setting_names(points)
+    assert "m, steps 4" in names.values()
+    assert [said for run, said in called([p for p in points if p.subject == "bob"]).items()][2] == "m, steps 4"

@@ -93,6 +93,8 @@ def setting_names(points: Sequence[Point]) -> dict[str, str]:
     grid = [point for point in points if _on_grid(point) and not point.rival and point.state != "baseline"]
     labels = setting_labels([replace(point, values=settings(point, who)) for point in grid])
     short = {setting_of(point, who): said for point, said in zip(grid, labels, strict=True) if said}
+    # Means are on no grid, and have names of their own.
+    short |= {setting_of(point, who): _whoever(point.setting, point) for point in points if point.members}
     return {name: said for name, said in short.items() if list(short.values()).count(said) == 1}
 
 
@@ -131,4 +133,10 @@ def _on_grid(point: Point) -> bool:
 
 def _named(point: Point) -> str:
     name = point.run.removeprefix(f"{point.subject}, ").replace(f", {point.subject} ·", " ·")
-    return name.removesuffix(f", {point.subject}")
+    return _whoever(name, point) if point.members else name.removesuffix(f", {point.subject}")
+
+
+def _whoever(name: str, point: Point) -> str:
+    """The name of a mean without the subject, which stands among what it has of the grid."""
+    subjects = str(point.values.get("subjects") or point.subject)
+    return f"{name}, ".replace(f", {subjects}, ", ", ", 1).removesuffix(", ")
