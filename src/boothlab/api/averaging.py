@@ -11,15 +11,16 @@ from boothlab.api.resolving import Resolved, run_of
 from boothlab.api.tracked import tracked
 from boothlab.api.trainer import go_back, keep_place, record_failure, train_run
 from boothlab.errors import Cancelled, RunDamaged
-from boothlab.files import new_folder, write_json
+from boothlab.files import write_json
 from boothlab.models.load import load
 from boothlab.plan import snapshot_in_words
 from boothlab.progress import Progress, silent
-from boothlab.runs.events import Averaged, Event, Finished, SnapshotSaved
+from boothlab.runs.events import Averaged, Event, Finished
 from boothlab.runs.provenance import PROVENANCE, changed, provenance
-from boothlab.runs.run import Run, step_name
+from boothlab.runs.run import Run
 from boothlab.strategies.mean.config import Mean
 from boothlab.strategies.mean.method import average
+from boothlab.training.snapshot import save
 
 
 def make_run(
@@ -50,7 +51,8 @@ def average_run(
     snapshots = [Path(snapshot) for snapshot in strategy.of]
     with run.writing():
         keep_place(run, plan)
-        if run.status().state == "finished" and not go_back(run):
+        lacking = go_back(run)  # looked for in any state: what stands there without weights is made anew
+        if run.status().state == "finished" and not lacking:
             return run
         run.move("running", 0)
         if changed(run.path):
@@ -59,20 +61,14 @@ def average_run(
             for snapshot in snapshots:
                 if not Run(snapshot.parent.parent).has_weights(snapshot.name):
                     raise RunDamaged(f"{snapshot_in_words(str(snapshot))}, one of those averaged, is not there.")
-            path = run.snapshots / step_name(step)
-            if not run.has_weights(path.name):
-                with new_folder(path) as temporary:
-                    model = load(plan.base.model_copy(update={"device": "cpu"}), plan.photos.size)
-                    precision = plan.training.snapshot_precision
-                    average(model, snapshots, temporary, precision, partial(progress, "averaging"))
-                    write_json(temporary / "snapshot.json", {"format": 1, "step": step})
-            size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+            def export(place: Path) -> None:
+                model = load(plan.base.model_copy(update={"device": "cpu"}), plan.photos.size)
+                average(model, snapshots, place, plan.training.snapshot_precision, partial(progress, "averaging"))
+
+            saved = save(run.snapshots, step, export)
             names = [snapshot_in_words(str(snapshot)) for snapshot in snapshots]
-            for event in (
-                Averaged(step, of=", ".join(names)),
-                SnapshotSaved(step, name=path.name, size=size),
-                Finished(step),
-            ):
+            for event in (Averaged(step, of=", ".join(names)), saved, Finished(step)):
                 run.say(event)
                 heard(event)
         run.move("finished", step)

@@ -13,12 +13,10 @@ from torch import Tensor
 
 from boothlab.diffusion.config import Objective
 from boothlab.errors import NotFinite, RunDamaged
-from boothlab.files import new_folder, write_json
 from boothlab.models.model import Conditioning, Model
-from boothlab.runs.events import CheckpointSaved, Event, SnapshotSaved, Validated
-from boothlab.runs.run import step_name
+from boothlab.runs.events import CheckpointSaved, Event, Validated
 from boothlab.strategies.attached import Attached
-from boothlab.training import checkpoint
+from boothlab.training import checkpoint, snapshot
 from boothlab.training.batches import Draws, Example, Pool
 from boothlab.training.config import Training
 from boothlab.training.ema import Ema
@@ -186,11 +184,9 @@ class Job:
 
     def save_snapshot(self, folder: Path) -> Event:
         """Write the snapshot of the current step; one that is there already is the same bit for bit."""
-        path = folder / "snapshots" / step_name(self.step)
-        if not path.is_dir():
-            with new_folder(path) as temporary:
-                with self.shown():
-                    self.attached.export(temporary, self.settings.snapshot_precision)
-                write_json(temporary / "snapshot.json", {"format": 1, "step": self.step})
-        size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-        return SnapshotSaved(self.step, name=path.name, size=size)
+
+        def export(place: Path) -> None:
+            with self.shown():
+                self.attached.export(place, self.settings.snapshot_precision)
+
+        return snapshot.save(folder / "snapshots", self.step, export)
