@@ -42,6 +42,9 @@ def test_a_photo_set_was_decided_when_it_was_prepared(tiny_sd: Path, tmp_path: P
     changed = plan(tiny_sd, tmp_path / "set", photos={"framing": "letterbox", "captions": "ignore"})
     with pytest.raises(PlanError, match=r"photos\.framing, photos\.captions is decided already"):
         resolve(plan_from(changed, "t"))
+    changed = plan(tiny_sd, tmp_path / "set", photos={"screen": {"enabled": False, "sharpness": 0.9}})
+    with pytest.raises(PlanError, match=r"in which photos\.screen is decided already"):
+        resolve(plan_from(changed, "t"))
     photo_folder(tmp_path / "others", 3, size=(64, 72))
     changed = plan(tiny_sd, tmp_path / "set", photos={"references": str(tmp_path / "others"), "split_seed": 3})
     with pytest.raises(PlanError, match=r"photos\.references, photos\.split_seed is decided already"):

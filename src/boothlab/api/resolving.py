@@ -28,7 +28,7 @@ from boothlab.models.tokens import (
     split,
     suggest,
 )
-from boothlab.photos.config import HELD_OUT_FROM, Photos
+from boothlab.photos.config import HELD_OUT_FROM, Photos, Screen
 from boothlab.photos.folder import list_folder, pictures_in
 from boothlab.photos.photoset import PhotoSet, is_complete, is_photo_set, read_set
 from boothlab.plan import RunPlan, digest, trunk_digest
@@ -237,6 +237,8 @@ def photo_set(folder: Path, settings: Photos, size: int, progress: Any = None) -
     if is_photo_set(folder):
         found = read_set(folder)
         ignored = [name for name in DECIDED if getattr(settings, name) != Photos.model_fields[name].default]
+        # Screening turned off asks nothing of a set: it is a plan's word for folders, and a study may mix both.
+        ignored += ["screen"] if settings.screen.model_copy(update={"enabled": True}) != Screen() else []
         if ignored:
             listed = ", ".join(f"photos.{name}" for name in ignored)
             raise PlanError(
