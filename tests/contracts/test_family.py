@@ -127,6 +127,21 @@ def test_picture_equals_stock(model: Model, stock: Any, sampler: Any, guidance: 
     assert np.abs(ours[0].astype(int) - ours[1]).mean() > 1, "two seeds, two pictures"
 
 
+def test_negative_prompts_lead_where_the_stock_pipelines_do(model: Model, stock: Any) -> None:
+    prompts, negatives, seeds = PROMPTS[:1] * 2, ["a red wall", ""], [11, 12]
+    ours = sample(model, prompts, seeds, "ddim", 6, 7.5, None, negatives)
+    stock.scheduler = make_scheduler("ddim", model.scheduler_config())
+    settings = {"num_inference_steps": 6, "guidance_scale": 7.5, "output_type": "np"}
+    theirs = stock(prompts, negative_prompt=negatives, generator=noise_sources(seeds), **settings).images
+    theirs = (theirs * 255).round().astype(int)
+    assert np.abs(ours.astype(int) - theirs).max() <= 1
+    plain = sample(model, prompts, seeds, "ddim", 6, 7.5)
+    assert np.abs(ours[0].astype(int) - plain[0]).mean() > 0.5
+    assert np.abs(ours[1].astype(int) - plain[1]).max() <= 1
+    with pytest.raises(ValueError, match="1 negative prompts for 2 prompts"):
+        sample(model, prompts, seeds, "ddim", 6, 7.5, None, ["blue"])
+
+
 @pytest.mark.parametrize("sampler", ["dpm++", "dpm++sde"])
 def test_picture_depends_on_its_own_seed_only(model: Model, sampler: Any) -> None:
     alone = sample(model, PROMPTS[:1], [5], sampler, 4, 7.5)[0]

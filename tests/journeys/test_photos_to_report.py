@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from boothlab.api import pictures
+from boothlab.api import drawing, pictures
 from boothlab.runs.run import open_run
 from command_line import boothlab
 from photos_made import photo_folder
@@ -208,11 +208,12 @@ def test_pictures_are_drawn_with_the_trainings_threads(
     plan = pictures.plan_of(run)
     assert plan.training.num_threads() == 1
     monkeypatch.setattr(pictures, "generate", watched)
+    monkeypatch.setattr(drawing, "generate", watched)
     before = torch.get_num_threads()
     ways = (
         lambda: pictures.evaluation_pictures(run, plan),
         lambda: pictures.fresh_pictures(run, plan, plan.subjects[0], "step-000006"),
-        lambda: pictures.generate_prompts(run, ["a drawing of {it}"], 2),
+        lambda: drawing.draw(run, drawing.Asked(["a drawing of {it}"], 2)),
     )
     try:
         for way in ways:
@@ -249,8 +250,9 @@ def test_the_report_is_one_file_with_everything_in_it(journey: dict[str, object]
 
 
 def test_generate_draws_what_was_asked(journey: dict[str, object]) -> None:
-    paths = journey["said"]["generate"].stdout.split()
+    *paths, last = journey["said"]["generate"].stdout.splitlines()
     assert len(paths) == 2
+    assert last == f"Look at {journey['run']}/images/prompts/pictures.html"
     pictures = [np.array(Image.open(journey["place"] / path), int) for path in paths]
     assert np.abs(pictures[0] - pictures[1]).max() > 0
 

@@ -232,7 +232,7 @@ def test_nobody_is_forgotten_while_pictures_are_drawn(run: Run, tmp_path: Path) 
         with pytest.raises(RunBusy, match="nothing was removed"):
             api.forget(CANARY, tmp_path / "runs")
 
-    (picture,) = api.generate(run.path, ["a photo of {it}"], 1, progress=forget)
+    (picture,) = api.generate(run.path, ["a photo of {it}"], 1, progress=forget).pictures
     assert picture.path.is_file()
     assert api.forget(CANARY, tmp_path / "runs").remaining == ()
     assert not run.path.exists()

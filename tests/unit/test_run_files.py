@@ -104,4 +104,4 @@ def test_a_base_model_that_was_moved_is_told_to_the_run(run: Run, tmp_path: Path
     assert api.train(plan_at(tmp_path, "other"), tmp_path / "runs").path == run.path
     assert read_json(run.path / "plan.json")["digest"] == digest
     assert str(tmp_path / "other") in (run.path / "plan.toml").read_text()
-    assert api.generate(run.path, ["a photo of {it}"], 1)
+    assert api.generate(run.path, ["a photo of {it}"], 1).pictures

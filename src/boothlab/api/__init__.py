@@ -18,6 +18,7 @@ from boothlab.runs.events import Event
 from boothlab.runs.run import Run, open_run
 
 if TYPE_CHECKING:
+    from boothlab.api.drawing import Drawn
     from boothlab.api.exporting import Exported, Format
     from boothlab.api.forgetting import Forgotten
     from boothlab.api.inspecting import Checked, Finding, Shown
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from boothlab.api.studies.reporting import Reported
     from boothlab.api.studies.resolving import Study
     from boothlab.api.traces import Found
-    from boothlab.generation.picture import Picture
     from boothlab.models.tokens import TokenReport
     from boothlab.models.weights import Precision
     from boothlab.photos.photoset import PhotoSet
@@ -102,13 +102,19 @@ def generate(
     run: Path,
     prompts: Sequence[str],
     seeds: int = 4,
-    snapshot: str | None = None,
+    snapshots: Sequence[str] = (),
     progress: Progress = silent,
-) -> list[Picture]:
-    """Make ``seeds`` pictures of each prompt with a snapshot of ``run`` (the last one, a step, or "base")."""
-    from boothlab.api.pictures import generate_prompts
+    *,
+    subject: str | None = None,
+    negative: str = "",
+    overrides: Sequence[str] = (),
+) -> Drawn:
+    """Make ``seeds`` pictures of each prompt with snapshots of ``run`` (the last one if none is named; a step, "base"
+    or "all"), and a page of them. ``overrides`` are of the plan's ``[generation]``, such as "generation.steps=40"."""
+    from boothlab.api.drawing import Asked, draw
 
-    return generate_prompts(open_run(run), prompts, seeds, snapshot, progress)
+    asked = Asked(prompts, seeds, snapshots, subject, negative, overrides)
+    return draw(open_run(run), asked, progress)
 
 
 def evaluate(run: Path, progress: Progress = silent) -> Evaluated:

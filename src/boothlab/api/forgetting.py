@@ -169,6 +169,7 @@ MADE = re.compile(
     rf"|previews(/{_STEP}(/[^/]+\.(png|json))?)?|features(/[^/]+\.npz)?"
     rf"|images(/(prompts|fresh)|/(base|described|((prompts|fresh)/)?{_STEP})(/[^/.]+)?"
     r"(/([\da-f]+|(bare|class|context|unrelated)(-\d+)+)\.(png|json))?)?"
+    r"|images/prompts/pictures\.html"
     r"|photos(/[^/.]+(/(\d{3}-[^/]+\.png|manifest\.json|contact-sheet\.(html|png)|before(/[\da-f]+\.jpg)?))?)?"
     r"|scores\.csv|summary\.json|events\.jsonl|report\.html"
 )

@@ -1,21 +1,19 @@
-"""`generate`: the pictures of a run's snapshots and of the base model."""
+"""The pictures of a run's snapshots and of the base model that are scored, and what draws them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache as memo
 
 import torch
 
 from boothlab.config.load import whole_number
-from boothlab.config.templates import require_known_words
 from boothlab.errors import PlanError, RunDamaged
 from boothlab.evaluation.lots import BASE as BASE
 from boothlab.evaluation.lots import DESCRIBED
 from boothlab.evaluation.orders import Sets, Source, by_role, unique, wanted
 from boothlab.files import damaged, folder_listing, read_table, sha256_json
 from boothlab.generation.generate import generate
-from boothlab.generation.picture import Order, Picture
 from boothlab.models.config import Base
 from boothlab.models.load import load
 from boothlab.models.locate import device_kind, fingerprint
@@ -23,8 +21,7 @@ from boothlab.models.model import Model
 from boothlab.plan import RunPlan, plan_from
 from boothlab.progress import Progress, silent, within
 from boothlab.runs.run import Run, step_name
-from boothlab.seeds import derive
-from boothlab.subjects import Subject, fill
+from boothlab.subjects import Subject
 
 
 def plan_of(run: Run) -> RunPlan:
@@ -112,39 +109,6 @@ def choose_snapshot(run: Run, wanted: str | None) -> str:
     if name not in (*names, BASE):
         raise PlanError(f"{run.path} has no snapshot {wanted[:40]}.", f"It has {', '.join([BASE, *names])}.")
     return name
-
-
-def generate_prompts(
-    run: Run, prompts: Sequence[str], seeds: int, snapshot: str | None = None, progress: Progress = silent
-) -> list[Picture]:
-    """Pictures of the user's own prompts in ``images/prompts/SNAPSHOT``; {it} stands for the first subject.
-
-    The run is held meanwhile: what is drawn into a folder that `forget` removes would come back.
-    """
-    plan = plan_of(run)
-    try:
-        require_known_words("--prompt", prompts)
-    except ValueError as error:
-        raise PlanError(f"{error}.") from error
-    require_same_base(run, plan)
-    keep_threads(plan)
-    name = choose_snapshot(run, snapshot)
-    subject = plan.subjects[0]
-    wanted = [
-        _own_order(template, subject, name != BASE, derive(plan.evaluation.seed, "evaluation", "own", template, k))
-        for template in prompts
-        for k in range(seeds)
-    ]
-    folder = run.images / "prompts" / name
-    model = memo(lambda: snapshot_model(run, plan, name))
-    weights = weights_hash(run, plan, name)
-    with run.writing():
-        return generate(model, weights, wanted, plan.generation, folder, within(progress, "pictures"))
-
-
-def _own_order(template: str, subject: Subject, tuned: bool, seed: int) -> Order:
-    prompt = fill(template, subject.identifier if tuned else None, subject.class_noun)
-    return Order(sha256_json([prompt, seed])[:12], prompt, seed)
 
 
 def evaluation_pictures(run: Run, plan: RunPlan, progress: Progress = silent) -> dict[str, dict[str, Sets]]:

@@ -43,6 +43,7 @@ def generate(
                 settings.steps,
                 settings.guidance,
                 settings.spacing,
+                [order.negative for order in batch],
             )
             for order, pixels in zip(batch, drawn, strict=True):
                 write_bytes(folder / f"{order.name}.png", png_bytes(pixels))
@@ -55,6 +56,8 @@ def generate(
 
 def _sidecar(order: Order, weights: str, settings: Generation) -> dict[str, object]:
     made = {**asdict(order), "weights": weights, "generation": settings.as_made()}
+    if not order.negative:  # as before there was one, so that pictures made then are not drawn again
+        del made["negative"]
     return {"format": 1, **made, "digest": sha256_json(made)}
 
 

@@ -19,6 +19,8 @@ class Order:
     name: str
     prompt: str
     seed: int
+    negative: str = ""
+    """What guidance leads away from; the empty prompt where nothing is said."""
 
 
 @dataclass(frozen=True, slots=True)

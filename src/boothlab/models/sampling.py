@@ -45,14 +45,20 @@ def sample(
     steps: int,
     guidance: float,
     spacing: Spacing | None = None,
+    negatives: Sequence[str] = (),
 ) -> NDArray[np.uint8]:
-    """(B, H, W, 3) uint8 pictures, one per (prompt, seed), made in one batch with classifier-free guidance."""
+    """(B, H, W, 3) uint8 pictures, one per (prompt, seed), made in one batch with classifier-free guidance.
+
+    Guidance leads away from what is drawn of ``negatives``, one per prompt; left out, of the empty prompt.
+    """
     if len(prompts) != len(seeds):
         raise ValueError(f"{len(prompts)} prompts for {len(seeds)} seeds")
+    if negatives and len(negatives) != len(prompts):
+        raise ValueError(f"{len(negatives)} negative prompts for {len(prompts)} prompts")
     scheduler = make_scheduler(sampler, model.scheduler_config(), spacing)
     scheduler.set_timesteps(steps, device=model.device)
     guided = guidance != 1.0
-    text = model.encode_text([*([""] * len(prompts) if guided else []), *prompts])
+    text = model.encode_text([*((negatives or [""] * len(prompts)) if guided else []), *prompts])
     sources = noise_sources(seeds)
     latents = initial_latents(model, sources) * scheduler.init_noise_sigma
     fresh = {"generator": sources} if sampler == "dpm++sde" else {}

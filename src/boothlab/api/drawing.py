@@ -1,0 +1,169 @@
+"""`generate`: pictures of one's own prompts, with one snapshot or several, and a page that shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache as memo
+from pathlib import Path
+
+from boothlab.api.pictures import (
+    BASE,
+    choose_snapshot,
+    keep_threads,
+    plan_of,
+    require_same_base,
+    snapshot_model,
+    snapshots_of,
+    weights_hash,
+)
+from boothlab.config.load import apply_override, parse_override, validate
+from boothlab.config.templates import require_known_words
+from boothlab.errors import PlanError
+from boothlab.files import sha256_json, write_text
+from boothlab.generation.config import Generation
+from boothlab.generation.generate import generate
+from boothlab.generation.picture import Order, Picture
+from boothlab.plan import RunPlan
+from boothlab.progress import Progress, silent, within
+from boothlab.reports.drawn import Row, drawn_page
+from boothlab.runs.run import Run
+from boothlab.seeds import derive
+from boothlab.subjects import Subject, fill
+
+ALL = "all"
+"""Stands for the base model and every snapshot."""
+
+PAGE = "pictures.html"
+"""Page of what was asked for last, beside the folders of pictures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be drawn: ``seeds`` pictures of each prompt, with each snapshot (none named: the last one).
+
+    ``subject`` is whom {it} names, left out the plan's first; ``negative`` is what pictures are steered away from;
+    ``overrides`` are what is to be other than in the plan's ``[generation]``, such as "generation.guidance=5".
+    """
+
+    prompts: Sequence[str]
+    seeds: int = 4
+    snapshots: Sequence[str] = ()
+    subject: str | None = None
+    negative: str = ""
+    overrides: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The pictures, prompt by prompt and in each snapshot by snapshot, and the page that shows them."""
+
+    pictures: tuple[Picture, ...]
+    page: Path
+
+
+def draw(run: Run, asked: Asked, progress: Progress = silent) -> Drawn:
+    """Pictures in ``images/prompts/SNAPSHOT`` of the run, and the page beside these folders.
+
+    A picture's noise depends on its prompt as it was asked and its number alone: it is the same for every snapshot,
+    subject and setting. What is there already is not drawn again. The run is held meanwhile: what is drawn into a
+    folder that `forget` removes would come back.
+    """
+    plan = plan_of(run)
+    try:
+        require_known_words("--prompt", asked.prompts)
+    except ValueError as error:
+        raise PlanError(f"{error}.") from error
+    require_same_base(run, plan)
+    settings = _settings(plan.generation, asked)
+    subject = _subject(plan, asked.subject)
+    names = _snapshots(run, asked.snapshots)
+    keep_threads(plan)
+    prompts = tuple(dict.fromkeys(asked.prompts))
+    folder = run.images / "prompts"
+    found: dict[str, list[Picture]] = {}
+    told = within(progress, "pictures")
+    total, before = len(names) * len(prompts) * asked.seeds, 0
+    with run.writing():
+        for name in names:
+
+            def tick(count: int, of: int, before: int = before) -> None:
+                told(before + count, total)
+
+            orders = [
+                _order(plan, settings, asked.negative, subject, template, k, tuned=name != BASE)
+                for template in prompts
+                for k in range(asked.seeds)
+            ]
+            model = memo(lambda name=name: snapshot_model(run, plan, name))
+            found[name] = generate(model, weights_hash(run, plan, name), orders, settings, folder / name, tick)
+            before += len(orders)
+        groups = {
+            template: [
+                Row(_spoken(name), name, found[name][place * asked.seeds : (place + 1) * asked.seeds])
+                for name in names
+            ]
+            for place, template in enumerate(prompts)
+        }
+        page = folder / PAGE
+        write_text(page, drawn_page(_title(plan, subject, run), groups, _told(settings, asked)))
+    return Drawn(tuple(one for rows in groups.values() for row in rows for one in row.pictures), page)
+
+
+def _settings(own: Generation, asked: Asked) -> Generation:
+    tree = {"generation": own.model_dump()}
+    for path, value in map(parse_override, asked.overrides):
+        if path[0] != "generation" or len(path) == 1:
+            raise PlanError(
+                f"--set {'.'.join(path)[:80]}: only what stands under generation says how a trained run draws.",
+                "Example: --set generation.guidance=5",
+            )
+        apply_override(tree, path, value)
+    settings = validate(Generation, tree["generation"], "What is to be drawn")
+    if asked.negative and settings.guidance == 1.0:
+        raise PlanError(
+            "A negative prompt works through guidance, and guidance 1 is none.",
+            "Give --set generation.guidance=2 or more.",
+        )
+    return settings
+
+
+def _subject(plan: RunPlan, name: str | None) -> Subject:
+    if name is None:
+        return plan.subjects[0]
+    found = next((subject for subject in plan.subjects if subject.name == name), None)
+    if found is None:
+        names = ", ".join(subject.name for subject in plan.subjects)
+        raise PlanError(f"This run has not learned {name[:40]!r}.", f"It has learned {names}.")
+    return found
+
+
+def _snapshots(run: Run, wanted: Sequence[str]) -> list[str]:
+    """Each once, as they were asked for; "all" is the base model and every snapshot."""
+    if not wanted:
+        return [choose_snapshot(run, None)]
+    named = [[BASE, *snapshots_of(run)] if one == ALL else [choose_snapshot(run, one)] for one in wanted]
+    return list(dict.fromkeys(name for names in named for name in names))
+
+
+def _order(
+    plan: RunPlan, settings: Generation, negative: str, subject: Subject, template: str, k: int, tuned: bool
+) -> Order:
+    prompt = fill(template, subject.identifier if tuned else None, subject.class_noun)
+    seed = derive(plan.evaluation.seed, "evaluation", "own", template, k)
+    # Pictures made otherwise lie beside those of the plan's settings, not in their place.
+    other = [settings.as_made(), negative] if negative or settings != plan.generation else []
+    return Order(sha256_json([prompt, seed, *other])[:12], prompt, seed, negative)
+
+
+def _spoken(name: str) -> str:
+    return "base model" if name == BASE else f"step {int(name.rpartition('-')[2])}"
+
+
+def _title(plan: RunPlan, subject: Subject, run: Run) -> str:
+    return f"{run.name}: {subject.name}" if len(plan.subjects) > 1 else run.name
+
+
+def _told(settings: Generation, asked: Asked) -> list[str]:
+    told = [f"{settings.sampler}, {settings.steps} sampling steps", f"guidance {settings.guidance:g}"]
+    return [*told, f"steered away from: {asked.negative}"] if asked.negative else told
