@@ -17,6 +17,7 @@ from boothlab.api.pictures import (
     snapshots_of,
     weights_hash,
 )
+from boothlab.api.remarks import too_long
 from boothlab.config.load import apply_override, parse_override, validate
 from boothlab.config.templates import require_known_words
 from boothlab.errors import PlanError
@@ -56,10 +57,14 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """The pictures, prompt by prompt and in each snapshot by snapshot, and the page that shows them."""
+    """The pictures, prompt by prompt and in each snapshot by snapshot, and the page that shows them.
+
+    ``warnings`` name prompts whose end the model never saw.
+    """
 
     pictures: tuple[Picture, ...]
     page: Path
+    warnings: tuple[str, ...] = ()
 
 
 def draw(run: Run, asked: Asked, progress: Progress = silent) -> Drawn:
@@ -107,7 +112,9 @@ def draw(run: Run, asked: Asked, progress: Progress = silent) -> Drawn:
         }
         page = folder / PAGE
         write_text(page, drawn_page(_title(plan, subject, run), groups, _told(settings, asked)))
-    return Drawn(tuple(one for rows in groups.values() for row in rows for one in row.pictures), page)
+    pictures = tuple(one for rows in groups.values() for row in rows for one in row.pictures)
+    told_of = [*(picture.prompt for picture in pictures), asked.negative]
+    return Drawn(pictures, page, tuple(too_long(plan.base, told_of)))
 
 
 def _settings(own: Generation, asked: Asked) -> Generation:

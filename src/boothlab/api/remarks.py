@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from boothlab.evaluation.prompts import BARE
 from boothlab.files import read_json
+from boothlab.models.config import Base
 from boothlab.models.tokens import MOST_TOKENS, cut_off, load_tokenizer
 from boothlab.photos.captions import misnamed
 from boothlab.photos.config import HELD_OUT_FROM
 from boothlab.photos.photoset import MANIFEST, PhotoSet
 from boothlab.plan import RunPlan
-from boothlab.subjects import IT, fill
+from boothlab.subjects import IT, Subject, fill, fill_described
 
 MOST_NAMED = 3
 """So many photos that are set aside are named."""
@@ -70,18 +72,45 @@ def unnamed(plan: RunPlan, sets: Mapping[str, PhotoSet]) -> list[str]:
 
 def long_prompts(plan: RunPlan, sets: dict[str, PhotoSet]) -> list[str]:
     """What the model would never see of the plan's prompts and the photos' captions, because they are too long."""
-    tokenizer = load_tokenizer(plan.base)
-    warnings = []
+    prompts = []
     for subject in plan.subjects:
         captions = [photo.caption for photo in sets[subject.name].photos if photo.caption]
-        own = [plan.objective.instance_prompt, plan.objective.class_prompt]
-        templates = [*own, *plan.evaluation.contexts(), *captions]
-        for template in dict.fromkeys(templates):
-            prompt = fill(template, subject.identifier, subject.class_noun)
-            lost = cut_off(tokenizer, prompt)
-            if lost:
-                warnings.append(
-                    f"The prompt {prompt[:60]!r}… is longer than the {MOST_TOKENS} tokens that the model reads; "
-                    f"it never sees {lost!r}."
-                )
-    return warnings
+        templates = (*templates_of(plan), *captions)
+        prompts += [fill(template, subject.identifier, subject.class_noun) for template in templates]
+    described = [text for subject in plan.subjects for text in _cut_by_description(plan, subject)]
+    return [*too_long(plan.base, prompts), *described]
+
+
+def templates_of(plan: RunPlan) -> tuple[str, ...]:
+    """The templates that a plan itself says, of everything that is trained on or drawn."""
+    objective, evaluation, preview = plan.objective, plan.evaluation, plan.training.validation.preview
+    return (
+        *(objective.instance_prompt, objective.class_prompt, *objective.class_contexts),
+        *(*evaluation.contexts(), *evaluation.unrelated),
+        *(preview.prompts if preview.every is not None else ()),
+    )
+
+
+def too_long(base: Base, prompts: Iterable[str]) -> list[str]:
+    """A sentence per prompt, each once, of which this base model would never see the end."""
+    tokenizer = load_tokenizer(base)
+    lost = {prompt: cut_off(tokenizer, prompt) for prompt in dict.fromkeys(prompts)}
+    return [
+        f"The prompt {prompt[:60]!r}… is longer than the {MOST_TOKENS} tokens that the model reads; "
+        f"it never sees {end!r}."
+        for prompt, end in lost.items()
+        if end
+    ]
+
+
+def _cut_by_description(plan: RunPlan, subject: Subject) -> list[str]:
+    """A sentence where a subject's description leaves no room for prompts that are read whole without it."""
+    if not subject.description or not plan.evaluation.base:
+        return []
+    tokenizer, noun = load_tokenizer(plan.base), subject.class_noun
+    templates = dict.fromkeys((BARE, *plan.evaluation.contexts()))
+    whole = [one for one in templates if not cut_off(tokenizer, fill(one, subject.identifier, noun))]
+    cut = too_long(plan.base, (fill_described(one, subject.description, noun) for one in whole))
+    # One description may cut every prompt, each at its own word: what it does is clear from the first.
+    more = f" The description of {subject.name} cuts {len(cut) - 1} more." if len(cut) > 1 else ""
+    return [cut[0] + more] if cut else []

@@ -39,13 +39,15 @@ def generate(
     Example: boothlab generate runs/ada-1a2b3c4d --prompt "a photo of {it} with a red background" --snapshot all
     """
     from boothlab import api
-    from boothlab.cli.screen import progress_screen, say
+    from boothlab.cli.screen import progress_screen, say, warn
 
     prompts = prompt or ["a photo of {it}"]
     with progress_screen() as progress:
         drawn = api.generate(
             run, prompts, seeds, snapshot or (), progress, subject=subject, negative=negative, overrides=set_ or ()
         )
+    for warning in drawn.warnings:
+        warn(warning)
     for picture in drawn.pictures:
         say(str(picture.path))
     say(f"Look at {drawn.page}")

@@ -91,6 +91,11 @@ def say(text: str) -> None:
     print(text)
 
 
+def warn(text: str) -> None:
+    """What to know beside the results: on stderr."""
+    print(f"warning: {text}", file=sys.stderr, flush=True)
+
+
 def say_json(value: Any) -> None:
     """A result, for machines: on stdout."""
     print(json.dumps(value, indent=2, ensure_ascii=False, default=str))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from boothlab.api.class_requests import undrawn_prompts
+from boothlab.api.remarks import templates_of
 from boothlab.api.resolving import Resolved, look_up_inputs, require_parts, require_something_to_wait_for
 from boothlab.api.studies.averages import with_means
 from boothlab.api.studies.photos import settle_photos
@@ -191,13 +192,7 @@ def _refuse(looks: Iterable[tuple[str, Callable[[], None]]]) -> None:
 
 def _looked_at(plan: RunPlan) -> str:
     """Names what resolving looks at: photos, base model, and the words of every prompt."""
-    objective = plan.objective
-    words = [
-        objective.instance_prompt,
-        objective.class_prompt,
-        str(objective.class_folder),
-        *plan.evaluation.contexts(),
-    ]
+    words = [*templates_of(plan), str(plan.objective.class_folder), str(plan.evaluation.base)]
     return sha256_json([plan.model_dump(mode="json", include={"subjects", "photos", "base"}), words])
 
 
