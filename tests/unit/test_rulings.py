@@ -15,12 +15,14 @@ from boothlab.photos.photoset import PhotoSet
 from boothlab.reports.figures import MEANINGS, line_plot
 from boothlab.reports.info import Curve, LinePlot
 from boothlab.reports.rulings import (
+    ALONE,
     CHOSE,
     HEADLINE,
     RulingView,
     columns,
     compared,
     fresh_scores,
+    on_fresh_pictures,
     ruling_view,
     source_title,
     verdict_title,
@@ -159,7 +161,18 @@ def test_fresh_scores_are_the_ones_to_expect() -> None:
     assert fresh_scores(fresh) == "likeness 0.73 (95 % CI 0.55 to 0.90), prompt following 0.88"
     assert fresh_scores({"likeness": None, "prompt": {"value": None, "low": None, "high": None, "n": 0}}) == ""
     assert fresh_scores(None) == ""
-    assert CHOSE.startswith("Expect the numbers on fresh pictures")
+
+
+def test_of_one_snapshot_no_numbers_chose_it() -> None:
+    fresh = {"likeness": {"value": 0.73, "low": None, "high": None, "n": 20}, "prompt": None}
+    one, two = ({"judgements": [{"name": f"step-{k}"} for k in range(count)]} for count in (1, 2))
+    assert on_fresh_pictures(one, fresh) == ("On fresh pictures: likeness 0.73.", ALONE)
+    assert "optimistic" not in ALONE
+    assert on_fresh_pictures(two, fresh) == (
+        "On fresh pictures, which had no part in the choice: likeness 0.73.",
+        CHOSE,
+    )
+    assert on_fresh_pictures(one, None) == ("", "")
 
 
 def test_rows_of_scores_begin_with_the_words_of_the_verdict() -> None:

@@ -427,8 +427,17 @@ def test_fewest_steps_within_one_standard_error() -> None:
     assert "step 300 has likeness 0.85, but it leads by no more than one standard error (0.03)" in verdict.reason
     assert "fresh seeds" in verdict.caution
     assert verdict.thresholds == limit.THRESHOLDS_VERSION
-    assert judge(made[:1]).recommended == "step 100"
-    assert "No snapshot that may be chosen has a higher likeness" in judge(made[:1]).reason
+
+
+def test_of_one_snapshot_nothing_is_said_of_a_choice() -> None:
+    alone = judge([replace(GOOD, name="step 100", step=100)])
+    assert alone.recommended == "step 100"
+    assert "No snapshot" not in alone.reason
+    assert "optimistic" not in alone.caution
+    # Beside one that may not be taken it was chosen, and nothing else could be.
+    beside = judge([replace(GOOD, name="step 100", step=100), replace(GOOD, name="step 50", step=50, likeness=None)])
+    assert "No snapshot that may be chosen has a higher likeness." in beside.reason
+    assert "optimistic" in beside.caution
 
 
 def test_one_standard_error_is_that_of_the_lead_over_the_same_prompts() -> None:

@@ -65,12 +65,12 @@ def _lines(found: Evaluated, everything: bool) -> list[str]:
 
 def _answer(ruling: Mapping[str, Any], several: bool) -> list[str]:
     """Which snapshot to take, and what to expect of it."""
-    from boothlab.reports.rulings import CHOSE, fresh_scores
+    from boothlab.reports.rulings import on_fresh_pictures
 
     said = [f"{ruling['subject']}: " * several + ruling["verdict"]["reason"]]
-    again = fresh_scores(ruling["fresh"])
+    again, compared_with = on_fresh_pictures(ruling["verdict"], ruling["fresh"])
     if again:
-        said.append(f"On fresh pictures, which had no part in the choice: {again}. {CHOSE}")
+        said.append(f"{again} {compared_with}")
     return said
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from boothlab.evaluation.thresholds import THRESHOLDS_VERSION
-from boothlab.evaluation.verdict_choice import dominated, least_trained, none_of_them, reason, value
+from boothlab.evaluation.verdict_choice import dominated, least_trained, none_of_them, reason, value, why_none_above
 from boothlab.evaluation.verdict_data import Axis, Measured, Verdict, known
 from boothlab.evaluation.verdict_words import judgements
 from boothlab.seeds import derive
@@ -20,6 +20,9 @@ OPTIMISM = (
     "The scores of the chosen snapshot are optimistic, because they chose it: score it again on fresh seeds. "
     "They are about this training; another training seed may give another verdict."
 )
+
+ALONE = "The scores are about this training; another training seed may give another verdict."
+"""What is said instead where there was one snapshot, and its scores chose nothing."""
 
 
 def judge(snapshots: Sequence[Measured], prefer: Axis = "likeness", seed: int = 0) -> Verdict:
@@ -56,7 +59,9 @@ def judge(snapshots: Sequence[Measured], prefer: Axis = "likeness", seed: int = 
         front=tuple(found.name for found in front),
         dominated=beaten,
         recommended=chosen.name,
-        reason=reason(chosen, best, own, prefer, outdone, untested),
-        caution=OPTIMISM,
+        reason=reason(
+            chosen, own, why_none_above(chosen, best, prefer, outdone, untested) if len(judged) > 1 else ""
+        ),
+        caution=OPTIMISM if len(judged) > 1 else ALONE,
         thresholds=THRESHOLDS_VERSION,
     )

@@ -126,18 +126,10 @@ def _place(axis: Axis, found: Measured) -> float:
     return -np.inf if interval is None else interval.value
 
 
-def reason(
-    chosen: Measured,
-    best: Measured,
-    judged: Judgement,
-    prefer: Axis,
-    outdone: Sequence[Measured] = (),
-    untested: Sequence[Measured] = (),
-) -> str:
-    """A few plain sentences: its scores, why not the best, what was not tested. See :func:`why_none_above`."""
+def reason(chosen: Measured, judged: Judgement, why: str) -> str:
+    """A few plain sentences: its scores, ``why`` not the best, what was not tested. See :func:`why_none_above`."""
     scores = [f"{axis} {shown(interval)}" for axis in AXES if (interval := value(axis, chosen)) is not None]
-    why = why_none_above(chosen, best, prefer, outdone, untested)
-    said = f"Take {spoken(chosen.name)}: {', '.join(scores)}. {why}"
+    said = f"Take {spoken(chosen.name)}: {', '.join(scores)}. {why}".rstrip()
     if "not in bare pictures" in judged.findings:
         said += " Its bare pictures are not of the subject: the identifier works only beside the captions' own words."
     open_gates = [gate for gate in judged.gates if gate.state in ("not testable", "not measured")]

@@ -21,13 +21,12 @@ from boothlab.reports.filling import filled
 from boothlab.reports.info import LinePlot, RunInfo
 from boothlab.reports.lacking import parted
 from boothlab.reports.rulings import (
-    CHOSE,
     FAMILIAR,
     FIRST,
     compared,
-    fresh_scores,
     headline,
     lacking_title,
+    on_fresh_pictures,
     row_title,
     source_title,
     verdict_title,
@@ -123,7 +122,7 @@ def render(info: RunInfo) -> str:
         "lacking_title": lacking_title,
         "verdict_title": verdict_title,
         "without_title": without_title,
-        "fresh_scores": fresh_scores,
+        "on_fresh_pictures": on_fresh_pictures,
         "compared": compared,
         "number": number,
     }
@@ -141,7 +140,6 @@ def render(info: RunInfo) -> str:
         lacking=lacking,
         others_lacking=others_lacking,
         familiar=FAMILIAR,
-        chose=CHOSE,
         # A column of the table is all subjects'; what is recommended for one of several is no choice for the others.
         recommended=[ruling.verdict["recommended"] for ruling in info.rulings] if len(info.rulings) == 1 else [],
         picks={ruling.subject: [ruling.verdict["recommended"]] for ruling in info.rulings},

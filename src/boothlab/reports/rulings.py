@@ -52,6 +52,12 @@ CHOSE = (
 )
 """What is said of the scores where the chosen snapshot was scored again."""
 
+ALONE = (
+    "The same snapshot from other initial noises. There is but one snapshot, so neither set of numbers chose it. "
+    "Another training seed may give another verdict."
+)
+"""The same where there was nothing to choose from."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
@@ -144,6 +150,16 @@ def fresh_scores(fresh: Mapping[str, Any] | None) -> str:
         if fresh and fresh.get(key) and fresh[key]["value"] is not None
     ]
     return ", ".join(found)
+
+
+def on_fresh_pictures(verdict: Mapping[str, Any], fresh: Mapping[str, Any] | None) -> tuple[str, str]:
+    """The snapshot's scores on fresh pictures as a sentence, and what both numbers are; "" where there are none."""
+    scores = fresh_scores(fresh)
+    if not scores:
+        return "", ""
+    if len(verdict["judgements"]) == 1:
+        return f"On fresh pictures: {scores}.", ALONE
+    return f"On fresh pictures, which had no part in the choice: {scores}.", CHOSE
 
 
 def ruling_view(tree: Mapping[str, Any], drawn: Mapping[str, Sets], photos: PhotoSet) -> RulingView:
