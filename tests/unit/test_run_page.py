@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -52,3 +53,26 @@ def test_of_a_lone_snapshot_no_numbers_chose_it() -> None:
     several = page(("step-000002", "step-000004"))
     assert "On fresh pictures, which had no part in the choice: likeness 0.73." in several
     assert "those above chose the snapshot, and are optimistic" in several
+
+
+def test_a_reader_of_pages_aloud_finds_the_verdict_and_the_heads_of_every_table() -> None:
+    text = page()
+    assert '<h2 class="big">Take step 4</h2>' in text
+    assert re.findall(r"<th\b(?![^>]* scope=)[^>]*>", text) == []
+    rows = re.findall(r"<tr>\s*(<t[dh][^>]*>)", text.partition("<tbody>")[2])
+    assert len(rows) > 3
+    assert [cell for cell in rows if "scope=" not in cell] == [], "every row begins with its head"
+
+
+def test_the_page_can_be_printed_whole() -> None:
+    text = page()
+    (rules,) = re.findall(r"@media print \{(.*?)</style>", text, re.DOTALL)
+    assert re.search(r"\.wide \{[^}]*overflow: visible", rules)
+    assert 'addEventListener("beforeprint"' in text
+    assert 'querySelectorAll("details:not([open])")' in text
+
+
+def test_a_prompt_of_one_long_word_is_broken_beside_its_pictures() -> None:
+    text = page(prompt="x" * 200)
+    assert re.search(r"\.grid \.prompt \{[^}]*overflow-wrap: anywhere", text)
+    assert f'class="prompt">{"x" * 200}<' in text

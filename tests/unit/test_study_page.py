@@ -159,6 +159,14 @@ def pictures(tmp_path: Path) -> list[Path]:
     return sorted(photo_folder(tmp_path / "drawn", 4, (128, 128)).iterdir())
 
 
+def test_a_prompt_of_one_long_word_is_broken_and_the_page_is_printed_whole(pictures: list[Path]) -> None:
+    text = page(2, pictures)
+    assert re.search(r"\.grid td\.prompt \{[^}]*overflow-wrap: anywhere", text)
+    (rules,) = re.findall(r"@media print \{(.*?)</style>", text, re.DOTALL)
+    assert re.search(r"\.wide \{[^}]*overflow: visible", rules)
+    assert text.count('addEventListener("beforeprint"') == 1
+
+
 def test_two_hundred_runs_are_a_light_page_in_seconds(pictures: list[Path]) -> None:
     taken, text = quickest(lambda: page(200, pictures))
     assert taken <= 20
