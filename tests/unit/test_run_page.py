@@ -64,6 +64,13 @@ def test_a_reader_of_pages_aloud_finds_the_verdict_and_the_heads_of_every_table(
     assert [cell for cell in rows if "scope=" not in cell] == [], "every row begins with its head"
 
 
+def test_a_step_takes_seconds_in_plain_digits_and_one_is_one() -> None:
+    assert "<b>0.004 s</b> per step" in page(seconds_per_step=0.004)
+    assert "<b>100 s</b> per step" in page(seconds_per_step=99.6)
+    assert "<b>4</b> steps" in page()
+    assert re.search(r"<b>1</b> step\b(?!s)", page(steps=1))
+
+
 def test_the_page_can_be_printed_whole() -> None:
     text = page()
     (rules,) = re.findall(r"@media print \{(.*?)</style>", text, re.DOTALL)

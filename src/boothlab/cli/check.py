@@ -52,7 +52,7 @@ def check(
         f"{found.rejected_photos} set aside"
     )
     if found.estimate.trained:
-        say(f"training  {found.steps} steps, snapshots at {', '.join(map(str, found.snapshots))}")
+        say(f"training  {steps(found.steps)}, snapshots at {', '.join(map(str, found.snapshots))}")
     else:
         say(f"training  none: the mean of other runs' weights, as step {found.steps}")
     say(f"pictures  {found.pictures} for the evaluation")
@@ -65,9 +65,11 @@ def check(
 
 def lines_of(found: Estimate) -> list[str]:
     """The estimate for people."""
+    from boothlab.statistics.digits import seconds
+
     per_step = (
-        f"          {found.teraflops_per_step:.3g} TFLOP a step (counted), {found.seconds_per_step:.2g} s a step "
-        "(at the rate measured on this machine)"
+        f"          {found.teraflops_per_step:.3g} TFLOP a step (counted), "
+        f"{seconds(found.seconds_per_step)} s a step (at the rate measured on this machine)"
     )
     lines = [
         f"weights   {number(found.trained)} of {number(found.parameters)} numbers are trained",
@@ -102,13 +104,20 @@ def number(count: float) -> str:
     return f"{count:.0f}"
 
 
+def steps(count: int) -> str:
+    """``1 step``, ``300 steps``."""
+    return f"{count} step{'' if count == 1 else 's'}"
+
+
 def gigabytes(size: float) -> str:
     """Bytes, in GB of 10⁹ or MB of 10⁶."""
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.3g} MB"
 
 
-def duration(seconds: float) -> str:
-    """Seconds, in the unit that people would say."""
-    if seconds >= 2 * 3600:
-        return f"{seconds / 3600:.1f} h"
-    return f"{seconds / 60:.1f} min" if seconds >= 120 else f"{seconds:.2g} s"
+def duration(length: float) -> str:
+    """A length in seconds, in the unit that people would say."""
+    from boothlab.statistics.digits import seconds
+
+    if length >= 2 * 3600:
+        return f"{length / 3600:.1f} h"
+    return f"{length / 60:.1f} min" if length >= 120 else f"{seconds(length)} s"

@@ -107,12 +107,14 @@ def lines_of_study(study: Study, cost: StudyCost) -> list[str]:
 
 def lines_of_trainings(trunks: Sequence[Trunk]) -> list[str]:
     """What is trained, and what is made of it."""
+    from boothlab.cli.check import steps
+
     lines = []
     trained = [trunk for trunk in trunks if not trunk.of]
     averaged = [trunk for trunk in trunks if trunk.of]
     for trunk in trained[:MOST_LINES]:
         parted = f"; from step {trunk.branch} of a common stem" if trunk.stem is not None else ""
-        lines.append(f"training  {trunk.steps} steps{parted} → {members_in_words(trunk.members)}")
+        lines.append(f"training  {steps(trunk.steps)}{parted} → {members_in_words(trunk.members)}")
     if len(trained) > MOST_LINES:
         lines.append(f"          and {len(trained) - MOST_LINES} trainings more")
     for trunk in averaged[:MOST_LINES]:

@@ -32,7 +32,7 @@ from boothlab.reports.rulings import (
     verdict_title,
     without_title,
 )
-from boothlab.statistics.digits import number
+from boothlab.statistics.digits import number, seconds
 
 WIDEST = 384
 """Pictures are embedded at no more than so many pixels a side: a page of hundreds must stay light."""
@@ -125,6 +125,7 @@ def render(info: RunInfo) -> str:
         "on_fresh_pictures": on_fresh_pictures,
         "compared": compared,
         "number": number,
+        "seconds": seconds,
     }
     first, others = headline(info.table)
     lacking, others_lacking = parted(info.lacking, FIRST)

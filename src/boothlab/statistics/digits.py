@@ -10,6 +10,11 @@ def number(value: float) -> str:
     return f"{value:.3g}" if abs(value) >= 0.1 else f"{round(value, 3) + 0.0:.3f}".rstrip("0").rstrip(".")
 
 
+def seconds(value: float) -> str:
+    """Seconds as people write them: two digits, from 10 on whole ones, never a power of ten."""
+    return f"{value:.0f}" if value >= 10 else f"{float(f'{value:.2g}'):.6f}".rstrip("0").rstrip(".")
+
+
 def plain(value: float) -> str:
     """As :func:`number`, with a minus that is as wide as a digit and not broken off at the end of a line."""
     said = number(value)

@@ -15,6 +15,7 @@ from boothlab.reports.info import seconds_per_step
 from boothlab.reports.rulings import source_title
 from boothlab.reports.study import AgainView, CellView, RowView, SubjectView, medals
 from boothlab.runs.run import Run
+from boothlab.statistics.digits import seconds
 from boothlab.statistics.intervals import Interval
 from boothlab.statistics.variance import SEEDS_NEEDED
 from boothlab.studies.choose import Choice, familiar
@@ -186,7 +187,7 @@ def _facts(study: Study, point: Point, varied: Container[str]) -> tuple[tuple[st
     run = Run(study.root / point.folder)
     pace = seconds_per_step(run.events()) if (run.path / "events.jsonl").is_file() else None
     if pace is not None:
-        facts.append(("trained alone", f"about {point.step * pace:.0f} s at {pace:.2g} s a step"))
+        facts.append(("trained alone", f"about {point.step * pace:.0f} s at {seconds(pace)} s a step"))
     return tuple(facts)
 
 
