@@ -81,7 +81,7 @@ def test_in_a_subjects_own_section_a_choice_speaks_of_its_runs_by_their_labels()
 
 
 def test_settings_of_all_subjects_are_called_by_what_tells_them_apart() -> None:
-    """What all share is left out, whoever is learned; a rival's name is no place on the axes."""
+    """What all share is left out, whoever is learned; a rival has a name of its own."""
     points = [
         made_point(
             f"{name}, framing {framing}, number 5",
@@ -96,6 +96,7 @@ def test_settings_of_all_subjects_are_called_by_what_tells_them_apart() -> None:
     assert setting_names([*points, rival]) == {
         "framing head, number 5": "framing head",
         "framing smart, number 5": "framing smart",
+        "framing letterbox": "usual",
     }
     assert setting_names(points[:1]) == {}
 
@@ -125,3 +126,29 @@ def test_means_are_called_by_their_own_names_whoever_is_learned() -> None:
     names = setting_names(points)
     assert "m, steps 4" in names.values()
     assert [said for run, said in called([p for p in points if p.subject == "bob"]).items()][2] == "m, steps 4"
+
+
+def test_named_runs_are_called_by_their_own_names_whoever_is_learned() -> None:
+    """Over all subjects rivals were called by all their settings, one after the other."""
+    points = []
+    for name in ("ada", "bob"):
+        for rate in (1e-3, 2e-3):
+            places = {"subjects": name, RATE: rate}
+            points.append(made_point(f"{name}, learning rate {rate:g}", places, subject=name))
+        named = {"subjects": name, RATE: 5e-3, "photos.framing": "head", "training.steps": 9}
+        points.append(made_point(f"zl635_008, {name}", named, subject=name, rival="zl635_008"))
+        points.append(made_point(f"slow, {name}", named | {"training.steps": 99}, subject=name))
+        # Of each subject alone, in a setting of both: no one name is right.
+        points.append(made_point(f"best {name}", named | {"training.steps": 7}, subject=name))
+    assert setting_names(points) == {
+        "learning rate 0.001": "learning rate 0.001",
+        "learning rate 0.002": "learning rate 0.002",
+        "learning rate 0.005, framing head, steps 9": "zl635_008",
+        "learning rate 0.005, framing head, steps 99": "slow",
+    }
+
+
+def test_a_named_run_at_a_place_of_the_grid_is_called_by_the_place() -> None:
+    grid = [made_point(f"ada, learning rate {rate:g}", {"subjects": "ada", RATE: rate}) for rate in (1e-3, 2e-3)]
+    again = made_point("again, ada", {"subjects": "ada", RATE: 1e-3}, rival="again")
+    assert setting_names([*grid, again])["learning rate 0.001"] == "learning rate 0.001"

@@ -92,10 +92,14 @@ def setting_names(points: Sequence[Point]) -> dict[str, str]:
     who = who_paths(points)
     grid = [point for point in points if _on_grid(point) and not point.rival and point.state != "baseline"]
     labels = setting_labels([replace(point, values=settings(point, who)) for point in grid])
-    short = {setting_of(point, who): said for point, said in zip(grid, labels, strict=True) if said}
-    # Means are on no grid, and have names of their own.
-    short |= {setting_of(point, who): _whoever(point.setting, point) for point in points if point.members}
-    return {name: said for name, said in short.items() if list(short.values()).count(said) == 1}
+    places = {setting_of(point, who): said for point, said in zip(grid, labels, strict=True)}
+    # Means and named runs are on no grid, and have names of their own; two of one setting are called by the setting.
+    own: dict[str, set[str]] = {}
+    for point in points:
+        if not _on_grid(point) and point.state != "baseline":
+            own.setdefault(setting_of(point, who), set()).add(_whoever(point.setting, point))
+    short = {name: next(iter(said)) for name, said in own.items() if len(said) == 1} | places
+    return {name: said for name, said in short.items() if said and list(short.values()).count(said) == 1}
 
 
 def called(points: Sequence[Point]) -> dict[str, str]:
@@ -137,6 +141,7 @@ def _named(point: Point) -> str:
 
 
 def _whoever(name: str, point: Point) -> str:
-    """The name of a mean without the subject, which stands among what it has of the grid."""
+    """A name of the plan's without the subject, which stands behind it or, in a mean's, among what that has of the
+    grid."""
     subjects = str(point.values.get("subjects") or point.subject)
     return f"{name}, ".replace(f", {subjects}, ", ", ", 1).removesuffix(", ")
