@@ -176,6 +176,14 @@ def test_a_noun_that_varies_within_a_subject_is_a_setting_and_parts_nobody() -> 
     ]
 
 
+def test_heads_have_the_arrows_that_the_note_speaks_of() -> None:
+    rows = over_subjects(made_study(PEOPLE))
+    view = across_view(rows, (), [column for column in COLUMNS if column.key in (LIKENESS, "likeness_train", "glue")])
+    assert view is not None
+    assert view.head[2:] == ("likeness ↑", "likeness to training photos", "the photos' background ↓")
+    assert "where lower is better (↓)" in view.note
+
+
 def test_changes_of_numbers_come_in_their_order_with_a_cell_for_each_column_that_decides() -> None:
     """As text 60 stood behind 300."""
     points = [
@@ -257,7 +265,7 @@ def test_baselines_are_rows_too_and_come_last() -> None:
     least = min(p.cells[LIKENESS].value for p in base)
     assert rows[-1].least[LIKENESS] == rows[-1].worst(COLUMNS[0]) == least
     head, lines = across_markdown(rows, DECIDING)
-    assert head[:2] == ["setting", "subjects, trainings"]
+    assert head == ["setting", "subjects, trainings", "likeness ↑", "prompt following ↑"]
     assert lines[0][2].endswith("; 0.3")
     assert lines[-1][0] == "base model"
 

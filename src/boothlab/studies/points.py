@@ -42,6 +42,11 @@ class Column:
         """What number it is: what is kept of a column holds for these words and no others."""
         return (self.key, self.metric, self.pictures, self.reference)
 
+    @property
+    def arrow(self) -> str:
+        """Which way it is better, for the head of a column; "" where neither is."""
+        return {"higher": "↑", "lower": "↓", "neither": ""}[self.better]
+
     def word(self, difference: float) -> str:
         """What a shown difference of this number, not 0, is called: better or worse where that is known."""
         word = "higher" if difference > 0 else "lower"

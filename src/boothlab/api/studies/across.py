@@ -75,7 +75,12 @@ def across_markdown(rows: Sequence[Row], columns: Sequence[Column]) -> tuple[lis
 
 def _head(parted: bool, columns: Sequence[Column]) -> list[str]:
     noun = ["class noun"] if parted else []
-    return ["setting", *noun, "subjects, trainings", *(column.title for column in columns)]
+    return [
+        "setting",
+        *noun,
+        "subjects, trainings",
+        *(f"{column.title} {column.arrow}".rstrip() for column in columns),
+    ]
 
 
 def _parted(rows: Sequence[Row]) -> bool:

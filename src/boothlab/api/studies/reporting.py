@@ -60,8 +60,6 @@ from boothlab.studies.rivals import Beside, beside_rivals
 FIRST = (LIKENESS, PROMPT, FACE, "copied")
 """Columns that stand first."""
 
-ARROWS = {"higher": "↑", "lower": "↓", "neither": ""}
-
 
 @dataclass(frozen=True, slots=True)
 class Reported:
@@ -173,9 +171,7 @@ def report_study(studied: Studied, progress: Progress = silent) -> tuple[Point, 
         asked=study.shared.asked,
         claims=tuple((t.say, t.state, t.numbers) for t in claims_tested(points, placed_claims(study))),
         failed=_lacking(points),
-        heads=tuple(
-            Head(c.title, ARROWS[c.better], c.familiar, _kinds(c, points), c.key not in FIRST) for c in columns
-        ),
+        heads=tuple(Head(c.title, c.arrow, c.familiar, _kinds(c, points), c.key not in FIRST) for c in columns),
         overview=overview_view(subjects, apart),
         subjects=subjects,
         across=across_view(across, apart, columns, short, FIRST, points),
