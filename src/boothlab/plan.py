@@ -111,19 +111,25 @@ def relative_to(plan: RunPlan, folder: Path) -> RunPlan:
     return plan.model_copy(update=update | {"base": placed_base(plan.base, folder)})
 
 
-def for_others(plan: RunPlan) -> dict[str, Any]:
-    """The plan as a tree for pages and dashboards: of every place on this disk its last part alone, and of a mean
-    what is its own."""
+def own_tree(plan: RunPlan) -> dict[str, Any]:
+    """The plan as a tree, of a mean without what only a training has."""
     tree = plan.model_dump(mode="json")
+    if isinstance(plan.strategy, Mean):
+        # Its members have objectives and trainings of their own, and these are the first one's.
+        del tree["objective"], tree["training"]
+    return tree
+
+
+def for_others(plan: RunPlan) -> dict[str, Any]:
+    """:func:`own_tree` for pages and dashboards: of every place on this disk its last part alone."""
+    tree = own_tree(plan)
     for subject in tree["subjects"]:
         subject["photos"] = Path(subject["photos"]).name
-    for node, name in ((tree["photos"], "references"), (tree["objective"], "class_folder")):
-        if node[name] is not None:
+    for node, name in ((tree["photos"], "references"), (tree.get("objective", {}), "class_folder")):
+        if node.get(name) is not None:
             node[name] = Path(node[name]).name
     if isinstance(plan.strategy, Mean):
         tree["strategy"]["of"] = [snapshot_in_words(snapshot) for snapshot in plan.strategy.of]
-        # Its members have objectives and trainings of their own, and these are the first one's.
-        del tree["objective"], tree["training"]
     if is_place(plan.base.model) or Path(plan.base.model).is_absolute():
         tree["base"]["model"] = re.split(r"[/\\]", tree["base"]["model"].rstrip("/\\"))[-1]
     return tree

@@ -28,7 +28,7 @@ from boothlab.models.config import Base, placed_base
 from boothlab.models.speed import speed
 from boothlab.models.tokens import TokenReport, inspect_word, load_tokenizer, suggest
 from boothlab.photos.read import find_photos
-from boothlab.plan import RunPlan, digest, plan_from
+from boothlab.plan import RunPlan, digest, own_tree, plan_from, snapshot_in_words
 from boothlab.progress import Progress, silent
 from boothlab.runs.provenance import versions
 from boothlab.runs.run import Run, folder_name
@@ -113,18 +113,23 @@ def own_pictures(plan: RunPlan) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A run as it stands."""
+    """A run as it stands. ``mean_of`` names the snapshots whose mean its weights are; "" for none."""
 
     run: Run
     status: Status
     plan: RunPlan
+    mean_of: str
     differences: tuple[tuple[str, Any, Any], ...]
     snapshots: tuple[int, ...]
     summary: dict[str, Any] | None
 
+    def tree(self) -> dict[str, Any]:
+        """The resolved plan as JSON; see :func:`boothlab.plan.own_tree`."""
+        return own_tree(self.plan)
+
     def toml(self) -> str:
-        """The resolved plan as TOML."""
-        return to_toml(self.plan.model_dump(mode="json"))
+        """The same as TOML."""
+        return to_toml(self.tree())
 
 
 def show_run(run: Run) -> Shown:
@@ -133,11 +138,13 @@ def show_run(run: Run) -> Shown:
 
     plan = plan_from(run.plan(), str(run.path / "plan.json"))
     summary = run.path / "summary.json"
+    changed = difference(RunPlan(subjects=plan.subjects), plan)
     return Shown(
         run=run,
         status=status_now(run),
         plan=plan,
-        differences=tuple(difference(RunPlan(subjects=plan.subjects), plan)),
+        mean_of=", ".join(map(snapshot_in_words, plan.strategy.of)) if isinstance(plan.strategy, Mean) else "",
+        differences=tuple(line for line in changed if line[0].split(".")[0] in own_tree(plan)),
         snapshots=tuple(run.snapshot_steps()),
         summary=read_json(summary) if summary.is_file() else None,
     )

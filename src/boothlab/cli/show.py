@@ -26,11 +26,12 @@ def show(
         return
     if json:
         status = {"state": found.status.state, "step": found.status.step, "reason": found.status.reason}
-        plan = found.plan.model_dump(mode="json")
-        say_json({"status": status, "snapshots": found.snapshots, "plan": plan, "summary": found.summary})
+        say_json({"status": status, "snapshots": found.snapshots, "plan": found.tree(), "summary": found.summary})
         return
     reason = f" ({found.status.reason})" if found.status.reason else ""
     say(f"{found.run.name}: {found.status.state} at step {found.status.step}{reason}")
+    if found.mean_of:
+        say(f"not trained: its weights are the mean of {found.mean_of}")
     say(f"snapshots: {', '.join(map(str, found.snapshots)) or 'none'}")
     if diff:
         for path, old, new in found.differences:
