@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from boothlab.config.base import Config
-from boothlab.config.load import apply_override, parse_override, validate
+from boothlab.config.load import SAID, apply_override, parse_override, validate
 from boothlab.config.show import difference, json_schema, to_toml
 from boothlab.errors import NoWeights, PlanError
 from boothlab.models.config import Base
@@ -114,13 +114,35 @@ def test_defaults() -> None:
             "photos.steps.1.largest_enlargment: unknown setting (did you mean 'largest_enlargement'?)",
         ),
         ({**MINIMAL, "photos": {"steps": [{"kind": "resise"}]}}, "(did you mean 'resize'?)"),
-        ({**MINIMAL, "training": {"steps": "many"}}, "training.steps: "),
-        ({**MINIMAL, "training": {"steps": 0}}, "(given: 0)"),
+        ({**MINIMAL, "training": {"steps": "many"}}, "training.steps: must be a whole number (given: 'many')"),
+        ({**MINIMAL, "training": {"steps": 0.5}}, "training.steps: must be a whole number (given: 0.5)"),
+        ({**MINIMAL, "training": {"steps": 0}}, "training.steps: must be 1 or more (given: 0)"),
+        ({**MINIMAL, "training": {"batch_size": 300}}, "training.batch_size: must be 256 or less (given: 300)"),
+        ({**MINIMAL, "training": {"rate": {"floor": 1.0}}}, "training.rate.floor: must be less than 1 (given: 1.0)"),
+        ({**MINIMAL, "training": {"rate": {"power": 0}}}, "training.rate.power: must be greater than 0 (given: 0)"),
+        ({**MINIMAL, "training": {"snapshots": 3}}, "training.snapshots: a list is expected, in [ ] (given: 3)"),
+        ({**MINIMAL, "training": 3}, "training: a table is expected, in { } (given: 3)"),
+        ({**MINIMAL, "strategy": "lora"}, "strategy: a table is expected, in { } (given: 'lora')"),
+        ({**MINIMAL, "generation": {"guidance": "high"}}, "generation.guidance: must be a number (given: 'high')"),
+        (
+            {**MINIMAL, "base": {"device": "tpu"}},
+            "base.device: must be 'auto', 'cpu', 'cuda' or 'mps' (given: 'tpu')",
+        ),
+        ({**MINIMAL, "base": {"model": 3}}, "base.model: must be text, in quotes (given: 3)"),
+        ({"subjects": [{**ADA, "photos": 3}]}, "subjects.0.photos: must be a path, in quotes (given: 3)"),
+        ({**MINIMAL, "name": ""}, "name: must have 1 or more characters (given: '')"),
+        ({**MINIMAL, "name": "x" * 49}, "name: must have 48 or fewer characters (given: 'xxx"),
+        ({**MINIMAL, "evaluation": {"prompts": []}}, "evaluation.prompts: must have 1 or more entries (given: 0)"),
+        ({**MINIMAL, "evaluation": {"base": "maybe"}}, "evaluation.base: must be true or false (given: 'maybe')"),
+        ({**MINIMAL, "training": {"steps": "9" * 5000}}, f"fewer digits (given: '{'9' * 79}…)"),
         ({**MINIMAL, "training": {"steps": 5, "steps_per_photo": 5}}, "give steps or steps_per_photo, not both"),
         ({**MINIMAL, "training": {"steps": 5, "snapshots": [6]}}, "must lie between 1 and steps (5)"),
         ({"subjects": [ADA, ADA]}, "subjects must have different names"),
         ({"subjects": [{**ADA, "identifier": "two words"}]}, "one word without spaces"),
-        ({**MINIMAL, "strategy": {"kind": "lora", "learning_rate": float("nan")}}, "strategy.learning_rate: "),
+        (
+            {**MINIMAL, "strategy": {"kind": "lora", "learning_rate": float("nan")}},
+            "must be a finite number (given: nan)",
+        ),
         ({**MINIMAL, "strategy": {"rank": 3}}, "strategy.kind: required, but missing (one of dreambooth, lora"),
         ({**MINIMAL, "objective": {"prior_weight": float("inf")}}, "objective.prior_weight: "),
         ({**MINIMAL, "objective": {"instance_prompt": "{id} here"}}, "instance_prompt: '{id} here' says {id}"),
@@ -132,6 +154,44 @@ def test_defaults() -> None:
 def test_each_mistake_is_named_where_it_is(tree: dict[str, Any], expected: str) -> None:
     (line,) = problems(tree)
     assert expected in line
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("training.steps", True, "training.steps: must be a whole number (given: 'true')"),
+        ("training.snapshots", [5, True], "training.snapshots.1: must be a whole number (given: 'true')"),
+        ("training.optimizer.ema_decay", False, "training.optimizer.ema_decay: must be a number (given: 'false')"),
+        ("photos.held_out", False, "photos.held_out: must be a number (given: 'false')"),
+        ("strategy", {"kind": "lora", "rank": True}, "strategy.rank: must be a whole number (given: 'true')"),
+    ],
+)
+def test_true_and_false_are_no_numbers(path: str, value: Any, expected: str) -> None:
+    """Python counts true as 1: a training of one step began without a word."""
+    tree: dict[str, Any] = {"subjects": [dict(ADA)]}
+    apply_override(tree, path.split("."), value)
+    assert problems(tree) == [expected]
+    truths = {"training": {"compute": {"gradient_checkpointing": True}}, "evaluation": {"base": False}}
+    plan = plan_from(MINIMAL | truths, "ada.toml")
+    assert (plan.training.compute.gradient_checkpointing, plan.evaluation.base) == (True, False)
+
+
+def test_no_limit_is_said_in_the_words_of_a_library() -> None:
+    """Whatever a field may ask of a value, the table has plain words for it."""
+    limits = {"ge", "gt", "le", "lt", "min_length", "max_length"}
+    asked = {
+        name
+        for _, kind in NODES
+        for field in kind.model_fields.values()
+        for limit in field.metadata
+        for name in limits
+        if getattr(limit, name, None) is not None
+    }
+    words = {
+        "ge": "greater_than_equal", "gt": "greater_than", "le": "less_than_equal", "lt": "less_than",
+        "min_length": "too_short", "max_length": "too_long",
+    }  # fmt: skip
+    assert {words[name] for name in asked} <= SAID.keys()
 
 
 def test_all_problems_at_once() -> None:

@@ -111,7 +111,7 @@ def test_a_bad_study_is_one_message_and_trains_nothing(command: str, tiny_sd: Pa
     said = only_message(done)
     assert "has 2 problems" in said
     assert "did you mean 'steps'?" in said
-    assert "strategy.learning_rate: input should be greater than 0 (given: -1.0)" in said
+    assert "strategy.learning_rate: must be greater than 0 (given: -1.0)" in said
     assert not (place.study / "runs").exists()
 
 

@@ -226,7 +226,7 @@ def test_what_is_wrong_with_a_range_is_said_before_anything_starts(tiny_sd: Path
     with pytest.raises(PlanError) as caught:
         api.study(file, tmp_path / "studies")
     assert "did you mean 'learning_rate'?" in str(caught.value)
-    assert "training.batch_size: input should be greater than or equal to 1 (given: 0)" in str(caught.value)
+    assert "training.batch_size: must be 1 or more (given: 0)" in str(caught.value)
     assert not (tmp_path / "studies").exists()
 
 

@@ -75,7 +75,7 @@ def test_all_problems_come_at_once_with_suggestions() -> None:
     assert said.startswith("rates.toml has 2 problems")
     assert "strategy.dreambooth.learning_rat" in said or "strategy.learning_rat:" in said
     assert "did you mean 'learning_rate'?" in said
-    assert "training.steps: input should be greater than or equal to 1 (given: 0)" in said
+    assert "training.steps: must be 1 or more (given: 0)" in said
     assert "and 3 more" in said, "one line stands for all four runs"
 
 

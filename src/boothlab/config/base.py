@@ -6,10 +6,11 @@ checked in milliseconds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, Any, Union
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Annotated, Any, Union, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Config(BaseModel):
@@ -23,6 +24,39 @@ class Config(BaseModel):
         allow_inf_nan=False,
         protected_namespaces=(),
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, tree: Any) -> Any:
+        # Python counts true as 1. As the word that it was written with it is refused like any other word.
+        if not isinstance(tree, dict):
+            return tree
+        return {name: _in_words(value) if name in _numbers(cls) else value for name, value in tree.items()}
+
+
+@cache
+def _numbers(kind: type[Config]) -> frozenset[str]:
+    """The fields that are numbers, or hold some."""
+    found = {name: set(_leaves(field.annotation)) for name, field in kind.model_fields.items()}
+    return frozenset(name for name, leaves in found.items() if leaves & {int, float} and bool not in leaves)
+
+
+def _leaves(annotation: Any) -> Iterator[Any]:
+    """The types that an annotation is made of."""
+    parts = get_args(annotation)
+    if not parts:
+        yield annotation
+    for part in parts:
+        yield from _leaves(part)
+
+
+def _in_words(value: Any) -> Any:
+    """``value`` with "true" and "false" for truth values, however deep they stand in it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return [_in_words(part) for part in value]
+    return {name: _in_words(part) for name, part in value.items()} if isinstance(value, dict) else value
 
 
 def members(namespace: dict[str, Any], base: type) -> tuple[Any, ...]:

@@ -24,6 +24,31 @@ DEEPEST = 100
 WIDEST = 2**63
 """Whole numbers of TOML have 64 bits. Python reads longer ones, which no file system, clock or float can follow."""
 
+SAID = {
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "must be a whole number"),
+    "int_parsing_size": "must be a whole number of fewer digits",
+    **dict.fromkeys(("float_type", "float_parsing"), "must be a number"),
+    "finite_number": "must be a finite number",
+    **dict.fromkeys(("bool_type", "bool_parsing"), "must be true or false"),
+    "string_type": "must be text, in quotes",
+    "path_type": "must be a path, in quotes",
+    "literal_error": "must be {expected}",
+    "greater_than": "must be greater than {gt}",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be {le} or less",
+    "too_short": "must have {min_length} or more entries (given: {actual_length})",
+    "too_long": "must have {max_length} or fewer entries (given: {actual_length})",
+    "string_too_short": "must have {min_length} or more characters",
+    "string_too_long": "must have {max_length} or fewer characters",
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "a table is expected, in {{ }}"),
+    **dict.fromkeys(("tuple_type", "list_type"), "a list is expected, in [ ]"),
+}
+"""What pydantic finds wrong, in the words of a plan; its own speak of Python's types."""
+
+MOST_GIVEN = 80
+"""So many characters of a wrong value are shown."""
+
 
 def read_toml(path: Path) -> dict[str, Any]:
     """The table in ``path``. Raises PlanError when it is missing or not TOML."""
@@ -204,12 +229,14 @@ def load(kind: type[C], path: Path, overrides: Sequence[str] = ()) -> C:
 
 
 def _own_problems(errors: Sequence[Any]) -> list[Any]:
-    """``errors`` without the remark that a list is too short when only its items are wrong."""
+    """``errors`` without the remark that a list is too short when only its items are wrong, and with one for what is
+    neither a whole number nor another."""
     places = [details["loc"] for details in errors]
     return [
         details
         for details in errors
-        if details["type"] != "too_short" or not any(_is_below(place, details["loc"]) for place in places)
+        if (details["type"] != "too_short" or not any(_is_below(place, details["loc"]) for place in places))
+        and not (details["loc"][-1:] == ("int",) and (*details["loc"][:-1], "float") in places)
     ]
 
 
@@ -220,7 +247,6 @@ def _is_below(place: Sequence[int | str], above: Sequence[int | str]) -> bool:
 def _problem(kind: type[BaseModel], details: Any) -> str:
     location = details["loc"]
     shown = ".".join(str(part) for part in _without_tags(kind, location)) or "(plan)"
-    message = details["msg"].removeprefix("Value error, ")
     if details["type"] == "extra_forbidden":
         near = difflib.get_close_matches(str(location[-1]), _fields_at(kind, location[:-1]), n=1, cutoff=0.5)
         return f"{shown}: unknown setting" + (f" (did you mean '{near[0]}'?)" if near else "")
@@ -234,12 +260,27 @@ def _problem(kind: type[BaseModel], details: Any) -> str:
         hint = f" (did you mean '{meant}'?)" if meant else ""
         return f"{shown}.kind: '{details['ctx']['tag']}' is not one of {', '.join(_kinds(details))}{hint}"
     value = details.get("input")
-    if details["type"] in ("tuple_type", "list_type"):
-        message = "a list is expected, in [ ]"
-        if isinstance(value, dict):
-            message = f"a list of tables is expected: write [[{shown}]], in two brackets"
-    given = "" if isinstance(value, dict | list) else f" (given: {value!r})"
-    return f"{shown}: {message[0].lower()}{message[1:]}{given}"
+    if details["type"] in ("tuple_type", "list_type") and isinstance(value, dict):
+        return f"{shown}: a list of tables is expected: write [[{shown}]], in two brackets"
+    if details["type"] in ("float_type", "float_parsing"):
+        shown = shown.removesuffix(".float")
+    return f"{shown}: {_said(details)}{_given(value)}"
+
+
+def _said(details: Any) -> str:
+    """What is wrong with a value: :data:`SAID`, or what a validator of the house says."""
+    message = details["msg"].removeprefix("Value error, ")
+    # A limit of 1.0 is 1 to people; those of whole numbers are shown to their last digit.
+    limits = {k: f"{v:g}" if isinstance(v, float) else v for k, v in details.get("ctx", {}).items()}
+    return SAID.get(details["type"], "").format_map(limits) or message[0].lower() + message[1:]
+
+
+def _given(value: Any) -> str:
+    """The wrong value, cut where it is long; "" for a table or a list, which its path names."""
+    if isinstance(value, dict | list | tuple):
+        return ""
+    said = repr(value)
+    return f" (given: {said if len(said) <= MOST_GIVEN else said[:MOST_GIVEN] + '…'})"
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:
