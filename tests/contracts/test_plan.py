@@ -323,7 +323,7 @@ EVERYTHING = {
     ],
     "photos": {"size": 64, "steps": [{"kind": "letterbox", "masked": False}, {"kind": "resize"}]},
     "strategy": {"kind": "lora", "rank": 3, "targets": ["to_k", "to_v"], "learning_rate": 1e-5},
-    "objective": {"instance_prompt": "a photo of {it}, 'quoted'\nsecond line\t.", "snr_gamma": 5.0},
+    "objective": {"instance_prompt": "a photo of {it}, 'quoted'\nsecond line\t\x7f.", "snr_gamma": 5.0},
     "training": {"steps": 9, "snapshots": [3, 6], "optimizer": {"weight_decay": 0.0}, "rate": {"warmup": 2}},
 }
 

@@ -40,7 +40,7 @@ def toml_key(key: str) -> str:
     >>> toml_key("training"), toml_key("training.steps")
     ('training', '"training.steps"')
     """
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else toml_value(key)
 
 
 def toml_value(value: Any) -> str:
@@ -50,7 +50,8 @@ def toml_value(value: Any) -> str:
         return "{ " + inner + " }" if inner else "{}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(toml_value(item) for item in value) + "]"
-    return json.dumps(value, ensure_ascii=False)
+    # TOML wants what JSON leaves as it is, the character DEL, written in numbers.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def to_toml(tree: dict[str, Any]) -> str:
