@@ -72,6 +72,16 @@ class NoMemory(MachineError):
     """Main or GPU memory ran out."""
 
 
+def is_gpu_out_of_memory(error: BaseException) -> bool:
+    """Whether ``error`` is torch's word that a GPU's memory ran out.
+
+    On CUDA that is a class of its own. On Apple's GPUs it is a RuntimeError like any other, which only says so.
+    """
+    if type(error).__name__ == "OutOfMemoryError":  # not asked for by class, because torch is not imported here
+        return True
+    return isinstance(error, RuntimeError) and "MPS backend out of memory" in str(error)
+
+
 class NoWeights(MachineError):
     """A model or its weights are not on this machine, or are in a form that is refused."""
 

@@ -19,7 +19,7 @@ from boothlab.api.previewing import with_previews
 from boothlab.api.resolving import Resolved, run_of
 from boothlab.api.tracked import tracked
 from boothlab.config.show import to_toml
-from boothlab.errors import BoothlabError, Cancelled, NoMemory
+from boothlab.errors import BoothlabError, Cancelled, NoMemory, is_gpu_out_of_memory
 from boothlab.files import read_table, write_json, write_text
 from boothlab.models.load import load
 from boothlab.models.model import Model
@@ -37,6 +37,13 @@ from boothlab.training.class_images import ClassImage, class_images, own_class_i
 from boothlab.training.job import Job
 from boothlab.training.kept import Kept
 from boothlab.training.loop import train
+
+LESS_MEMORY = (
+    "From the mildest: training.compute.gradient_checkpointing=true, a lower training.batch_size with a higher "
+    "training.accumulate, training.compute.precision=bf16, training.optimizer.kind=adamw8bit, strategy.kind=lora. "
+    "`boothlab check PLAN` lists what takes how much and, where it does not fit, what these save."
+)
+"""What helps a training that a GPU's memory does not hold."""
 
 
 def train_run(
@@ -91,16 +98,10 @@ def train_run(
             raise Cancelled(
                 f"Stopped at step {step}.", "Give the same command again and it goes on from there."
             ) from None
-        except torch.OutOfMemoryError as error:
-            run.move("failed", step, "out of GPU memory")
-            raise NoMemory(
-                f"The GPU ran out of memory at step {step}.",
-                "From the mildest: training.compute.gradient_checkpointing=true, a lower training.batch_size with a "
-                "higher training.accumulate, training.compute.precision=bf16, training.optimizer.kind=adamw8bit, "
-                "strategy.kind=lora. `boothlab check PLAN` lists what takes how much and, where it does not fit, "
-                "what these save.",
-            ) from error
         except BaseException as error:
+            if is_gpu_out_of_memory(error):
+                run.move("failed", step, "out of GPU memory")
+                raise NoMemory(f"The GPU ran out of memory at step {step}.", LESS_MEMORY) from error
             record_failure(run, step, error)
             raise
         run.move("finished", job.step)

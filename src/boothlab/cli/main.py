@@ -27,7 +27,7 @@ from boothlab.cli import (
     tokens,
     train,
 )
-from boothlab.errors import BoothlabError, NoAccess, NoMemory, PlanError, disk_errors
+from boothlab.errors import BoothlabError, NoAccess, NoMemory, PlanError, disk_errors, is_gpu_out_of_memory
 from boothlab.home import home
 
 
@@ -145,7 +145,7 @@ def _translated() -> None:
         with disk_errors(here, "go on", outermost=True):
             app()
     except RuntimeError as error:
-        if type(error).__name__ != "OutOfMemoryError":  # torch's own, which is not imported here
+        if not is_gpu_out_of_memory(error):
             raise
         raise NoMemory(
             "The GPU ran out of memory.",

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from boothlab.assets import asset
-from boothlab.errors import NoMemory, NoWeights
+from boothlab.errors import NoMemory, NoWeights, is_gpu_out_of_memory
 from boothlab.files import read_table
 from boothlab.models.allocator import keep_freed_memory
 from boothlab.models.config import Base
@@ -38,9 +38,9 @@ def load(base: Base, size: int | None = None) -> Model:
         model.size = size or model.size
         for module in model.parts().values():
             module.to(device)
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        raise NoMemory(f"The base model {base.model} does not fit into memory.") from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+    except (MemoryError, OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+        if isinstance(error, MemoryError) or is_gpu_out_of_memory(error):
+            raise NoMemory(f"The base model {base.model} does not fit into memory.") from error
         raise NoWeights(f"Cannot load the base model from {path}: {error}") from error
     freeze(model)
     return model
