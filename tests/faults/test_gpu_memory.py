@@ -16,7 +16,7 @@ from boothlab.models.config import Base
 from boothlab.models.load import load
 from boothlab.plan import load_plan
 from boothlab.runs.run import Run
-from boothlab.training import loop
+from boothlab.training import class_images, loop
 from training_made import make_place
 
 CUDA = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
@@ -52,6 +52,18 @@ def test_a_training_is_told_what_helps_trainings(
         train(tmp_path, tiny_sd, prior=False)
     assert "gradient_checkpointing=true" in str(caught.value)
     assert state(tmp_path) == ("failed", "out of GPU memory")
+
+
+@BOTH
+def test_where_class_images_do_not_fit_no_setting_of_the_training_is_advised(
+    error: BaseException, tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(class_images, "sample", raises(error))
+    with pytest.raises(NoMemory, match="while class images were drawn, 8 at a time") as caught:
+        train(tmp_path, tiny_sd, prior=True)
+    assert "objective.class_folder" in str(caught.value)
+    assert "gradient_checkpointing" not in str(caught.value)
+    assert state(tmp_path) == ("failed", "The GPU ran out of memory while class images were drawn, 8 at a time.")
 
 
 @BOTH

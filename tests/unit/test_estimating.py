@@ -48,6 +48,49 @@ def test_memory_of_full_training_of_sd15() -> None:
     assert found["activations"] == pytest.approx(2 * 4 * 467.1e6, rel=1e-3)
 
 
+SMALL = {"strategy": {"kind": "lora"}, "training": {"compute": {"gradient_checkpointing": True}}}
+"""Trains in less memory than drawing takes."""
+
+DRAWN = 136.6e6
+"""Bytes of a sample at the widest place of SD v1.5's UNet at 512 px, by torch's fake tensors."""
+
+
+def test_drawing_counts_every_sample_that_goes_through_the_unet_together() -> None:
+    found = memory_of(plan(base={"device": "cuda"}, **SMALL), COUNTS, SD)
+    assert found["drawing"] == pytest.approx(16 * DRAWN, rel=0.05), "eight class images with guidance"
+    cached = replace(COUNTS, classes=0)
+    evaluated = plan(base={"device": "cuda"}, generation={"batch_size": 16}, **SMALL)
+    assert memory_of(evaluated, cached, SD)["drawing"] == pytest.approx(32 * DRAWN, rel=0.05)
+    bare = plan(base={"device": "cuda"}, generation={"batch_size": 16, "guidance": 1.0}, **SMALL)
+    assert memory_of(bare, cached, SD)["drawing"] == pytest.approx(16 * DRAWN, rel=0.05)
+
+
+def test_previews_are_drawn_beside_what_is_trained() -> None:
+    watched = {**SMALL["training"], "validation": {"preview": {"every": 100}}}
+    found = memory_of(
+        plan(strategy=SMALL["strategy"], training=watched, generation={"batch_size": 12}),
+        replace(COUNTS, classes=0),
+        SD,
+    )
+    assert found["activations"] == pytest.approx(24 * DRAWN, rel=0.05)
+
+
+def test_what_makes_drawing_smaller_is_advised_where_it_is_the_widest(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(estimating, "part_configs", lambda base: SD15)
+    monkeypatch.setattr(estimating, "free_bytes", lambda device: 6.9e9)
+    found = estimate(plan(base={"device": "cuda"}, **SMALL), COUNTS, RATES, tmp_path)
+    assert not found.fits
+    (advised,) = (remedy for what, remedy in found.remedies if what == "memory")
+    assert advised.setting == "objective.class_folder=FOLDER"
+    assert advised.fits
+    assert advised.saves == pytest.approx(8 * DRAWN, rel=0.1)
+    evaluated = plan(base={"device": "cuda"}, generation={"batch_size": 8}, **SMALL)
+    told = estimate(evaluated, replace(COUNTS, classes=0), RATES, tmp_path)
+    assert [remedy.setting for what, remedy in told.remedies if what == "memory"] == ["generation.batch_size=1"]
+
+
 def test_what_the_settings_save() -> None:
     whole = memory_of(plan(), COUNTS, SD)
     for path, value, item in [

@@ -16,7 +16,6 @@ import psutil
 
 from boothlab.config.load import apply_override
 from boothlab.models.costs import (
-    DECODED_ALONE_FROM,
     FLOAT,
     HALF_SHARE,
     SD15,
@@ -24,9 +23,9 @@ from boothlab.models.costs import (
     Trained,
     backward_flops,
     costs_of,
+    drawing_numbers,
     forward_flops,
     kept_numbers,
-    largest_step,
     recomputed_flops,
 )
 from boothlab.models.locate import part_configs
@@ -65,6 +64,8 @@ ROOM = 0.9
 
 REMEDIES: dict[str, tuple[tuple[str, Any], ...]] = {
     "memory": (
+        ("generation.batch_size", 1),
+        ("objective.class_folder", "FOLDER"),
         ("training.compute.gradient_checkpointing", True),
         ("training.batch_size", 1),
         ("training.compute.precision", "bf16"),
@@ -300,10 +301,12 @@ def memory_of(plan: RunPlan, counts: Counts, costs: Costs) -> dict[str, float]:
         "working space": FLOAT * WORKSPACES * max(layer.parameters for layer in costs.unet),
         "activations": FLOAT * kept * samples_per_pass(plan) * (HALF_SHARE if half else 1.0),
     }
-    together = 1 if costs.side >= DECODED_ALONE_FROM else plan.generation.batch_size
-    drawing = FLOAT * together * largest_step(costs.decoder)
+    guided, together = plan.generation.guidance != 1.0, plan.generation.batch_size
     if plan.training.validation.preview.every is not None:
-        training["activations"] = max(training["activations"], drawing)
+        previews = FLOAT * drawing_numbers(costs, together, guided)
+        training["activations"] = max(training["activations"], previews)
+    # Class images are drawn by blocks of their own size, whatever the pictures of the evaluation are.
+    drawing = FLOAT * drawing_numbers(costs, max(together, BLOCK if counts.classes else 1), guided)
     bare = training["libraries"] + training["weights"] + drawing
     if bare > sum(training.values()) or isinstance(plan.strategy, Mean):
         training = {name: training[name] for name in ("libraries", "weights")} | {"drawing": drawing}
@@ -335,12 +338,19 @@ def remedies_for(what: str, plan: RunPlan, counts: Counts, costs: Costs, free: f
     for path, value in REMEDIES[what]:
         if path == "strategy" and isinstance(plan.strategy, Mean):
             continue
-        changed = counts if path != "training.snapshots" else replace(counts, snapshots=1)
-        after = sum(measure(with_setting(plan, path, value), changed, costs).values())
+        after = sum(measure(*changed(plan, counts, path, value), costs).values())
         if before - after >= before / 20:
-            shown = "strategy.kind=lora" if path == "strategy" else f"{path}={str(value).lower()}"
+            said = value if isinstance(value, str) else str(value).lower()
+            shown = "strategy.kind=lora" if path == "strategy" else f"{path}={said}"
             found.append(Remedy(shown, before - after, after <= ROOM * free))
     return found
+
+
+def changed(plan: RunPlan, counts: Counts, path: str, value: Any) -> tuple[RunPlan, Counts]:
+    """What there is to do with one setting changed."""
+    if path == "objective.class_folder":
+        return plan, replace(counts, classes=0)  # what is not drawn; their memory in training is the same
+    return with_setting(plan, path, value), replace(counts, snapshots=1) if path == "training.snapshots" else counts
 
 
 def with_setting(plan: RunPlan, path: str, value: Any) -> RunPlan:

@@ -34,6 +34,7 @@ from boothlab.training import checkpoint
 from boothlab.training.assemble import TrainingSet, build_job, build_pool, encode_held_out
 from boothlab.training.batches import Example
 from boothlab.training.class_images import ClassImage, class_images, own_class_images
+from boothlab.training.class_request import BLOCK
 from boothlab.training.job import Job
 from boothlab.training.kept import Kept
 from boothlab.training.loop import train
@@ -41,9 +42,16 @@ from boothlab.training.loop import train
 LESS_MEMORY = (
     "From the mildest: training.compute.gradient_checkpointing=true, a lower training.batch_size with a higher "
     "training.accumulate, training.compute.precision=bf16, training.optimizer.kind=adamw8bit, strategy.kind=lora. "
-    "`boothlab check PLAN` lists what takes how much and, where it does not fit, what these save."
+    "`boothlab check PLAN` lists what takes how much and, where it does not fit, what these save. Where previews are "
+    "drawn, generation.batch_size=1 helps too."
 )
 """What helps a training that a GPU's memory does not hold."""
+
+LESS_FOR_CLASSES = (
+    "Settings of the training do not help here. Close what else uses the GPU, give objective.class_folder with class "
+    "pictures of your own, draw smaller ones (photos.size), or train without: objective.prior_preservation=false."
+)
+"""What helps where it does not hold a block of class images."""
 
 
 def train_run(
@@ -213,7 +221,14 @@ def class_pictures(resolved: Resolved, model: Callable[[], Model], progress: Pro
         return {noun: own_class_images(folder, count, fill(objective.class_prompt, None, noun)) for noun in nouns}
     tell = within(progress, "class images")
     requests = class_requests(plan, resolved.inputs["base"], resolved.sets)
-    return {noun: class_images(request, model, tell) for noun, request in requests.items()}
+    try:
+        return {noun: class_images(request, model, tell) for noun, request in requests.items()}
+    except RuntimeError as error:
+        if not is_gpu_out_of_memory(error):
+            raise
+        raise NoMemory(
+            f"The GPU ran out of memory while class images were drawn, {BLOCK} at a time.", LESS_FOR_CLASSES
+        ) from error
 
 
 @contextmanager

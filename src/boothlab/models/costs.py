@@ -199,6 +199,22 @@ def recomputed_flops(layers: Sequence[Layer]) -> int:
     return sum(layer.flops for layer in layers if layer.block is not None) - sum(last.values())
 
 
+def drawing_numbers(costs: Costs, pictures: int, guided: bool) -> int:
+    """Numbers alive at once while so many pictures are drawn together, guided ones by two samples each."""
+    decoded = 1 if costs.side >= DECODED_ALONE_FROM else pictures
+    return max(pictures * (1 + guided) * widest_step(costs.unet), decoded * largest_step(costs.decoder))
+
+
+def widest_step(layers: Sequence[Layer]) -> int:
+    """The same as :func:`largest_step` for a UNet, with its skips and what stands beside a block.
+
+    Three times input plus output of the widest layer, the first of a feed-forward network: torch's fake tensors have
+    2.89 to 2.94, for SD v1.5 at 512 and 256 px and for toon (docs/benchmarks.md).
+    """
+    wide = (layer for layer in layers if layer.kind in ("conv", "linear"))
+    return 3 * max(layer.positions * (layer.inputs + layer.outputs) for layer in wide)
+
+
 def largest_step(layers: Sequence[Layer]) -> int:
     """Numbers alive at once at the widest place of a forward pass without gradients, the skips not counted.
 
