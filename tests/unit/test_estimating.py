@@ -48,6 +48,14 @@ def test_memory_of_full_training_of_sd15() -> None:
     assert found["activations"] == pytest.approx(2 * 4 * 467.1e6, rel=1e-3)
 
 
+@pytest.mark.parametrize(("device", "share"), [("cpu", 0.5), ("cuda", 0.67), ("mps", 0.67)])
+def test_gpus_keep_more_in_half_precision(device: str, share: float) -> None:
+    full = plan(base={"device": device})
+    half = with_setting(full, "training.compute.precision", "bf16")
+    kept = [memory_of(one, COUNTS, SD)["activations"] for one in (full, half)]
+    assert kept[1] == pytest.approx(share * kept[0])
+
+
 SMALL = {"strategy": {"kind": "lora"}, "training": {"compute": {"gradient_checkpointing": True}}}
 """Trains in less memory than drawing takes."""
 

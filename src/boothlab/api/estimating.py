@@ -299,7 +299,7 @@ def memory_of(plan: RunPlan, counts: Counts, costs: Costs) -> dict[str, float]:
         "running mean": FLOAT * trained if optimizer.ema_decay is not None else 0.0,
         "weights in half precision": 2.0 * unet if half else 0.0,
         "working space": FLOAT * WORKSPACES * max(layer.parameters for layer in costs.unet),
-        "activations": FLOAT * kept * samples_per_pass(plan) * (HALF_SHARE if half else 1.0),
+        "activations": FLOAT * kept * samples_per_pass(plan) * (HALF_SHARE[plan.base.device] if half else 1.0),
     }
     guided, together = plan.generation.guidance != 1.0, plan.generation.batch_size
     if plan.training.validation.preview.every is not None:
