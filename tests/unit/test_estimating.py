@@ -22,6 +22,7 @@ from boothlab.api.estimating import (
     step_seconds,
     with_setting,
 )
+from boothlab.cli.check import lines_of
 from boothlab.home import cache
 from boothlab.models import speed as rates_room
 from boothlab.models.costs import SD15, costs_of
@@ -54,6 +55,25 @@ def test_gpus_keep_more_in_half_precision(device: str, share: float) -> None:
     half = with_setting(full, "training.compute.precision", "bf16")
     kept = [memory_of(one, COUNTS, SD)["activations"] for one in (full, half)]
     assert kept[1] == pytest.approx(share * kept[0])
+
+
+def test_main_memory_of_a_gpu_plan_is_compared_with_what_is_free(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(estimating, "part_configs", lambda base: SD15)
+    free = {"cuda": 80e9, "cpu": 8e9}
+    monkeypatch.setattr(estimating, "free_bytes", lambda device: free[device])
+    monkeypatch.setattr(estimating.shutil, "disk_usage", lambda path: type("Usage", (), {"free": 1e12}))
+    found = estimate(plan(base={"device": "cuda"}), COUNTS, RATES, tmp_path)
+    assert sum(found.host.values()) == pytest.approx(4 * SD.parameters + 0.9e9)
+    assert found.fits
+    (line,) = (line for line in lines_of(found) if "main memory" in line)
+    assert line.strip().startswith("main memory about 5.2 GB of 8.0 GB free: weights, while they are read 4.3 GB")
+    free["cpu"] = 5e9
+    assert not estimate(plan(base={"device": "cuda"}), COUNTS, RATES, tmp_path).fits
+    free["cpu"] = 80e9
+    on_cpu = estimate(plan(), COUNTS, RATES, tmp_path)
+    assert not any("main memory" in line for line in lines_of(on_cpu)), "there it is all that is counted"
 
 
 SMALL = {"strategy": {"kind": "lora"}, "training": {"compute": {"gradient_checkpointing": True}}}

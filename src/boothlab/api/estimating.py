@@ -119,7 +119,8 @@ class Estimate:
     """What a plan takes. ``seconds``, ``memory`` and ``disk`` are by item; bytes of 10⁹ to the GB.
 
     ``teraflops_per_step`` is counted, ``seconds_per_step`` that over this machine's measured rate. ``free_memory``
-    and ``free_disk`` are what the machine has now. ``assumed`` says what had to be assumed.
+    and ``free_disk`` are what the machine has now. ``host`` is what a plan takes of main memory where ``memory`` is a
+    GPU's, of ``free_host``. ``assumed`` says what had to be assumed.
     """
 
     parameters: int
@@ -128,8 +129,10 @@ class Estimate:
     seconds_per_step: float
     seconds: Mapping[str, float]
     memory: Mapping[str, float]
+    host: Mapping[str, float]
     disk: Mapping[str, float]
     free_memory: float
+    free_host: float
     free_disk: float
     remedies: tuple[tuple[str, Remedy], ...]
     assumed: tuple[str, ...]
@@ -137,8 +140,8 @@ class Estimate:
     @property
     def fits(self) -> bool:
         """Whether memory and disk suffice."""
-        enough = sum(self.memory.values()) <= ROOM * self.free_memory
-        return enough and sum(self.disk.values()) <= ROOM * self.free_disk
+        pairs = ((self.memory, self.free_memory), (self.host, self.free_host), (self.disk, self.free_disk))
+        return all(sum(taken.values()) <= ROOM * free for taken, free in pairs)
 
 
 def estimate(plan: RunPlan, counts: Counts, rates: Speed, root: Path) -> Estimate:
@@ -163,8 +166,10 @@ def estimate(plan: RunPlan, counts: Counts, rates: Speed, root: Path) -> Estimat
         seconds_per_step=per_step,
         seconds=stage_seconds(plan, counts, costs, rates, per_step),
         memory=memory,
+        host=host_of(plan, costs),
         disk=disk,
         free_memory=free_memory,
+        free_host=free_bytes("cpu"),
         free_disk=free_disk,
         remedies=tuple(remedies),
         assumed=tuple(assumed),
@@ -311,6 +316,13 @@ def memory_of(plan: RunPlan, counts: Counts, costs: Costs) -> dict[str, float]:
     if bare > sum(training.values()) or isinstance(plan.strategy, Mean):
         training = {name: training[name] for name in ("libraries", "weights")} | {"drawing": drawing}
     return {name: float(size) for name, size in training.items() if size}
+
+
+def host_of(plan: RunPlan, costs: Costs) -> dict[str, float]:
+    """Bytes of main memory that a plan for a GPU of its own memory takes: the most while the model is read."""
+    if plan.base.device != "cuda":
+        return {}
+    return {"libraries": LIBRARIES, "weights, while they are read": float(FLOAT * costs.parameters)}
 
 
 def disk_of(plan: RunPlan, counts: Counts, costs: Costs) -> dict[str, float]:

@@ -78,6 +78,7 @@ def lines_of(found: Estimate) -> list[str]:
         *(f"          {text}" for text in found.assumed),
         f"memory    about {gigabytes(sum(found.memory.values()))} of {gigabytes(found.free_memory)} free: "
         f"{parts(found.memory, gigabytes)}",
+        *([main_memory(found)] if found.host else []),
         f"disk      at most {gigabytes(sum(found.disk.values()))} of {gigabytes(found.free_disk)} free: "
         f"{parts(found.disk, gigabytes)}",
     ]
@@ -87,6 +88,12 @@ def lines_of(found: Estimate) -> list[str]:
     if not found.fits:
         lines.append("warning   this plan does not fit on this machine as it is now")
     return lines
+
+
+def main_memory(found: Estimate) -> str:
+    """What a plan for a GPU takes of the machine's own memory."""
+    taken, free = gigabytes(sum(found.host.values())), gigabytes(found.free_host)
+    return f"          main memory about {taken} of {free} free: {parts(found.host, gigabytes)}"
 
 
 def parts(found: Mapping[str, float], shown: Callable[[float], str]) -> str:
