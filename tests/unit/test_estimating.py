@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -271,6 +272,62 @@ def test_others_may_have_what_is_not_wanted(
     monkeypatch.setattr(os, "cpu_count", lambda: cores)
     others(monkeypatch, taken)
     assert rates_room.is_busy(threads) is busy
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+def test_what_a_gpu_was_given_is_waited_for(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A launch is no computation: each of them, the plain sum too, is timed to the end."""
+    import torch
+
+    for name in ("randn", "ones"):
+        made = getattr(torch, name)
+        monkeypatch.setattr(torch, name, lambda *given, _made=made, device, **named: _made(*given, **named))
+    slow = 0.05
+    monkeypatch.setattr(getattr(torch, device), "synchronize", lambda: time.sleep(slow))
+    monkeypatch.setattr(rates_room, "WIDTHS", (8,))
+    found = rates_room.measure(device, 1)
+    assert found.copied <= 3 * 4 * 16_000_000 / slow
+    assert found.pointwise <= 2 * 2 * 64**3 / slow
+    assert found.layer >= slow * rates_room.CALLS_PER_LAYER / rates_room.CHAIN
+
+
+def test_another_gpu_is_measured_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    names = {"cuda": "NVIDIA A", "mps": "Apple A"}
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: names["cuda"])
+    monkeypatch.setattr(torch.backends.mps, "get_name", lambda: names["mps"])
+    before = {device: rates_room.machine_key(device, 2) for device in ("cpu", "cuda", "mps")}
+    names |= {"cuda": "NVIDIA B", "mps": "Apple B"}
+    after = {device: rates_room.machine_key(device, 2) for device in ("cpu", "cuda", "mps")}
+    assert before["cpu"] == after["cpu"]
+    assert before["cuda"] != after["cuda"]
+    assert before["mps"] != after["mps"]
+
+
+def test_what_a_processor_does_with_weights_is_not_told_of_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    fetched = 25 * 4 * sum(layer.parameters for layer in SD.unet if layer.kind == "conv") / RATES.copied
+    on_gpu = replace(RATES, device="cuda")
+    assert RATES.seconds(SD.unet, 1) - on_gpu.seconds(SD.unet, 1) == pytest.approx(fetched)
+    monkeypatch.setattr(rates_room, "machine_key", lambda device, threads: "key")
+    monkeypatch.setattr(rates_room, "measure", lambda device, threads: on_gpu)
+    others(monkeypatch, cores=0.1 * (os.cpu_count() or 1))
+    assert rates_room.speed("cuda", 1) == on_gpu
+    rates_room._NOW.clear()
+    assert rates_room.known("cuda", 1) == on_gpu, "remembered too"
+
+
+def test_a_time_in_half_precision_is_said_to_be_that_of_fp32(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(estimating, "free_bytes", lambda device: 80e9)
+
+    def told(device: str, precision: str) -> bool:
+        wanted = plan(base={"device": device}, training={"compute": {"precision": precision}})
+        return any("that of fp32" in text for text in estimate(wanted, COUNTS, RATES, tmp_path).assumed)
+
+    assert told("cuda", "bf16")
+    assert told("mps", "fp16")
+    assert not told("cuda", "fp32")
+    assert not told("cpu", "bf16"), "a processor may be slower"
 
 
 def test_a_real_measurement_gives_rates() -> None:

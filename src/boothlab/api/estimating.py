@@ -104,6 +104,9 @@ class Counts:
 BUSY = "other programs take this machine's cores: the time is what it would be beside them, and may be far too long"
 """Said of a time that was told from a measurement on a busy machine."""
 
+HALF_TIME = "the time is that of fp32, which is what was measured: in half precision it is at most that"
+"""Said of a time on a GPU, which computes faster in half precision. A processor may not."""
+
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
@@ -156,9 +159,6 @@ def estimate(plan: RunPlan, counts: Counts, rates: Speed, root: Path) -> Estimat
     remedies = [
         (what, remedy) for what, taken, free in short for remedy in remedies_for(what, plan, counts, costs, free)
     ]
-    assumed = [] if configs else ["a single file carries no config: taken for Stable Diffusion v1.5"]
-    if rates.busy:
-        assumed.append(BUSY)
     return Estimate(
         parameters=costs.parameters,
         trained=trained_numbers(plan, costs),
@@ -172,8 +172,18 @@ def estimate(plan: RunPlan, counts: Counts, rates: Speed, root: Path) -> Estimat
         free_host=free_bytes("cpu"),
         free_disk=free_disk,
         remedies=tuple(remedies),
-        assumed=tuple(assumed),
+        assumed=tuple(assumptions(plan, rates, configs is not None)),
     )
+
+
+def assumptions(plan: RunPlan, rates: Speed, described: bool) -> list[str]:
+    """What the estimate takes for granted; ``described`` says that the model's configs were read."""
+    found = [] if described else ["a single file carries no config: taken for Stable Diffusion v1.5"]
+    if rates.busy:
+        found.append(BUSY)
+    if plan.training.compute.precision != "fp32" and plan.base.device != "cpu":
+        found.append(HALF_TIME)
+    return found
 
 
 def existing(path: Path) -> Path:

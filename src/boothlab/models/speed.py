@@ -34,7 +34,8 @@ nothing else counts (docs/benchmarks.md). It is diffusers' Python around each la
 
 WEIGHT_FETCHES = 25
 """What bringing a layer's weights into its kernel's order costs per pass, in plain copies of them. Fitted to one
-case, SD v1.5's UNet at 256 px on one CPU thread (docs/benchmarks.md), where wide layers see few pixels."""
+case, SD v1.5's UNet at 256 px on one CPU thread (docs/benchmarks.md), where wide layers see few pixels. GPUs, which
+keep no such order, are told without."""
 
 LOOKED_FOR = 0.3
 """Seconds for which the machine is watched before it is measured."""
@@ -52,7 +53,8 @@ class Speed:
 
     ``pointwise`` = numbers per second through a normalisation or activation; ``layer`` = seconds that any layer costs
     besides its arithmetic; ``copied`` = bytes per second of plain sums over large tensors. ``busy``: measured while
-    other programs took cores that the threads were to have; true now, and no other day.
+    other programs took cores that the threads were to have; true now, and no other day. ``device`` is what they were
+    measured on, in fp32.
     """
 
     conv: Mapping[int, float]
@@ -62,6 +64,7 @@ class Speed:
     layer: float
     copied: float
     busy: bool = False
+    device: str = "cpu"
 
     def rate(self, kind: Kind, width: int) -> float:
         """FLOP/s of ``kind`` at ``width`` channels: straight lines between the measured points, in logarithms."""
@@ -69,13 +72,13 @@ class Speed:
 
     def seconds(self, layers: Sequence[Layer], samples: float) -> float:
         """Seconds of one forward pass of ``samples`` samples together; a training pass is taken as three of them."""
-        found = 0.0
+        found, fetches = 0.0, WEIGHT_FETCHES if self.device == "cpu" else 0
         for layer in layers:
             if layer.kind == "pointwise":
                 found += layer.kept * samples / self.pointwise / 3
             else:
                 found += layer.flops * samples / self.rate(layer.kind, min(layer.inputs, layer.outputs))
-            found += self.layer / 3 + WEIGHT_FETCHES * 4 * layer.parameters / self.copied * (layer.kind == "conv")
+            found += self.layer / 3 + fetches * 4 * layer.parameters / self.copied * (layer.kind == "conv")
         return found
 
 
@@ -93,9 +96,18 @@ def interpolate(points: Mapping[int, float], width: int) -> float:
 
 
 def machine_key(device: str, threads: int) -> str:
-    """What the rates depend on: processor, cores, device, threads, torch's version."""
-    described = [_processor(), os.cpu_count(), device, threads, version("torch")]
+    """What the rates depend on: processor, cores, device and which GPU it is, threads, torch's version."""
+    described = [_processor(), os.cpu_count(), device, threads, version("torch"), *_gpu(device)]
     return sha256_json(["speed-3", *described])[:16]
+
+
+def _gpu(device: str) -> list[str]:
+    """The GPU's name, because cards are changed, and a home folder is shared by machines; nothing of a processor."""
+    if device == "cpu":
+        return []
+    import torch
+
+    return [torch.cuda.get_device_name() if device == "cuda" else torch.backends.mps.get_name()]
 
 
 def _processor() -> str:
@@ -110,12 +122,12 @@ def known(device: str, threads: int) -> Speed | None:
     """The rates measured before on such a machine; None if there are none."""
     try:
         tree = read_json(cache("speed") / f"{machine_key(device, threads)}.json")["speed"]
-        return _speed(tree)
+        return _speed(tree, device)
     except (BoothlabError, KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return None
 
 
-def _speed(tree: dict[str, Any]) -> Speed:
+def _speed(tree: dict[str, Any], device: str) -> Speed:
     def table(name: str) -> dict[int, float]:
         return {int(width): float(rate) for width, rate in tree[name].items()}
 
@@ -125,7 +137,7 @@ def _speed(tree: dict[str, Any]) -> Speed:
     if not all(tables) or not all(0 < number < math.inf for number in numbers):
         raise ValueError("rates must be there, and greater than 0")
     conv, linear, attention = tables
-    return Speed(conv, linear, attention, pointwise, layer, copied)
+    return Speed(conv, linear, attention, pointwise, layer, copied, device=device)
 
 
 def speed(device: str, threads: int) -> Speed:
@@ -140,7 +152,7 @@ def speed(device: str, threads: int) -> Speed:
         busy = is_busy(threads)
         found = replace(measure(device, threads), busy=busy)
         if not busy:
-            rates = {name: value for name, value in asdict(found).items() if name != "busy"}
+            rates = {name: value for name, value in asdict(found).items() if name not in ("busy", "device")}
             write_json(
                 cache("speed") / f"{key}.json", {"format": 1, "device": device, "threads": threads, "speed": rates}
             )
@@ -171,12 +183,7 @@ def measure(device: str, threads: int) -> Speed:
         return torch.randn(shape, device=device, requires_grad=True)
 
     def timed(layer: Callable[..., Any], *inputs: Any) -> float:
-        def once() -> None:
-            torch.autograd.grad(layer(*inputs).sum(), inputs)
-            if device == "cuda":
-                torch.cuda.synchronize()
-
-        return _fastest(once)
+        return _fastest(lambda: torch.autograd.grad(layer(*inputs).sum(), inputs), device)
 
     try:
         conv, linear, attention = {}, {}, {}
@@ -194,10 +201,10 @@ def measure(device: str, threads: int) -> Speed:
         pointwise = 2 * picture.numel() / timed(lambda x: functional.silu(functional.group_norm(x, 8)), picture)
         layer = timed(_chain, numbers(1, 8, 4, 4), numbers(8, 8, 1, 1)) * CALLS_PER_LAYER / CHAIN
         large = torch.ones(16_000_000, device=device)
-        copied = 3 * 4 * large.numel() / _fastest(lambda: large.add_(large))
+        copied = 3 * 4 * large.numel() / _fastest(lambda: large.add_(large), device)
     finally:
         torch.set_num_threads(before)
-    return Speed(conv, linear, attention, pointwise, layer, copied)
+    return Speed(conv, linear, attention, pointwise, layer, copied, device=device)
 
 
 def _chain(picture: Any, filters: Any) -> Any:
@@ -209,12 +216,26 @@ def _chain(picture: Any, filters: Any) -> Any:
     return picture
 
 
-def _fastest(work: Callable[[], object]) -> float:
+def _wait(device: str) -> None:
+    """Until the device has done what it was given: a call to a GPU returns when the work is queued."""
+    if device == "cpu":
+        return
+    import torch
+
+    if device == "cuda":
+        torch.cuda.synchronize()
+    elif device == "mps":
+        torch.mps.synchronize()
+
+
+def _fastest(work: Callable[[], object], device: str) -> float:
     """Seconds of the fastest of several calls, after one that is not counted."""
     work()
+    _wait(device)
     best, end = math.inf, time.perf_counter() + SECONDS_EACH
     while best == math.inf or time.perf_counter() < end:
         start = time.perf_counter()
         work()
+        _wait(device)
         best = min(best, time.perf_counter() - start)
     return best
