@@ -57,7 +57,8 @@ class Compute(Config):
     """How the arithmetic is done."""
 
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    """Number format of the forward and backward pass; weights and optimizer stay in fp32."""
+    """Number format of the forward and backward pass; weights and optimizer stay in fp32. From NVIDIA's Ampere on,
+    convolutions in fp32 are TF32, by torch's default (cudnn.allow_tf32), as in diffusers' script."""
     gradient_checkpointing: bool = False
     """Compute activations twice instead of keeping them: much less memory, about 40 % more time."""
 
