@@ -50,6 +50,28 @@ def test_memory_of_full_training_of_sd15() -> None:
     assert found["activations"] == pytest.approx(2 * 4 * 467.1e6, rel=1e-3)
 
 
+def test_checkpoints_that_take_long_beside_the_steps_are_told_to_be_rarer(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """One of SD v1.5's whole UNet is 10.3 GB, which is 34 seconds of writing."""
+    monkeypatch.setattr(estimating, "part_configs", lambda base: SD15)
+
+    def advised(per_step: float, counts: Counts = COUNTS, **nodes: Any) -> int | None:
+        monkeypatch.setattr(estimating, "step_seconds", lambda plan, costs, rates: per_step)
+        return estimate(plan(**nodes), counts, RATES, tmp_path).rarer
+
+    assert advised(1.72) is None, "a fifth of the time of a hundred steps"
+    assert advised(1.70) == 200
+    assert advised(0.5) == 400
+    assert advised(0.5, training={"checkpoint_every": 400}) is None
+    assert advised(0.1) == 1000, "all of the training"
+    assert advised(0.1, replace(COUNTS, steps=100)) is None, "the last step's alone"
+    assert advised(0.1, strategy={"kind": "lora"}) is None
+    monkeypatch.setattr(estimating, "step_seconds", lambda plan, costs, rates: 0.5)
+    lines = lines_of(estimate(plan(), COUNTS, RATES, tmp_path))
+    assert any("--set training.checkpoint_every=400 writes fewer" in line for line in lines)
+
+
 @pytest.mark.parametrize(("device", "share"), [("cpu", 0.5), ("cuda", 0.67), ("mps", 0.67)])
 def test_gpus_keep_more_in_half_precision(device: str, share: float) -> None:
     full = plan(base={"device": device})

@@ -59,6 +59,9 @@ SAVED_PER_SECOND = 0.3e9
 """Bytes of checkpoints and snapshots written, flushed and hashed in a second (measured on the machine of
 docs/benchmarks.md; disks differ by a factor of ten)."""
 
+SAVING = 0.2
+"""Share of the training's time that writing checkpoints may take without a word."""
+
 ROOM = 0.9
 """Share of what is free that a plan may take; the rest is for other programs and for the error of the estimate."""
 
@@ -123,7 +126,8 @@ class Estimate:
 
     ``teraflops_per_step`` is counted, ``seconds_per_step`` that over this machine's measured rate. ``free_memory``
     and ``free_disk`` are what the machine has now. ``host`` is what a plan takes of main memory where ``memory`` is a
-    GPU's, of ``free_host``. ``assumed`` says what had to be assumed.
+    GPU's, of ``free_host``. ``assumed`` says what had to be assumed. ``rarer`` is a larger checkpoint_every,
+    where writing checkpoints takes long beside the steps.
     """
 
     parameters: int
@@ -139,6 +143,7 @@ class Estimate:
     free_disk: float
     remedies: tuple[tuple[str, Remedy], ...]
     assumed: tuple[str, ...]
+    rarer: int | None
 
     @property
     def fits(self) -> bool:
@@ -173,6 +178,7 @@ def estimate(plan: RunPlan, counts: Counts, rates: Speed, root: Path) -> Estimat
         free_disk=free_disk,
         remedies=tuple(remedies),
         assumed=tuple(assumptions(plan, rates, configs is not None)),
+        rarer=rarer_checkpoints(plan, counts, disk, per_step),
     )
 
 
@@ -293,6 +299,16 @@ def saved_bytes(plan: RunPlan, counts: Counts, costs: Costs) -> float:
     disk, settings = disk_of(plan, counts, costs), plan.training
     checkpoints = math.ceil(counts.steps / settings.checkpoint_every)
     return disk["checkpoints"] * checkpoints / (settings.keep_checkpoints + 1) + disk["snapshots"]
+
+
+def rarer_checkpoints(plan: RunPlan, counts: Counts, disk: Mapping[str, float], per_step: float) -> int | None:
+    """Steps between checkpoints, in hundreds, so that writing them takes :data:`SAVING` of the training's time; None
+    where it takes no more, or they come no oftener than the last step already."""
+    one = disk["checkpoints"] / (plan.training.keep_checkpoints + 1) / SAVED_PER_SECOND
+    every = plan.training.checkpoint_every
+    if counts.steps <= every or one / every <= SAVING * per_step:
+        return None
+    return min(counts.steps, 100 * math.ceil(one / (SAVING * per_step) / 100))
 
 
 def memory_of(plan: RunPlan, counts: Counts, costs: Costs) -> dict[str, float]:

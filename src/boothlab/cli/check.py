@@ -76,6 +76,7 @@ def lines_of(found: Estimate) -> list[str]:
         f"time      about {duration(sum(found.seconds.values()))}: {parts(found.seconds, duration)}",
         *([per_step] if found.trained else []),
         *(f"          {text}" for text in found.assumed),
+        *([saving(found)] if found.rarer else []),
         f"memory    about {gigabytes(sum(found.memory.values()))} of {gigabytes(found.free_memory)} free: "
         f"{parts(found.memory, gigabytes)}",
         *([main_memory(found)] if found.host else []),
@@ -88,6 +89,14 @@ def lines_of(found: Estimate) -> list[str]:
     if not found.fits:
         lines.append("warning   this plan does not fit on this machine as it is now")
     return lines
+
+
+def saving(found: Estimate) -> str:
+    """Where saving takes long, what makes it shorter."""
+    return (
+        f"          writing checkpoints takes long beside the steps: --set training.checkpoint_every={found.rarer} "
+        "writes fewer (a training that is killed goes on from the last one)"
+    )
 
 
 def main_memory(found: Estimate) -> str:

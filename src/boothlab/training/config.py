@@ -126,7 +126,8 @@ class Training(Config):
     rate: Rate = Rate()
     """The learning-rate schedule."""
     checkpoint_every: int = Field(100, ge=1, le=MOST_STEPS)
-    """Steps between checkpoints that a killed run goes on from."""
+    """Steps between checkpoints that a killed run goes on from. One holds what is trained and the optimizer's state,
+    of Stable Diffusion's whole UNet 10 GB: `boothlab check` says where writing them takes much of the time."""
     keep_checkpoints: int = Field(2, ge=1, le=10_000)
     """How many checkpoints are kept; an old one goes only when the new one is safe."""
     snapshots: tuple[int, ...] = ()
