@@ -133,6 +133,11 @@ TABLES = {
         {"subjects.0.identifier": ["nlwx", "zl635", "window", "drwho"]},
         {"strategy": TEXT_ENCODER},
     ),
+    "meaning": Table(
+        "Whether an identifier's hidden meaning (a mohawk) shows in the first snapshots.",
+        {"subjects.0.identifier": ["nlwx", "drwho"], "training.steps": [20, 60, 120]},
+        {"strategy": TEXT_ENCODER},
+    ),
     "noun": Table(
         "The class noun: right, wrong, and one that means nothing to the model.",
         {"subjects.0.class_noun": ["person", "plant", "thing"], "training.steps": [120, STEPS]},

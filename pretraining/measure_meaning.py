@@ -1,0 +1,58 @@
+"""Whether a word's hidden meaning shows in the pictures of a study: how often the judge reads it there.
+
+    python -m pretraining.measure_meaning STUDY [WORD]
+
+STUDY is the folder of a study whose runs differ in the identifier, such as the table `identifier` of
+docs/toon-phenomena.md. For each identifier: the share of bare pictures (under "a photo of IDENTIFIER NOUN" alone) in
+which the judge reads what WORD stands for, over subjects, with the lowest and the highest subject.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from boothlab.files import read_json
+from boothlab.statistics.intervals import t_interval
+from pretraining import judge, labels
+from pretraining.sizes import SIZES
+from pretraining.vocabulary import MEANINGS
+
+WORD = "drwho"
+
+
+def shares(study: Path, word: str = WORD) -> dict[tuple[str, int], dict[str, float]]:
+    """(identifier, step) → subject → share of bare pictures, of all its trainings, that show what ``word`` means."""
+    attribute, value = MEANINGS[word]
+    wanted, model = labels.VALUES[attribute].index(value), judge.load(SIZES["small"], Path("none"))
+    found: dict[tuple[str, int], dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
+    for plan in sorted(study.glob("runs/*/plan.json")):
+        (subject,) = read_json(plan)["plan"]["subjects"]
+        for folder in sorted((plan.parent / "images").glob(f"step-*/{subject['name']}")):
+            pictures = [np.asarray(Image.open(path).convert("RGB")) for path in sorted(folder.glob("bare-*.png"))]
+            said = judge.verdicts(model, np.stack(pictures))[attribute] == wanted
+            found[subject["identifier"], int(folder.parent.name.rpartition("-")[2])][subject["name"]] += list(said)
+    return {arm: {who: float(np.mean(said)) for who, said in people.items()} for arm, people in found.items()}
+
+
+def main() -> None:
+    """Print one line per identifier and step."""
+    study, word = Path(sys.argv[1]), (sys.argv[2:] or [WORD])[0]
+    attribute, value = MEANINGS[word]
+    print(f"{attribute} read as {value!r}: mean over subjects, 95 % interval, lowest and highest subject")
+    for (identifier, step), people in sorted(shares(study, word).items()):
+        own = list(people.values())
+        found = t_interval(own)
+        print(
+            f"{identifier:>10} step {step:>4}: {found.value:.3f} [{found.low:.3f}, {found.high:.3f}], "
+            f"{min(own):.2f} to {max(own):.2f}"
+        )
+        print(" " * 12 + ", ".join(f"{who} {share:.2f}" for who, share in people.items()))
+
+
+if __name__ == "__main__":
+    main()
