@@ -69,6 +69,24 @@ def test_it_starts_as_it_was(fresh: Fresh) -> None:
     assert same(model.encode_text(prompts).states_BLD.detach(), before.detach())
 
 
+def test_a_learned_vector_is_read_in_full_under_autocast(fresh: Fresh) -> None:
+    """A product of matrices is what autocast rounds to bf16; the frozen words beside it are looked up as they are."""
+    model = fresh()
+    own = row_of(model, "nlwx")
+    WORD.attach(model, [SUBJECT], 0)
+    table = model.text_encoders()["text_encoder"].get_input_embeddings()  # type: ignore[operator]
+    with torch.no_grad():
+        table.rows += torch.linspace(1e-4, 1e-3, table.rows.shape[1])
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = table(torch.tensor([[own, own + 1]]))
+    assert same(found[0, 0].detach(), table.rows[0].detach())
+    assert same(found[0, 1].detach(), table.base_layer.weight[own + 1].detach())
+    slopes = torch.linspace(0.1, 0.9, table.rows.shape[1])
+    (found[0, 0] * slopes).sum().backward()
+    assert table.rows.grad is not None
+    assert same(table.rows.grad[0], slopes)
+
+
 def test_two_subjects_learn_two_words(fresh: Fresh) -> None:
     model = fresh()
     before = table_of(model)

@@ -33,7 +33,9 @@ class Words(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """(B, L) token numbers -> (B, L, D)."""
         is_row = tokens[..., None] == self.numbers
-        learned = is_row.to(self.rows.dtype) @ self.rows
+        # Autocast would round a product of matrices; the frozen words beside it are looked up, in full precision.
+        with torch.autocast(self.rows.device.type, enabled=False):
+            learned = is_row.to(self.rows.dtype) @ self.rows
         found: Tensor = torch.where(is_row.any(-1, keepdim=True), learned, self.base_layer(tokens))
         return found
 
