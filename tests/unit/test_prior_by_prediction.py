@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from boothlab.diffusion import objective
@@ -15,21 +18,24 @@ from boothlab.runs.events import Stepped
 from boothlab.strategies import DreamBooth
 from boothlab.training.assemble import photos_as_class
 from boothlab.training.batches import Pool
-from boothlab.training.config import Training
+from boothlab.training.config import Compute, Training
 from boothlab.training.job import Job
+from boothlab.training.kept import Kept
 from jobs_made import make_job, pool, predictions, run, same
 
 Fresh = Callable[[], Model]
 
 
-def job_with_prior(model: Model, steps: int = 1, text_encoder: bool = False, weight: float = 1.0) -> Job:
+def job_with_prior(
+    model: Model, steps: int = 1, text_encoder: bool = False, weight: float = 1.0, compute: Compute | None = None
+) -> Job:
     """A job on three photos whose prior is the model's own prediction."""
     wanted = Objective(prior_from="prediction", prior_weight=weight)
     photos = pool(model.latent_shape, photos=3, class_images=0).instances
     return make_job(
         model,
         DreamBooth(learning_rate=1e-2, text_encoder=text_encoder),
-        training=Training(steps=steps, threads=1),
+        training=Training(steps=steps, threads=1, compute=compute or Compute()),
         objective=wanted,
         examples=Pool(photos, photos_as_class(photos, "a photo of a CLASS")),
     )
@@ -46,6 +52,33 @@ def test_before_the_first_step_the_class_half_costs_nothing(fresh: Fresh) -> Non
     first = next(event for event in run(job_with_prior(fresh())) if isinstance(event, Stepped))
     assert first.class_loss == pytest.approx(0.0, abs=1e-10)
     assert first.instance_loss > 0.1
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+@pytest.mark.parametrize("text_encoder", [False, True])
+def test_the_prior_predicts_in_the_number_format_of_the_training(
+    fresh: Fresh, precision: Literal["bf16", "fp16"], text_encoder: bool
+) -> None:
+    """In another one its target would be off by what rounding makes of the same weights, from the first step on."""
+    job = job_with_prior(fresh(), text_encoder=text_encoder, compute=Compute(precision=precision))
+    first = next(event for event in run(job) if isinstance(event, Stepped))
+    assert first.class_loss == pytest.approx(0.0, abs=2e-8)
+    assert job.prior is not None
+    # Of weights that take no gradient autocast keeps no rounded copy: the frozen ones would be in memory one and a
+    # half times.
+    frozen = job.prior._model.parts().items()
+    assert not any(p.requires_grad for role, part in frozen if role != "autoencoder" for p in part.parameters())
+
+
+def test_what_is_kept_for_other_trainings_is_encoded_in_full(fresh: Fresh, tmp_path: Path) -> None:
+    model = fresh()
+    expected = model.encode_text(["a photo of a person"]).states_BLD.detach()
+    job = job_with_prior(model, compute=Compute(precision="bf16"))
+    assert job.prior is not None
+    job.prior._kept = Kept(tmp_path, "base")
+    run(job)
+    (file,) = tmp_path.rglob("*.safetensors")
+    assert same(load_file(file)["states"], expected)
 
 
 @pytest.mark.parametrize("text_encoder", [False, True])

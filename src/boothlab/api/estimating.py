@@ -321,6 +321,7 @@ def memory_of(plan: RunPlan, counts: Counts, costs: Costs) -> dict[str, float]:
         for role, moved in moved_by(plan).items()
     )
     unet, text = (sum(layer.parameters for layer in part) for part in (costs.unet, costs.text))
+    # Autocast keeps rounded weights only of what takes a gradient, so the frozen copy has none beside it.
     training = {
         "libraries": LIBRARIES if plan.base.device != "cuda" else 0.0,
         "weights": FLOAT * costs.parameters,

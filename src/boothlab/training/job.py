@@ -128,22 +128,23 @@ class Job:
         """The prompts encoded: live those that move, the others once each."""
         self.keep(texts)
         captions = [self.attached.caption(text) for text in texts]
-        moving = [caption for caption in captions if self._moves(caption)]
+        moving = [caption for caption in captions if self.moves(caption)]
         live = self.model.encode_text(moving) if moving else None
         if live is not None and len(moving) == len(captions):
             return live
         parts = iter([] if live is None else live.each())
-        return Conditioning.stack([next(parts) if self._moves(c) else self.text_cache[c] for c in captions])
+        return Conditioning.stack([next(parts) if self.moves(c) else self.text_cache[c] for c in captions])
 
     def keep(self, texts: Sequence[str]) -> None:
         """Encode those prompts that do not move and have not been; :meth:`condition` then only looks them up."""
         for caption in map(self.attached.caption, texts):
-            if not self._moves(caption) and caption not in self.text_cache:
+            if not self.moves(caption) and caption not in self.text_cache:
                 # Always in full precision: the cache must not depend on who asked first.
                 with torch.no_grad(), torch.autocast(self.model.device.type, enabled=False):
                     self.text_cache[caption] = self._encoded(caption)
 
-    def _moves(self, caption: str) -> bool:
+    def moves(self, caption: str) -> bool:
+        """Whether the training changes what the text encoders make of this prompt."""
         return self.attached.moves_text and self.attached.moves(caption)
 
     def _encoded(self, caption: str) -> Conditioning:

@@ -59,7 +59,9 @@ def _backward(job: Job, batch: Sequence[Dealt]) -> tuple[float, float]:
     texts = prompts(batch, draws)
     job.keep(texts)  # before halves part: how a prompt is encoded must not depend on which of them comes first
     if job.prior is not None:
-        sample = replace(sample, prior_BCHW=job.prior.predict(sample, texts[sample.num_instance :]))
+        with autocast(settings.compute.precision, job.model.device.type):
+            predicted = job.prior.predict(sample, texts[sample.num_instance :], job.moves)
+        sample = replace(sample, prior_BCHW=predicted)
     noisy = objective.noisy(schedule, sample)
 
     def predict(part: slice) -> torch.Tensor:

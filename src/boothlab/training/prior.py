@@ -8,7 +8,7 @@ Source: the idea stands in several trainers as "prior prediction" or "output pre
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -33,13 +33,22 @@ class FrozenPrior:
         self._texts: dict[str, Conditioning] = {}
 
     @torch.no_grad()
-    def predict(self, sample: Noised, prompts: Sequence[str]) -> Tensor:
-        """(B − num_instance, C, H, W): what the frozen model predicts for the class half under ``prompts``."""
+    def predict(self, sample: Noised, prompts: Sequence[str], moves: Callable[[str], bool]) -> Tensor:
+        """(B − num_instance, C, H, W): what the frozen model predicts for the class half under ``prompts``.
+
+        To be called inside the autocast of the tuned model's pass, so that equal weights are rounded alike. Prompts
+        that the tuned model encodes in every pass, of which ``moves`` says so, are encoded inside it too.
+        """
         for prompt in prompts:
             if prompt not in self._texts:
-                kept = self._kept
-                found = self._model.encode_text([prompt]) if kept is None else kept.text(self._model, prompt)
-                self._texts[prompt] = found
+                self._texts[prompt] = self._encoded(prompt, moves(prompt))
         noisy = objective.noisy(self._model.schedule, sample)[sample.num_instance :]
         text = Conditioning.stack([self._texts[prompt] for prompt in prompts])
-        return self._model.predict(noisy, sample.timestep_B[sample.num_instance :], text)
+        return self._model.predict(noisy, sample.timestep_B[sample.num_instance :], text).float()
+
+    def _encoded(self, prompt: str, moves: bool) -> Conditioning:
+        if moves:
+            return self._model.encode_text([prompt])
+        # In full precision, as those of the tuned model and of other trainings.
+        with torch.autocast(self._model.device.type, enabled=False):
+            return self._model.encode_text([prompt]) if self._kept is None else self._kept.text(self._model, prompt)
