@@ -41,7 +41,9 @@ def test_an_optimizer_whose_package_is_not_installed(
     with pytest.raises(PlanError, match=f"package {libraries.PACKAGES[kind]} is not installed"):
         resolve(plan(tiny_sd, training={"optimizer": {"kind": kind}}))
     monkeypatch.setattr(libraries, "find_spec", lambda name: find_spec("sys"))
-    assert resolve(plan(tiny_sd, training={"optimizer": {"kind": kind}})).plan.training.optimizer.kind == kind
+    rate = {"learning_rate": 1.0 if kind == "prodigy" else 1e-3}
+    found = resolve(plan(tiny_sd, training={"optimizer": {"kind": kind}}, strategy=rate))
+    assert found.plan.training.optimizer.kind == kind
 
 
 @pytest.mark.parametrize(
@@ -69,6 +71,34 @@ def test_prodigy_takes_one_rate(folder: Path, tiny_sd: Path, monkeypatch: pytest
         resolve(plan_from(tree, "test"))
     tree["strategy"]["text_encoder_learning_rate"] = 1.0
     assert resolve(plan_from(tree, "test")).plan.training.optimizer.kind == "prodigy"
+
+
+@pytest.mark.parametrize(
+    ("strategy", "told"),
+    [
+        ({"kind": "dreambooth"}, "2e-06"),
+        ({"kind": "lora"}, "0.0001"),
+        ({"kind": "lora", "learning_rate": 0.4}, "0.4"),
+        ({"kind": "dreambooth", "learning_rate": 0.5}, None),
+    ],
+)
+def test_prodigy_at_a_rate_of_other_optimizers_would_train_nothing(
+    folder: Path, tiny_sd: Path, monkeypatch: pytest.MonkeyPatch, strategy: dict[str, Any], told: str | None
+) -> None:
+    """Its own estimate of the rate, which the plan's multiplies, stayed at the 1e-6 that it begins with."""
+    monkeypatch.setattr(libraries, "find_spec", lambda name: find_spec("sys"))
+    tree = plan(tiny_sd, training={"optimizer": {"kind": "prodigy"}}).model_dump(mode="json")
+    tree["strategy"] = strategy
+    if told is None:
+        assert resolve(plan_from(tree, "test")).plan.training.optimizer.kind == "prodigy"
+        return
+    with pytest.raises(PlanError) as found:
+        resolve(plan_from(tree, "test"))
+    assert found.value.message == (
+        f"training.optimizer.kind is 'prodigy', which finds the rate itself and multiplies it by the plan's: at "
+        f"strategy's {told} it moves next to nothing; 0.5 is the least."
+    )
+    assert found.value.hint == "Set strategy.learning_rate = 1.0, its authors' advice, or use adamw."
 
 
 def test_identifiers_that_the_model_reads_alike(tiny_sd: Path) -> None:

@@ -18,7 +18,8 @@ class Optimizer(Config):
     """How gradients become steps."""
 
     kind: Literal["adamw", "adamw8bit", "prodigy"] = "adamw"
-    """AdamW (Loshchilov & Hutter 2019); its 8-bit form (bitsandbytes); Prodigy (prodigyopt, learning rate 1)."""
+    """AdamW (Loshchilov & Hutter 2019); its 8-bit form (bitsandbytes); Prodigy (prodigyopt), which finds the rate
+    itself: give it a learning rate of 1, or 0.5 at the least."""
     beta1: float = Field(0.9, ge=0, lt=1)
     """Decay of the mean of the gradients."""
     beta2: float = Field(0.999, ge=0, lt=1)
