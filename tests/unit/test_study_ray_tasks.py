@@ -114,25 +114,39 @@ def test_a_lost_worker_is_a_failed_training_and_a_full_disk_ends_the_study() -> 
 class Cluster:
     """Ray of one roomy node that ends one task per look at it, in the order in which they were given.
 
-    ``logs`` are the steps that the logs of all trainings speak of: the first before any worker starts, then one more
-    with each look, and at last always the last one.
+    ``given`` are the tasks: number of the training, what was declared of the function, what was asked for. ``logs``
+    are the steps that the logs of all trainings speak of: the first before any worker starts, then one more with each
+    look, and at last always the last one.
     """
 
     def __init__(self, *logs: int) -> None:
         self.logs = list(logs)
+        self.given: list[tuple[int, dict[str, Any], dict[str, Any]]] = []
 
     def reached(self) -> int:
         return self.logs[0]
 
     def nodes(self) -> list[dict[str, Any]]:
-        return [{"Alive": True, "Resources": {"CPU": 8.0}}]
+        return [{"Alive": True, "Resources": {"CPU": 8.0, "GPU": 2.0}}]
 
     def put(self, value: object) -> object:
         return value
 
-    def remote(self, function: object) -> Any:
-        placed = SimpleNamespace(remote=lambda study, index, drawn: index)
-        return SimpleNamespace(options=lambda **resources: placed)
+    def remote(self, function: object = None, **declared: Any) -> Any:
+        if function is None:
+            return lambda function: self.remote(function, **declared)
+
+        def placed(**asked: Any) -> Any:
+            # As Ray, which takes no word of it here.
+            assert "max_calls" not in asked
+
+            def give(study: object, index: int, drawn: object) -> int:
+                self.given.append((index, declared, asked))
+                return index
+
+            return SimpleNamespace(remote=give)
+
+        return SimpleNamespace(options=placed)
 
     def wait(self, waiting: list[int], num_returns: int, timeout: float) -> tuple[list[int], list[int]]:
         del self.logs[: len(self.logs) > 1]
@@ -234,6 +248,24 @@ def test_the_next_of_a_family_is_tried_when_the_one_before_was_lost(monkeypatch:
     done = go_through_on_ray(study, cluster, wanted=range(3))
     assert given == [[0, 1], [1, 2], [2]], "one of a family at a time"
     assert [outcome.reason for outcome in done.outcomes] == ["its worker was lost: A worker died.", "", ""]
+
+
+def gone_through(monkeypatch: pytest.MonkeyPatch, cluster: Cluster, trunks: list[Trunk]) -> None:
+    study: Any = SimpleNamespace(root=Path("nowhere"), of=lambda one: one, shared=SimpleNamespace(trunks=trunks))
+    monkeypatch.setattr(study_ray, "folder_of", lambda root, resolved: cluster)
+    monkeypatch.setattr(study_ray, "is_finished", lambda run: False)
+    go_through_on_ray(study, cluster, wanted=range(len(trunks)))
+
+
+def test_a_worker_that_had_a_gpu_takes_no_other_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would keep its memory on the card, and compute on it when Ray gives it another one."""
+    cluster = Cluster(0)
+    gone_through(monkeypatch, cluster, [trunk("cuda"), trunk(), trunk("cuda")])
+    assert [(index, declared.get("max_calls"), asked["num_gpus"]) for index, declared, asked in cluster.given] == [
+        (0, 1, 1),
+        (1, None, 0),
+        (2, 1, 1),
+    ]
 
 
 def test_a_mean_waits_for_all_that_it_is_of_and_for_no_others() -> None:

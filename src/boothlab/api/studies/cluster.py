@@ -63,8 +63,8 @@ def cluster(address: str | None) -> Iterator[Any]:
     """Ray, connected to the cluster at ``address`` until the block ends; None, without Ray, where that is None.
 
     "auto" is the cluster that this machine belongs to, or a new one of this machine alone. One connection serves a
-    whole study, so that workers load their libraries once and not for every rung of a search. Raises MachineError
-    where Ray is not installed or the cluster does not answer.
+    whole study, so that workers without a GPU load their libraries once and not for every rung of a search. Raises
+    MachineError where Ray is not installed or the cluster does not answer.
     """
     if address is None:
         yield None
@@ -98,12 +98,13 @@ def go_through_on_ray(
     before = {index for index in numbers if is_finished(runs[index])}
     # A rung of a search is no study whose end could be told. What is there is asked before any worker adds to it.
     clock = Clock(costs_of_study(study), progress, taken_before(study)) if wanted is None else None
-    task = ray.remote(_task)
+    tasks = declared(ray)
     given, givers = ray.put(study), ray.put(drawn or Drawn())
     waiting: dict[Any, int] = {}
 
     def start(index: int) -> None:
-        placed = task.options(**resources(trunks[index]), max_retries=RETRIES)
+        needs = resources(trunks[index])
+        placed = tasks[needs["num_gpus"]].options(**needs, max_retries=RETRIES)
         waiting[placed.remote(given, index, givers)] = index
 
     # Ray is given one when those that it waits for have ended, well or not: of a task that waits, in Ray, for a lost
@@ -181,6 +182,16 @@ def connected(address: str) -> Any:
     except (ConnectionError, RuntimeError, OSError) as error:
         raise _silent(address, error) from error
     return ray
+
+
+def declared(ray: Any) -> dict[int, Any]:
+    """GPUs of a training → the task that does it.
+
+    A worker that had a GPU ends with its task: the next one would find its memory still taken, and a process stays
+    on the card that it began with, whichever Ray gives it later. Ray takes that where a function is declared, and
+    not in its options.
+    """
+    return {0: ray.remote(_task), 1: ray.remote(max_calls=1)(_task)}
 
 
 def resources(trunk: Trunk) -> dict[str, Any]:
