@@ -10,13 +10,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
+from boothlab.api.pictures import keep_threads
 from boothlab.api.studies import cluster as study_ray
 from boothlab.api.studies import costs as study_costs
 from boothlab.api.studies import reporting as study_reports
 from boothlab.api.studies import running as studying
-from boothlab.api.studies.cluster import _outcome, go_through_on_ray, require_room, waits
+from boothlab.api.studies.cluster import _outcome, go_through_on_ray, require_room, resources, rooms_of, waits
 from boothlab.api.studies.costs import Cost, share_of
+from boothlab.api.studies.sharing import Drawn
 from boothlab.errors import MachineError, NoSpace, PlanError
 from boothlab.plan import plan_from
 from boothlab.studies.share import Trunk
@@ -45,7 +48,7 @@ def test_a_training_that_fits_no_node_is_said_and_not_waited_for() -> None:
     with pytest.raises(MachineError, match="needs 4 CPUs and 0 GPUs .* 2 nodes the largest has 3 and 0") as found:
         require_room(of_nodes((2.0, 0.0), (3.0, 0.0)), [trunk(threads=1), trunk()])
     assert "Lower training.threads" in found.value.hint
-    # A GPU is fed by one core: with all of them for each training, the GPUs of a node would work one at a time.
+    # With all cores for each training, the GPUs of a node would work one at a time.
     require_room(of_nodes((8.0, 0.0), (2.0, 1.0)), [trunk("cuda")])
     with pytest.raises(MachineError, match="needs 1 CPUs and 1 GPUs .* the largest has 8 and 0"):
         require_room(of_nodes((8.0, 0.0)), [trunk("cuda")])
@@ -114,14 +117,15 @@ def test_a_lost_worker_is_a_failed_training_and_a_full_disk_ends_the_study() -> 
 class Cluster:
     """Ray of one roomy node that ends one task per look at it, in the order in which they were given.
 
-    ``given`` are the tasks: number of the training, what was declared of the function, what was asked for. ``logs``
-    are the steps that the logs of all trainings speak of: the first before any worker starts, then one more with each
-    look, and at last always the last one.
+    ``given`` are the tasks: number of the training, what was declared of the function, what was asked for; and
+    ``threads`` those that each was told to keep to. ``logs`` are the steps that the logs of all trainings speak of:
+    the first before any worker starts, then one more with each look, and at last always the last one.
     """
 
     def __init__(self, *logs: int) -> None:
         self.logs = list(logs)
         self.given: list[tuple[int, dict[str, Any], dict[str, Any]]] = []
+        self.threads: list[int | None] = []
 
     def reached(self) -> int:
         return self.logs[0]
@@ -140,8 +144,9 @@ class Cluster:
             # As Ray, which takes no word of it here.
             assert "max_calls" not in asked
 
-            def give(study: object, index: int, drawn: object) -> int:
+            def give(study: object, index: int, drawn: object, threads: int | None) -> int:
                 self.given.append((index, declared, asked))
+                self.threads.append(threads)
                 return index
 
             return SimpleNamespace(remote=give)
@@ -266,6 +271,57 @@ def test_a_worker_that_had_a_gpu_takes_no_other_task(monkeypatch: pytest.MonkeyP
         (1, None, 0),
         (2, 1, 1),
     ]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "threads", "share"),
+    [
+        ([(16.0, 8.0)], 16, 2),
+        ([(64.0, 0.0), (16.0, 2.0), (12.0, 3.0)], 16, 4),
+        ([(16.0, 2.0)], 3, 3),
+        ([(4.0, 8.0)], 16, 1),
+        ([(8.0, 0.0)], 16, 1),
+    ],
+)
+def test_a_gpu_has_its_share_of_a_nodes_cores(nodes: list[tuple[float, float]], threads: int, share: int) -> None:
+    """One core was asked for, and as many threads taken as the plan names: what is computed on the processor beside
+    eight GPUs, such as what metrics see in pictures, stood in each other's way."""
+    rooms = rooms_of(of_nodes(*nodes))
+    assert resources(trunk("cuda", threads), rooms) == {"num_cpus": share, "num_gpus": 1}
+    assert resources(trunk(threads=threads), rooms) == {"num_cpus": threads, "num_gpus": 0}
+
+
+def test_a_worker_keeps_to_the_cores_that_were_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster(0)
+    gone_through(monkeypatch, cluster, [trunk("cuda", 6), trunk(threads=3)])
+    assert [asked["num_cpus"] for _, _, asked in cluster.given] == [4, 3]
+    assert cluster.threads == [4, None], "sums on the processor keep the plan's own"
+
+
+@pytest.mark.parametrize(("told", "taken"), [(2, 2), (5, 3), (None, 3)])
+def test_threads_in_a_worker(told: int | None, taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are in no plan that is written down."""
+    one, seen = trunk("cuda", threads=3), []
+
+    def trained(study: object, trunk: Trunk, resolved: Trunk, drawn: object) -> tuple[None, str, str]:
+        for plan in (trunk.plan, resolved.plan):
+            assert plan.training.threads == 3
+            keep_threads(plan)
+            seen.append(torch.get_num_threads())
+        return None, "", ""
+
+    study: Any = SimpleNamespace(root=Path("nowhere"), of=lambda one: one, shared=SimpleNamespace(trunks=[one]))
+    monkeypatch.setattr(study_ray, "folder_of", lambda root, resolved: None)
+    monkeypatch.setattr(study_ray, "is_finished", lambda run: False)
+    monkeypatch.setattr(study_ray, "train_and_score", trained)
+    before = torch.get_num_threads()
+    try:
+        assert study_ray._task(study, 0, Drawn(), told) == ("", "", "")
+        assert seen == [taken, taken]
+        keep_threads(one.plan)
+        assert torch.get_num_threads() == 3, "the worker's next task may be told otherwise"
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_a_mean_waits_for_all_that_it_is_of_and_for_no_others() -> None:

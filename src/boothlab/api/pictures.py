@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache as memo
 
-import torch
-
 from boothlab.config.load import whole_number
 from boothlab.errors import PlanError, RunDamaged
 from boothlab.evaluation.lots import BASE as BASE
@@ -22,6 +20,7 @@ from boothlab.plan import RunPlan, plan_from
 from boothlab.progress import Progress, silent, within
 from boothlab.runs.run import Run, step_name
 from boothlab.subjects import Subject
+from boothlab.training import threads
 
 
 def plan_of(run: Run) -> RunPlan:
@@ -52,7 +51,7 @@ def keep_threads(plan: RunPlan) -> None:
 
     Sums depend on it in their last bits, and a run that was killed goes on in a process that never trained.
     """
-    torch.set_num_threads(plan.training.num_threads())
+    threads.take(plan.training)
 
 
 def snapshot_model(run: Run, plan: RunPlan, snapshot: str) -> Model:

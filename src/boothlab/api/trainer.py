@@ -11,8 +11,6 @@ from functools import cache as memo
 from pathlib import Path
 from types import FrameType
 
-import torch
-
 from boothlab.api.class_requests import class_requests
 from boothlab.api.extending import extend
 from boothlab.api.previewing import with_previews
@@ -30,7 +28,7 @@ from boothlab.runs.provenance import OTHERS, PROVENANCE, changed, provenance
 from boothlab.runs.run import Run, step_name
 from boothlab.strategies.mean.config import Mean
 from boothlab.subjects import fill
-from boothlab.training import checkpoint
+from boothlab.training import checkpoint, threads
 from boothlab.training.assemble import TrainingSet, build_job, build_pool, encode_held_out
 from boothlab.training.batches import Example
 from boothlab.training.class_images import ClassImage, class_images, own_class_images
@@ -191,7 +189,7 @@ def make_job(run: Run, resolved: Resolved, progress: Progress = silent, folder: 
     plan = resolved.plan
     kept = None if folder is None else Kept(folder, resolved.inputs["base"])
     base = memo(lambda: load(plan.base, plan.photos.size))
-    torch.set_num_threads(plan.training.num_threads())
+    threads.take(plan.training)
     classes = class_pictures(resolved, base, progress)
     pool = build_pool(
         base(),

@@ -19,6 +19,7 @@ from boothlab.models.model import Model, Posterior
 from boothlab.photos.photo import Photo
 from boothlab.strategies.config import Strategy
 from boothlab.subjects import Subject, fill
+from boothlab.training import threads
 from boothlab.training.batches import Example, Pool, seeded_draws
 from boothlab.training.class_images import ClassImage, read_class_image
 from boothlab.training.config import Training
@@ -173,7 +174,7 @@ def build_job(
 
     Prompts that frozen text encoders read are looked up among what other trainings ``kept``.
     """
-    torch.set_num_threads(settings.num_threads())
+    threads.take(settings)
     # Copied before the strategy changes anything.
     prior = FrozenPrior(model, kept) if objective.predicts_prior else None
     attached = strategy.attach(model, subjects, settings.seed)

@@ -1,7 +1,8 @@
 """The same study on a Ray cluster: one task per training; Ray places, watches and retries them.
 
 Run folders lie on storage that all nodes share under one path; a task whose worker dies is started again by Ray and
-goes on from its checkpoint. Every training keeps the threads of its plan, so the scores are those of one machine.
+goes on from its checkpoint. Every training on a processor keeps the threads of its plan, so the scores are those of
+one machine. A GPU adds up in an order of its own; what is left to the processor beside it takes its share of cores.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from boothlab.api.studies.sharing import Drawn
 from boothlab.errors import Cancelled, MachineError, NoSpace, PlanError
 from boothlab.progress import Progress, silent
 from boothlab.studies.share import Trunk
+from boothlab.training.threads import at_most
 
 RETRIES = 3
 """How often a training whose worker died is started again; what it had saved is not lost."""
@@ -98,14 +100,15 @@ def go_through_on_ray(
     before = {index for index in numbers if is_finished(runs[index])}
     # A rung of a search is no study whose end could be told. What is there is asked before any worker adds to it.
     clock = Clock(costs_of_study(study), progress, taken_before(study)) if wanted is None else None
-    tasks = declared(ray)
+    tasks, rooms = declared(ray), rooms_of(ray)
     given, givers = ray.put(study), ray.put(drawn or Drawn())
     waiting: dict[Any, int] = {}
 
     def start(index: int) -> None:
-        needs = resources(trunks[index])
+        needs = resources(trunks[index], rooms)
         placed = tasks[needs["num_gpus"]].options(**needs, max_retries=RETRIES)
-        waiting[placed.remote(given, index, givers)] = index
+        threads = needs["num_cpus"] if needs["num_gpus"] else None
+        waiting[placed.remote(given, index, givers, threads)] = index
 
     # Ray is given one when those that it waits for have ended, well or not: of a task that waits, in Ray, for a lost
     # one it says that it is lost too.
@@ -194,22 +197,30 @@ def declared(ray: Any) -> dict[int, Any]:
     return {0: ray.remote(_task), 1: ray.remote(max_calls=1)(_task)}
 
 
-def resources(trunk: Trunk) -> dict[str, Any]:
-    """What a training needs of a node: its plan's threads, or a GPU to itself and one core that feeds it.
+def rooms_of(ray: Any) -> list[tuple[int, int]]:
+    """CPUs and GPUs of every node that is there."""
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return [(int(node.get("CPU", 0)), int(node.get("GPU", 0))) for node in nodes]
 
-    With all cores for each, as many as a plan takes that names none, the GPUs of a node would work one at a time.
+
+def resources(trunk: Trunk, rooms: Sequence[tuple[int, int]]) -> dict[str, int]:
+    """What a training needs of a node: its plan's threads, or a GPU to itself and that GPU's share of the cores.
+
+    With all cores for each, as many as a plan takes that names none, the GPUs of a node would work one at a time. Ray
+    asks the same of every node, so that the one with the fewest cores to a GPU decides.
     """
+    threads = trunk.plan.training.num_threads()
     if trunk.plan.base.device == "cuda":
-        return {"num_cpus": 1, "num_gpus": 1}
-    return {"num_cpus": trunk.plan.training.num_threads(), "num_gpus": 0}
+        share = min((cpus // gpus for cpus, gpus in rooms if gpus), default=1)
+        return {"num_cpus": max(1, min(threads, share)), "num_gpus": 1}
+    return {"num_cpus": threads, "num_gpus": 0}
 
 
 def require_room(ray: Any, trunks: Sequence[Trunk]) -> None:
     """Raises MachineError for a training too large for every node: Ray would wait for one, and say nothing."""
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    room = [(int(node.get("CPU", 0)), int(node.get("GPU", 0))) for node in nodes]
+    room = rooms_of(ray)
     for trunk in trunks:
-        cpus, gpus = resources(trunk).values()
+        cpus, gpus = resources(trunk, room).values()
         if not any(cpus <= has_cpus and gpus <= has_gpus for has_cpus, has_gpus in room):
             largest = max(room, key=lambda node: (node[1] >= gpus, node[0]), default=(0, 0))
             raise MachineError(
@@ -219,15 +230,17 @@ def require_room(ray: Any, trunks: Sequence[Trunk]) -> None:
             )
 
 
-def _task(study: Study, index: int, drawn: Drawn) -> tuple[str, str, str]:
-    """In a worker: train and score one trunk; folder, stage and reason as in :class:`Outcome`."""
+def _task(study: Study, index: int, drawn: Drawn, threads: int | None) -> tuple[str, str, str]:
+    """In a worker: train and score one trunk, with no more than so many threads of the processor; folder, stage and
+    reason as in :class:`Outcome`."""
     trunk = study.shared.trunks[index]
     for other in study.shared.trunks:
         resolved = study.of(other)
         run = folder_of(study.root, resolved)
         if is_finished(run):
             drawn.add(run, resolved.plan, resolved.inputs)
-    run_made, stage, reason = train_and_score(study, trunk, study.of(trunk), drawn)
+    with at_most(threads):
+        run_made, stage, reason = train_and_score(study, trunk, study.of(trunk), drawn)
     return (run_made.name if run_made else ""), stage, reason
 
 
