@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -54,6 +55,41 @@ def test_a_training_that_fits_no_node_is_said_and_not_waited_for() -> None:
         require_room(of_nodes((8.0, 0.0)), [trunk("cuda")])
     with pytest.raises(MachineError, match="0 nodes"):
         require_room(of_nodes(), [trunk()])
+
+
+def started(written: str, found: str, gpus: float, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is said as a study begins on a cluster; its plan has the device ``written``, which is ``found`` here."""
+    said: list[str] = []
+    one: Any = SimpleNamespace(plan=trunk(written).plan)
+    study: Any = SimpleNamespace(runs=[one], scouts=[], scouted=[], place=Path("nowhere"))
+    study.resolved = [SimpleNamespace(plan=trunk(found).plan)]
+    studied = SimpleNamespace(outcomes=())
+    ray = of_nodes((8.0, 0.0), (8.0, gpus))
+    for name, value in {
+        "require_answer": lambda address: None,
+        "resolve_study": lambda *given: study,
+        "held": lambda study: nullcontext(),
+        "cluster": lambda address: nullcontext(None if address is None else ray),
+        "_led": lambda *given: said.append("trained") or studied,
+        "search_through": lambda *given: studied,
+        "report_study": lambda *given: (),
+    }.items():
+        monkeypatch.setattr(study_reports, name, value)
+    study_reports.study_and_report(Path("s.toml"), Path("studies"), ray="head:6379", warn=said.append)
+    return said
+
+
+def test_gpus_that_a_driver_without_one_leaves_idle_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The device is chosen where a study is started, and a cluster of GPUs trained on processors without a word."""
+    assert started("auto", "cpu", 4.0, monkeypatch) == [
+        "The trainings go to processors, and the Ray cluster's 4 GPUs stay idle: base.device is auto, which is "
+        "decided on the machine that starts the study, and this one has no GPU. Start it on one that has; or say "
+        "base.device = cpu where that is meant.",
+        "trained",
+    ]
+    assert started("auto", "cpu", 0.0, monkeypatch) == ["trained"]
+    assert started("cpu", "cpu", 4.0, monkeypatch) == ["trained"]
+    assert started("auto", "cuda", 4.0, monkeypatch) == ["trained"]
 
 
 def begun(address: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -213,14 +213,16 @@ def study(
     overrides: Sequence[str] = (),
     progress: Progress = silent,
     ray: str | None = None,
+    warn: Callable[[str], None] = lambda text: None,
 ) -> Reported:
     """Train and score every run of the study in ``file``, and write its report; failed runs do not stop the others.
 
-    ``ray`` is the address of a Ray cluster that does the trainings ("auto" for this machine's).
+    ``ray`` is the address of a Ray cluster that does the trainings ("auto" for this machine's); ``warn`` hears what
+    should be known of it before they begin.
     """
     from boothlab.api.studies.reporting import study_and_report
 
-    return study_and_report(file, root, overrides, progress, ray)
+    return study_and_report(file, root, overrides, progress, ray, warn)
 
 
 def report_study(

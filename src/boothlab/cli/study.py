@@ -46,11 +46,11 @@ def study(
     Example: boothlab study rates.toml
     """
     from boothlab import api
-    from boothlab.cli.screen import progress_screen, say
+    from boothlab.cli.screen import progress_screen, say, warn
     from boothlab.errors import PartialStudy
 
     with progress_screen() as progress:
-        found = api.study(plan, studies, set_ or [], progress, ray)
+        found = api.study(plan, studies, set_ or [], progress, ray, warn)
     say(str(found.report))
     if found.failed:
         lines = [f"{', '.join(outcome.runs)}: {outcome.stage} failed: {outcome.reason}" for outcome in found.failed]

@@ -230,6 +230,20 @@ def require_room(ray: Any, trunks: Sequence[Trunk]) -> None:
             )
 
 
+def idle_gpus(study: Study, ray: Any) -> str:
+    """A sentence where plans that leave the device open are for processors, and the cluster has GPUs; else ""."""
+    gpus = sum(gpus for _, gpus in rooms_of(ray))
+    both = zip((*study.runs, *study.scouts), (*study.resolved, *study.scouted), strict=True)
+    left_open = any(one.plan.base.device == "auto" and found.plan.base.device == "cpu" for one, found in both)
+    if not gpus or not left_open:
+        return ""
+    return (
+        f"The trainings go to processors, and the Ray cluster's {gpus} GPUs stay idle: base.device is auto, which is "
+        "decided on the machine that starts the study, and this one has no GPU. Start it on one that has; or say "
+        "base.device = cpu where that is meant."
+    )
+
+
 def _task(study: Study, index: int, drawn: Drawn, threads: int | None) -> tuple[str, str, str]:
     """In a worker: train and score one trunk, with no more than so many threads of the processor; folder, stage and
     reason as in :class:`Outcome`."""

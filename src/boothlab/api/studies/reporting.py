@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from boothlab.api.studies.across import (
 )
 from boothlab.api.studies.ahead import Ahead
 from boothlab.api.studies.carrying import CARRY, CARRY_HEAD, carry_row, carry_view
-from boothlab.api.studies.cluster import cluster, go_through_on_ray, require_answer
+from boothlab.api.studies.cluster import cluster, go_through_on_ray, idle_gpus, require_answer
 from boothlab.api.studies.compared import Compared
 from boothlab.api.studies.costs import folder_of
 from boothlab.api.studies.exports import Lines, write_more, write_tables
@@ -76,10 +76,16 @@ class Reported:
 
 
 def study_and_report(
-    file: Path, root: Path, overrides: Sequence[str] = (), progress: Progress = silent, ray: str | None = None
+    file: Path,
+    root: Path,
+    overrides: Sequence[str] = (),
+    progress: Progress = silent,
+    ray: str | None = None,
+    warn: Callable[[str], None] = lambda text: None,
 ) -> Reported:
     """Every run of the study in ``file`` trained and scored, here or on the Ray cluster ``ray``; then its report.
 
+    ``warn`` hears beforehand what should be known of the cluster.
     Failed trainings are tried again by the next call. Raises PlanError before anything is trained, RunBusy when
     another process works on the study, Cancelled after Ctrl-C, NoSpace on a full disk, MachineError where the cluster
     does not answer.
@@ -87,6 +93,8 @@ def study_and_report(
     require_answer(ray)
     study = resolve_study(file, root, overrides, progress)
     with held(study), cluster(ray) as connected:
+        if connected and (idle := idle_gpus(study, connected)):
+            warn(idle)
         studied = search_through(_led(study, progress, connected), progress, connected)
         points = report_study(studied, progress)
     return Reported(study.place / "report.html", studied.outcomes, points)
