@@ -112,6 +112,16 @@ TABLES = {
         "Learning rate and steps: where the best lies, and what LPIPS and Fréchet distances would have taken.",
         {"strategy.learning_rate": [2.5e-4, 5e-4, 1e-3, 2e-3], "training.steps": [60, 120, 200, STEPS, 480]},
     ),
+    "wide": Table(
+        "Learning rate and steps, farther: rates of the UNet and the identifier's vector together, to what breaks.",
+        {
+            "strategy": [
+                {**TOON["strategy"], "learning_rate": 1e-3 * factor, "identifier_learning_rate": 1e-2 * factor}
+                for factor in (0.125, 0.5, 2.0, 8.0)
+            ],
+            "training.steps": [30, 70, 160, 360, 800],
+        },
+    ),
     "photos": Table("What the number of photos does at equal steps.", {"photos.number": [3, 5, 8, 13]}),
     "framing": Table(
         "What the crop does where heads are small.", {"photos.framing": ["head", "smart", "letterbox"]}, {}, "far_*"
