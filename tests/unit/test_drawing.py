@@ -130,6 +130,20 @@ def test_pictures_are_steered_away_from_a_negative_prompt(run: Run) -> None:
         api.generate(run.path, [WALL], 1, negative="a wall", overrides=["generation.guidance=1"])
 
 
+def test_a_negative_prompt_may_name_the_subject_as_prompts_do(run: Run) -> None:
+    (picture,) = api.generate(run.path, [WALL], 1, negative="{it} with a hat").pictures
+    assert sidecar(picture)["negative"] == "nlwx person with a hat"
+    (base,) = api.generate(run.path, [WALL], 1, "base", negative="{it} with a hat").pictures
+    assert sidecar(base)["negative"] == "A person with a hat"
+    assert base.path.parent.name == "base", "one name alone is no list of letters"
+    for negative, message in (("{hat}", r"--negative: '\{hat\}' says \{hat\}"), ("\udcff", "not UTF-8")):
+        with pytest.raises(PlanError, match=message):
+            api.generate(run.path, [WALL], 1, negative=negative)
+    for prompts, seeds in (([], 1), ([WALL], 0)):
+        with pytest.raises(PlanError, match="Nothing is asked for"):
+            api.generate(run.path, prompts, seeds)
+
+
 def test_what_is_there_is_not_drawn_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     first = api.generate(run.path, [WALL], 2, ["all"], negative="blue")
 

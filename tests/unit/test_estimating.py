@@ -92,8 +92,12 @@ def test_main_memory_of_a_gpu_plan_is_compared_with_what_is_free(
     assert found.fits
     (line,) = (line for line in lines_of(found) if "main memory" in line)
     assert line.strip().startswith("main memory about 5.2 GB of 8.0 GB free: weights, while they are read 4.3 GB")
+    assert "too little" not in line
     free["cpu"] = 5e9
-    assert not estimate(plan(base={"device": "cuda"}), COUNTS, RATES, tmp_path).fits
+    short = estimate(plan(base={"device": "cuda"}), COUNTS, RATES, tmp_path)
+    assert not short.fits
+    (line,) = (line for line in lines_of(short) if "main memory" in line)
+    assert line.endswith("; too little: close other programs")
     free["cpu"] = 80e9
     on_cpu = estimate(plan(), COUNTS, RATES, tmp_path)
     assert not any("main memory" in line for line in lines_of(on_cpu)), "there it is all that is counted"

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from boothlab.config.load import problems
 from boothlab.errors import PlanError
 from boothlab.studies.expand import Planned, expand, shown
 from boothlab.studies.plan import StudyPlan, is_study, load_study
+from boothlab.studies.search import Range
 from boothlab.studies.share import Member, Shared, share
 from clock import quickest
 
@@ -192,3 +194,9 @@ def test_a_study_reads_back_from_its_text_whatever_its_keys() -> None:
         "runs": [{"name": "a", "settings": {"training.steps": 3}}],
     }
     assert tomllib.loads(to_toml(tree)) == tree
+
+
+def test_a_number_that_may_be_of_two_kinds_is_named_without_its_kind() -> None:
+    assert problems(Range, {"low": float("inf"), "high": 3}) == ["low: must be a finite number (given: inf)"]
+    assert problems(Range, {"low": 1, "high": "a"}) == ["high: must be a number (given: 'a')"]
+    assert problems(Range, {"low": True, "high": 3}) == ["low: must be a number (given: true)"]

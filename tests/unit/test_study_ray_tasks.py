@@ -82,7 +82,7 @@ def started(written: str, found: str, gpus: float, monkeypatch: pytest.MonkeyPat
 def test_gpus_that_a_driver_without_one_leaves_idle_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """The device is chosen where a study is started, and a cluster of GPUs trained on processors without a word."""
     assert started("auto", "cpu", 4.0, monkeypatch) == [
-        "The trainings go to processors, and the Ray cluster's 4 GPUs stay idle: base.device is auto, which is "
+        "The trainings go to processors, and GPUs of the Ray cluster (4) stay idle: base.device is auto, which is "
         "decided on the machine that starts the study, and this one has no GPU. Start it on one that has; or say "
         "base.device = cpu where that is meant.",
         "trained",

@@ -75,10 +75,7 @@ def draw(run: Run, asked: Asked, progress: Progress = silent) -> Drawn:
     folder that `forget` removes would come back.
     """
     plan = plan_of(run)
-    try:
-        require_known_words("--prompt", asked.prompts)
-    except ValueError as error:
-        raise PlanError(f"{error}.") from error
+    _require_drawable(asked)
     require_same_base(run, plan)
     settings = _settings(plan.generation, asked)
     subject = _subject(plan, asked.subject)
@@ -117,6 +114,19 @@ def draw(run: Run, asked: Asked, progress: Progress = silent) -> Drawn:
     return Drawn(pictures, page, tuple(too_long(plan.base, told_of)))
 
 
+def _require_drawable(asked: Asked) -> None:
+    if asked.seeds < 1 or not asked.prompts:
+        raise PlanError(f"Nothing is asked for: {len(asked.prompts)} prompts, {asked.seeds} pictures of each.")
+    try:
+        require_known_words("--prompt", asked.prompts)
+        require_known_words("--negative", [asked.negative])
+        "".join([*asked.prompts, asked.negative]).encode("utf-8")
+    except UnicodeEncodeError:
+        raise PlanError("A prompt is not UTF-8 text.", "Write it again on a terminal set to UTF-8.") from None
+    except ValueError as error:
+        raise PlanError(f"{error}.") from error
+
+
 def _settings(own: Generation, asked: Asked) -> Generation:
     tree = {"generation": own.model_dump()}
     for path, value in map(parse_override, asked.overrides):
@@ -147,6 +157,8 @@ def _subject(plan: RunPlan, name: str | None) -> Subject:
 
 def _snapshots(run: Run, wanted: Sequence[str]) -> list[str]:
     """Each once, as they were asked for; "all" is the base model and every snapshot."""
+    if isinstance(wanted, str):
+        wanted = [wanted]
     if not wanted:
         return [choose_snapshot(run, None)]
     named = [[BASE, *snapshots_of(run)] if one == ALL else [choose_snapshot(run, one)] for one in wanted]
@@ -156,7 +168,9 @@ def _snapshots(run: Run, wanted: Sequence[str]) -> list[str]:
 def _order(
     plan: RunPlan, settings: Generation, negative: str, subject: Subject, template: str, k: int, tuned: bool
 ) -> Order:
-    prompt = fill(template, subject.identifier if tuned else None, subject.class_noun)
+    prompt, negative = (
+        fill(text, subject.identifier if tuned else None, subject.class_noun) for text in (template, negative)
+    )
     seed = derive(plan.evaluation.seed, "evaluation", "own", template, k)
     # Pictures made otherwise lie beside those of the plan's settings, not in their place.
     other = [settings.as_made(), negative] if negative or settings != plan.generation else []

@@ -101,8 +101,11 @@ def saving(found: Estimate) -> str:
 
 def main_memory(found: Estimate) -> str:
     """What a plan for a GPU takes of the machine's own memory."""
+    from boothlab.api.estimating import ROOM
+
     taken, free = gigabytes(sum(found.host.values())), gigabytes(found.free_host)
-    return f"          main memory about {taken} of {free} free: {parts(found.host, gigabytes)}"
+    short = "; too little: close other programs" if sum(found.host.values()) > ROOM * found.free_host else ""
+    return f"          main memory about {taken} of {free} free: {parts(found.host, gigabytes)}{short}"
 
 
 def parts(found: Mapping[str, float], shown: Callable[[float], str]) -> str:

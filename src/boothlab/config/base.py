@@ -50,10 +50,19 @@ def _leaves(annotation: Any) -> Iterator[Any]:
         yield from _leaves(part)
 
 
+class _Truth(str):
+    """The word of a truth value, shown in messages as it was written, without quotes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 def _in_words(value: Any) -> Any:
     """``value`` with "true" and "false" for truth values, however deep they stand in it."""
     if isinstance(value, bool):
-        return str(value).lower()
+        return _Truth(str(value).lower())
     if isinstance(value, list | tuple):
         return [_in_words(part) for part in value]
     return {name: _in_words(part) for name, part in value.items()} if isinstance(value, dict) else value

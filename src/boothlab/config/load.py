@@ -262,8 +262,8 @@ def _problem(kind: type[BaseModel], details: Any) -> str:
     value = details.get("input")
     if details["type"] in ("tuple_type", "list_type") and isinstance(value, dict):
         return f"{shown}: a list of tables is expected: write [[{shown}]], in two brackets"
-    if details["type"] in ("float_type", "float_parsing"):
-        shown = shown.removesuffix(".float")
+    if location[-1:] in (("int",), ("float",)):  # pydantic's name for one of the kinds of number that may stand here
+        shown = shown.rpartition(".")[0]
     return f"{shown}: {_said(details)}{_given(value)}"
 
 

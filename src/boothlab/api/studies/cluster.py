@@ -238,8 +238,8 @@ def idle_gpus(study: Study, ray: Any) -> str:
     if not gpus or not left_open:
         return ""
     return (
-        f"The trainings go to processors, and the Ray cluster's {gpus} GPUs stay idle: base.device is auto, which is "
-        "decided on the machine that starts the study, and this one has no GPU. Start it on one that has; or say "
+        f"The trainings go to processors, and GPUs of the Ray cluster ({gpus}) stay idle: base.device is auto, which "
+        "is decided on the machine that starts the study, and this one has no GPU. Start it on one that has; or say "
         "base.device = cpu where that is meant."
     )
 
