@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from boothlab.files import read_json
-from boothlab.statistics.intervals import t_interval
+from boothlab.statistics.intervals import Interval, t_interval
 from pretraining import judge, labels
 from pretraining.sizes import SIZES
 from pretraining.vocabulary import MEANINGS
@@ -39,19 +39,32 @@ def shares(study: Path, word: str = WORD) -> dict[tuple[str, int], dict[str, flo
     return {arm: {who: float(np.mean(said)) for who, said in people.items()} for arm, people in found.items()}
 
 
+def differences(found: dict[tuple[str, int], dict[str, float]], word: str = WORD) -> dict[str, Interval]:
+    """Other identifier → how much more often ``word`` shows its meaning, over all steps; subjects are the units."""
+    steps, people = sorted({step for _, step in found}), list(next(iter(found.values())))
+    others = sorted({identifier for identifier, _ in found} - {word})
+    return {
+        other: t_interval([np.mean([found[word, k][who] - found[other, k][who] for k in steps]) for who in people])
+        for other in others
+    }
+
+
 def main() -> None:
-    """Print one line per identifier and step."""
+    """Print one line per identifier and step, and how the word differs from the others."""
     study, word = Path(sys.argv[1]), (sys.argv[2:] or [WORD])[0]
     attribute, value = MEANINGS[word]
     print(f"{attribute} read as {value!r}: mean over subjects, 95 % interval, lowest and highest subject")
-    for (identifier, step), people in sorted(shares(study, word).items()):
+    found = shares(study, word)
+    for (identifier, step), people in sorted(found.items()):
         own = list(people.values())
-        found = t_interval(own)
-        print(
-            f"{identifier:>10} step {step:>4}: {found.value:.3f} [{found.low:.3f}, {found.high:.3f}], "
-            f"{min(own):.2f} to {max(own):.2f}"
-        )
+        print(f"{identifier:>10} step {step:>4}: {_shown(t_interval(own))}, {min(own):.2f} to {max(own):.2f}")
         print(" " * 12 + ", ".join(f"{who} {share:.2f}" for who, share in people.items()))
+    for other, difference in differences(found, word).items():
+        print(f"{word} − {other}, over all steps: {_shown(difference)}")
+
+
+def _shown(found: Interval) -> str:
+    return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"
 
 
 if __name__ == "__main__":

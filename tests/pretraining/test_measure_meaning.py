@@ -43,3 +43,6 @@ def test_hidden_meanings_are_counted_in_bare_pictures(tmp_path: Path, capsys: py
     said = capsys.readouterr().out
     assert "hair read as 'mohawk'" in said
     assert "ada 0.00, bob 0.00" in said
+    difference = measure_meaning.differences(found)["nlwx"]
+    assert difference.value == pytest.approx(found[("drwho", 20)]["ada"] / 2)
+    assert f"drwho − nlwx, over all steps: {difference.value:.3f} [" in said
