@@ -122,7 +122,10 @@ def test_check_counts_the_pictures_that_confirm_the_choice(journey: Journey) -> 
     assert costs_of_study(resolve_study(journey.file, journey.place.parent)).seconds == {}, "all is done"
 
 
-def test_check_counts_the_vectors_that_are_held_beside_a_training(journey: Journey) -> None:
+def test_check_counts_the_vectors_that_are_held_beside_a_training(
+    journey: Journey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOOTHLAB_HOME", str(tmp_path))  # where class images are still to be drawn, as they were then
     alone = max(
         sum(api.check(journey.study.of(trunk).plan, journey.place).estimate.memory.values())
         for trunk in journey.study.shared.trunks

@@ -32,7 +32,7 @@ def generate(
         ),
     ] = None,
 ) -> None:
-    """Make pictures with a trained run, and a page that shows them.
+    """Make pictures with a trained run, and a page of them.
 
     The same prompt has the same noise with every snapshot and setting. Pictures that are there are not drawn again.
 
