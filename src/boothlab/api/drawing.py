@@ -21,6 +21,7 @@ from boothlab.api.remarks import too_long
 from boothlab.config.load import apply_override, parse_override, validate
 from boothlab.config.templates import require_known_words
 from boothlab.errors import PlanError
+from boothlab.evaluation.lots import spoken
 from boothlab.files import sha256_json, write_text
 from boothlab.generation.config import Generation
 from boothlab.generation.generate import generate
@@ -102,10 +103,10 @@ def draw(run: Run, asked: Asked, progress: Progress = silent) -> Drawn:
             before += len(orders)
         groups = {
             template: [
-                Row(_spoken(name), name, found[name][place * asked.seeds : (place + 1) * asked.seeds])
+                Row("base model" if name == BASE else spoken(name), name, found[name][first : first + asked.seeds])
                 for name in names
             ]
-            for place, template in enumerate(prompts)
+            for template, first in zip(prompts, range(0, len(prompts) * asked.seeds, asked.seeds), strict=True)
         }
         page = folder / PAGE
         write_text(page, drawn_page(_title(plan, subject, run), groups, _told(settings, asked)))
@@ -175,10 +176,6 @@ def _order(
     # Pictures made otherwise lie beside those of the plan's settings, not in their place.
     other = [settings.as_made(), negative] if negative or settings != plan.generation else []
     return Order(sha256_json([prompt, seed, *other])[:12], prompt, seed, negative)
-
-
-def _spoken(name: str) -> str:
-    return "base model" if name == BASE else f"step {int(name.rpartition('-')[2])}"
 
 
 def _title(plan: RunPlan, subject: Subject, run: Run) -> str:

@@ -138,13 +138,13 @@ def show_run(run: Run) -> Shown:
 
     plan = plan_from(run.plan(), str(run.path / "plan.json"))
     summary = run.path / "summary.json"
-    changed = difference(RunPlan(subjects=plan.subjects), plan)
+    changed, own = difference(RunPlan(subjects=plan.subjects), plan), own_tree(plan)
     return Shown(
         run=run,
         status=status_now(run),
         plan=plan,
         mean_of=", ".join(map(snapshot_in_words, plan.strategy.of)) if isinstance(plan.strategy, Mean) else "",
-        differences=tuple(line for line in changed if line[0].split(".")[0] in own_tree(plan)),
+        differences=tuple(line for line in changed if line[0].split(".")[0] in own),
         snapshots=tuple(run.snapshot_steps()),
         summary=read_json(summary) if summary.is_file() else None,
     )
