@@ -149,8 +149,12 @@ TABLES = {
         {"strategy": TEXT_ENCODER},
     ),
     "noun": Table(
-        "The class noun: right, wrong, and one that means nothing to the model.",
-        {"subjects.0.class_noun": ["person", "plant", "thing"], "training.steps": [120, STEPS]},
+        "The class noun: right, and wrong.",
+        {"subjects.0.class_noun": ["person", "plant"], "training.steps": [120, STEPS]},
+    ),
+    "no-noun": Table(
+        "The class noun after the identifier, or the identifier alone; class images say it in both.",
+        {"subjects.0.identifier_alone": [False, True], "training.steps": [120, STEPS]},
     ),
     "kinds": Table(
         "Whether people need more steps than monsters and plants.",

@@ -181,6 +181,8 @@ def _without_places(plan: RunPlan) -> dict[str, Any]:
     tree = plan.model_dump(mode="json", exclude={"name"})
     for subject in tree["subjects"]:
         subject.pop("photos")
+        if not subject["identifier_alone"]:
+            subject.pop("identifier_alone")  # came later, as LATER has it
     if any(subject.weight != 1.0 for subject in plan.subjects):
         tree["weights"] = "of their mean"  # taken as they were at first: such a run must not go on as another
     tree["photos"].pop("references")

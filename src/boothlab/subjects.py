@@ -44,6 +44,9 @@ class Subject(Config):
     """What the subject is, in a word the base model knows: person, woman, dog, vase …"""
     identifier: str | None = None
     """The rare word that will name the subject; left out, the first suggestion of `boothlab tokens`."""
+    identifier_alone: bool = False
+    """Whether prompts say the identifier without the class noun after it: "a photo of rinn", not "a photo of rinn
+    person". The class noun still is what class images show and what the untrained model is asked for."""
     description: str | None = None
     """The subject in words the base model knows ("a woman with red curly hair and freckles"): what prompting alone
     reaches, the level that tuning has to beat. Left out, that level is not measured."""
@@ -89,6 +92,27 @@ def _without_braces(what: str, value: str) -> str:
     return value
 
 
+def called(subject: Subject) -> str:
+    """What stands for ``{it}`` where a tuned model is asked: "rinn person", or "rinn" where it stands alone."""
+    if subject.identifier is None:
+        return subject.class_noun
+    return subject.identifier if subject.identifier_alone else f"{subject.identifier} {subject.class_noun}"
+
+
+def fill_tuned(template: str, subject: Subject) -> str:
+    """The prompt with which a tuned model is asked for the subject.
+
+    >>> rinn = Subject(name="ada", photos="photos", identifier="rinn")
+    >>> fill_tuned("a photo of {it}, not any CLASS", rinn)
+    'a photo of rinn person, not any person'
+    >>> fill_tuned("a photo of {it}, not any CLASS", rinn.model_copy(update={"identifier_alone": True}))
+    'a photo of rinn, not any person'
+    """
+    if subject.identifier is not None:
+        template = template.replace(IT, called(subject))
+    return fill(template, subject.class_noun)
+
+
 def fill_described(template: str, description: str, class_noun: str) -> str:
     """The prompt with the subject described in words instead of named.
 
@@ -101,31 +125,27 @@ def fill_described(template: str, description: str, class_noun: str) -> str:
     """
     if description.partition(" ")[0].lower() in DETERMINERS:
         template = re.sub(r"\b(?:an?|the)\s+\{it\}", IT, template, flags=re.IGNORECASE)
-    return fill(template.replace(IT, description), None, class_noun)
+    return fill(template.replace(IT, description), class_noun)
 
 
-def fill(template: str, identifier: str | None, class_noun: str) -> str:
-    """The prompt a template stands for. Without an identifier ``{it}`` is the class noun, with the article it needs.
+def fill(template: str, class_noun: str) -> str:
+    """The prompt without an identifier: ``{it}`` is the class noun, with the article it needs.
 
     A model that was not tuned is asked what people write, "a photo of a person". ``a CLASS`` says "an" where the noun
-    asks for it, and a plural or uncountable noun has no article at all. With an identifier nothing is added.
+    asks for it, and a plural or uncountable noun has no article at all.
 
-    >>> fill("a photo of {it} on a beach", "rinn", "person")
-    'a photo of rinn person on a beach'
-    >>> fill("a photo of {it} on a beach", None, "old man")
+    >>> fill("a photo of {it} on a beach", "old man")
     'a photo of an old man on a beach'
-    >>> fill("a photo of the smiling {it}", None, "person")
+    >>> fill("a photo of the smiling {it}", "person")
     'a photo of the smiling person'
-    >>> fill("a photo of a CLASS", None, "glasses")
+    >>> fill("a photo of a CLASS", "glasses")
     'a photo of glasses'
     """
     words = ARTICLE_BEFORE.sub(lambda found: _with_article(class_noun, found[1]), template)
-    if identifier is None:
-        words = ALONE.sub(lambda found: _with_article(class_noun, "A" if found.start() == 0 else "a"), words)
-        words = ARTICLE_BEFORE_IT.sub(lambda found: _with_article(class_noun, found[1]), words)
-    it = f"{identifier} {class_noun}" if identifier else class_noun
+    words = ALONE.sub(lambda found: _with_article(class_noun, "A" if found.start() == 0 else "a"), words)
+    words = ARTICLE_BEFORE_IT.sub(lambda found: _with_article(class_noun, found[1]), words)
     # A function, because a backslash in a text that replaces would mean a group.
-    return re.sub(rf"\b{CLASS}\b", lambda _: class_noun, words.replace(IT, it))
+    return re.sub(rf"\b{CLASS}\b", lambda _: class_noun, words.replace(IT, class_noun))
 
 
 def _with_article(noun: str, like: str) -> str:

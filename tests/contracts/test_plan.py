@@ -16,7 +16,7 @@ from boothlab.errors import NoWeights, PlanError
 from boothlab.models.config import Base
 from boothlab.models.locate import locate
 from boothlab.photos.steps import STEPS
-from boothlab.plan import RunPlan, digest, for_others, load_plan, plan_from
+from boothlab.plan import RunPlan, _without_places, digest, for_others, load_plan, plan_from
 from boothlab.strategies import STRATEGIES, Lora
 from boothlab.strategies.mean.config import Mean
 
@@ -433,12 +433,18 @@ def test_the_digest_is_of_content_not_of_place_or_name() -> None:
         {"objective": {"prior_weight": 0.5}},
         {"subjects": [{**ADA, "class_noun": "dog"}]},
         {"subjects": [{**ADA, "identifier": "rinn"}]},
+        {"subjects": [{**ADA, "identifier_alone": True}]},
         {"photos": {"size": 64}},
         {"evaluation": {"seed": 1}},
     ],
 )
 def test_the_digest_changes_with_every_setting(change: dict[str, Any]) -> None:
     assert digest(plan_from({**MINIMAL, **change}, "plan"), INPUTS) != digest(plan_from(MINIMAL, "plan"), INPUTS)
+
+
+def test_plans_from_before_identifiers_stood_alone_are_the_runs_that_they_were() -> None:
+    (subject,) = _without_places(plan_from(MINIMAL, "plan"))["subjects"]
+    assert set(subject) == {"name", "class_noun", "identifier", "description", "weight"}
 
 
 @pytest.mark.parametrize("name", INPUTS)

@@ -16,6 +16,7 @@ from torch import Tensor
 from boothlab import api
 from boothlab.api.studies.reading import points_of, trunk_run
 from boothlab.api.studies.resolving import Study
+from boothlab.errors import PlanError
 from boothlab.plan import load_plan
 from boothlab.runs.events import Averaged, Stepped
 from boothlab.runs.run import Run
@@ -117,6 +118,20 @@ def test_its_own_plan_makes_the_same_run_elsewhere(studied: tuple[Study, Path], 
     for part in ("unet", "text_encoder"):
         one, other = weights(mean, 4, part), weights(again, 4, part)
         assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_other_words_for_the_subject_are_no_members_of_it(studied: tuple[Study, Path], tmp_path: Path) -> None:
+    study, _ = studied
+    plan = of_run(study, "both, steps 4").path / "plan.toml"
+    word = load_plan(plan).subjects[0].identifier
+    for change, said in (
+        ("identifier_alone=true", f"is of ada ({word} person), and this plan of ada ({word} person in no prompt)."),
+        ("class_noun=owl", f"is of ada ({word} person), and this plan of ada ({word} owl)."),
+    ):
+        with pytest.raises(PlanError) as caught:
+            api.train(load_plan(plan, [f"subjects.0.{change}"]), tmp_path / "runs")
+        assert said in caught.value.message
+    assert not (tmp_path / "runs").exists()
 
 
 def test_called_again_nothing_is_made_again(studied: tuple[Study, Path]) -> None:

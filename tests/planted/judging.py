@@ -99,7 +99,7 @@ def _sets(subject: Subject, size: Size, folder: Path) -> Sets:
     )
     return {
         role: [
-            Drawn(role, Picture(folder / f"{role}-{k:02d}.png", prompt, k), fill(prompt, None, "person"))
+            Drawn(role, Picture(folder / f"{role}-{k:02d}.png", prompt, k), fill(prompt, "person"))
             for k, prompt in enumerate(prompts)
         ]
         for role, prompts in asked

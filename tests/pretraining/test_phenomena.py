@@ -116,6 +116,17 @@ def test_people_monsters_and_plants_are_learned_in_one_study(studies: dict[str, 
     assert names == {"person-00", "monster-00", "plant-00"}
 
 
+def test_no_noun_is_said_in_no_prompt_of_the_subject_and_in_all_of_the_class(
+    studies: dict[str, tuple[Planned, ...]],
+) -> None:
+    runs = studies["no-noun"]
+    assert {(run.plan.subjects[0].identifier_alone, run.plan.training.steps) for run in runs} == {
+        (alone, steps) for alone in (False, True) for steps in (120, phenomena.STEPS)
+    }
+    assert {run.plan.subjects[0].class_noun for run in runs} == {"person"}
+    assert all(run.plan.objective.prior_preservation for run in runs)
+
+
 STANDS_IN = """#!/bin/sh
 echo "$PWD: $*" >> "$SAID"
 [ "$2" = boothlab ] || exit 0

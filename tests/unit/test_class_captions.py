@@ -142,6 +142,21 @@ def test_a_photo_stands_in_for_its_class_under_its_own_caption(fresh: Callable[[
     assert [example.prompt for example in photos_as_class(pool.instances, "a CLASS")["owl"]] == expected
 
 
+def test_photos_of_an_identifier_alone_are_beside_class_images_that_say_the_noun(fresh: Callable[[], Model]) -> None:
+    model = fresh()
+    subject = Subject(name="ada", photos=Path("."), class_noun="owl", identifier="nlwx", identifier_alone=True)
+    wanted = Objective(prior_from="prediction", instance_prompt_share=0.5)
+    pool = build_pool(model, wanted, [TrainingSet(subject, photos(model.size))], {})
+    assert [example.prompts for example in pool.instances] == [
+        ("a photo of nlwx at sea", "a photo of nlwx"),
+        ("a photo of nlwx",),
+        ("nlwx, asleep", "a photo of nlwx"),
+        ("a photo of nlwx at sea", "a photo of nlwx"),
+    ]
+    assert [example.class_prompt for example in pool.instances] == [PROMPTS[0], PROMPTS[1], PROMPTS[2], PROMPTS[0]]
+    assert [example.bare_prompt for example in pool.classes["owl"]] == [PROMPTS[1], "", PROMPTS[1], PROMPTS[1]]
+
+
 def test_captioned_photos_and_what_stands_in_for_their_class_also_have_prompts_without_captions(
     fresh: Callable[[], Model],
 ) -> None:

@@ -35,7 +35,7 @@ def trained(tiny_sd: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
         tree = {
             "name": "both",
             "subjects": [
-                {"name": name, "photos": str(place / name), "identifier": word}
+                {"name": name, "photos": str(place / name), "identifier": word, "identifier_alone": name == "bob"}
                 for name, word in (("ada", "nlwx"), ("bob", "kilt"))
             ],
             "base": {"model": str(tiny_sd), "device": "cpu"},
@@ -93,7 +93,7 @@ def test_the_last_snapshot_is_meant_where_none_is_named_and_each_is_drawn_once(r
 def test_the_other_subject_is_drawn_from_the_same_noise(run: Run) -> None:
     (ada,) = api.generate(run.path, [WALL], 1).pictures
     bob = api.generate(run.path, [WALL], 1, subject="bob")
-    assert bob.pictures[0].prompt == "a photo of kilt person before a wall"
+    assert bob.pictures[0].prompt == "a photo of kilt before a wall", "bob's identifier stands alone"
     assert bob.pictures[0].seed == ada.seed
     assert "<h1>run: bob</h1>" in bob.page.read_text()
     with pytest.raises(PlanError, match=r"has not learned 'eve'\.\n  It has learned ada, bob\."):

@@ -72,6 +72,15 @@ def test_the_identifier_is_said_to_the_tuned_model_only() -> None:
     assert set(said) == {"a photo of a woman with red hair"}
 
 
+def test_an_identifier_alone_is_said_alone_to_the_tuned_model_and_nothing_else_changes() -> None:
+    alone = ADA.model_copy(update={"identifier_alone": True})
+    for with_noun, without in zip(wanted(STUDY, ADA, "tuned"), wanted(STUDY, alone, "tuned"), strict=True):
+        assert without.order.prompt == with_noun.order.prompt.replace("rinn person", "rinn")
+        assert without.text == with_noun.text, "what prompts are read against"
+    for source in ("base", "described"):
+        assert wanted(STUDY, alone, source) == wanted(STUDY, ADA, source)
+
+
 def test_the_base_model_draws_its_class_pictures_once() -> None:
     asked = wanted(STUDY, ADA, "base")
     assert len(unique(asked)) == 20 + 20 + 10

@@ -14,3 +14,15 @@ def test_subjects_whose_names_are_one_as_file_names_have_previews_of_their_own()
     }
     names = [order.name for order in orders_of(plan_from(tree, "test"))]
     assert names == ["ada-b+1-00-00", "ada-b+2-00-00", "bob-00-00", "Ada-b+4-00-00"]
+
+
+def test_previews_ask_for_the_subject_as_trainings_do() -> None:
+    tree = {
+        "subjects": [
+            {"name": "ada", "photos": "x", "identifier": "rinn"},
+            {"name": "bob", "photos": "x", "identifier": "kilt", "identifier_alone": True},
+        ],
+        "training": {"validation": {"preview": {"every": 1, "prompts": ["{it} at sea"], "seeds": 1}}},
+    }
+    asked = [order.prompt for order in orders_of(plan_from(tree, "test"))]
+    assert asked == ["rinn person at sea", "kilt at sea"]

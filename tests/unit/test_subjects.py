@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import doctest
+from pathlib import Path
 
 import pytest
 
 from boothlab import subjects
-from boothlab.subjects import fill, fill_described
+from boothlab.subjects import Subject, called, fill, fill_described, fill_tuned
+
+
+def named(identifier: str | None, noun: str, **more: bool) -> Subject:
+    return Subject(name="ada", photos=Path("photos"), identifier=identifier, class_noun=noun, **more)
 
 
 @pytest.mark.parametrize(
@@ -37,27 +42,40 @@ from boothlab.subjects import fill, fill_described
     ],
 )
 def test_the_base_model_is_asked_as_people_write(template: str, noun: str, expected: str) -> None:
-    assert fill(template, None, noun) == expected
+    assert fill(template, noun) == expected
 
 
 @pytest.mark.parametrize("noun", ["person", "old man", "umbrella", "glasses", "children", "unicorn", "hourglass"])
 def test_the_class_prompt_is_what_the_base_model_is_asked(noun: str) -> None:
-    assert fill("a photo of a CLASS", None, noun) == fill("a photo of {it}", None, noun)
+    assert fill("a photo of a CLASS", noun) == fill("a photo of {it}", noun)
 
 
 def test_with_an_identifier_only_the_words_are_put_in() -> None:
-    assert fill("a photo of {it}, {it}", "rinn", "old man") == "a photo of rinn old man, rinn old man"
-    assert fill("a photo of a {it}", "ohwx", "dog") == "a photo of a ohwx dog"
-    assert fill("{it} and a CLASS", "rinn", "owl") == "rinn owl and an owl"
+    assert fill_tuned("a photo of {it}, {it}", named("rinn", "old man")) == "a photo of rinn old man, rinn old man"
+    assert fill_tuned("a photo of a {it}", named("ohwx", "dog")) == "a photo of a ohwx dog"
+    assert fill_tuned("{it} and a CLASS", named("rinn", "owl")) == "rinn owl and an owl"
+
+
+def test_an_identifier_alone_leaves_the_noun_to_the_class() -> None:
+    rinn = named("rinn", "owl", identifier_alone=True)
+    assert called(rinn) == "rinn"
+    assert fill_tuned("a photo of {it}, {it}", rinn) == "a photo of rinn, rinn"
+    assert fill_tuned("{it} and a CLASS", rinn) == "rinn and an owl"
+
+
+def test_who_has_no_identifier_is_called_by_the_class() -> None:
+    for alone in (False, True):
+        nobody = named(None, "owl", identifier_alone=alone)
+        assert (called(nobody), fill_tuned("{it} at sea", nobody)) == ("owl", "An owl at sea")
 
 
 @pytest.mark.parametrize("noun", ["\\d", "\\1", "\\g<0>", "a\\"])
 def test_a_backslash_in_a_noun_is_a_backslash(noun: str) -> None:
-    assert fill("{it} and the CLASS", "rinn", noun) == f"rinn {noun} and the {noun}"
+    assert fill_tuned("{it} and the CLASS", named("rinn", noun)) == f"rinn {noun} and the {noun}"
 
 
 def test_words_that_contain_the_template_words_are_left_alone() -> None:
-    assert fill("a CLASSIC photo of CLASS", None, "person") == "a CLASSIC photo of person"
+    assert fill("a CLASSIC photo of CLASS", "person") == "a CLASSIC photo of person"
 
 
 @pytest.mark.parametrize(
@@ -76,4 +94,4 @@ def test_a_description_takes_the_place_of_the_article_too(template: str, descrip
 
 def test_examples() -> None:
     assert doctest.testmod(subjects).failed == 0
-    assert doctest.testmod(subjects).attempted == 6
+    assert doctest.testmod(subjects).attempted == 8

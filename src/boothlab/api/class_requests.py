@@ -61,8 +61,8 @@ def _prompts(plan: RunPlan, noun: str, sets: Mapping[str, PhotoSet]) -> tuple[st
 
     The class prompt alone stays in, so that "a photo of a person" goes on being anybody anywhere.
     """
-    plain = fill(plan.objective.class_prompt, None, noun)
+    plain = fill(plan.objective.class_prompt, noun)
     photos = [photo for s in plan.subjects if s.class_noun == noun for photo in sets[s.name].train]
     templates = [*(plan.objective.class_template(photo.caption) for photo in photos), *plan.objective.class_contexts]
-    asked = dict.fromkeys(fill(template, None, noun) for template in templates)
+    asked = dict.fromkeys(fill(template, noun) for template in templates)
     return tuple(text for prompt in asked if prompt != plain for text in (plain, prompt)) or (plain,)

@@ -31,7 +31,7 @@ from boothlab.progress import Progress, silent, within
 from boothlab.reports.drawn import Row, drawn_page
 from boothlab.runs.run import Run
 from boothlab.seeds import derive
-from boothlab.subjects import Subject, fill
+from boothlab.subjects import Subject, fill, fill_tuned
 
 ALL = "all"
 """Stands for the base model and every snapshot."""
@@ -170,7 +170,7 @@ def _order(
     plan: RunPlan, settings: Generation, negative: str, subject: Subject, template: str, k: int, tuned: bool
 ) -> Order:
     prompt, negative = (
-        fill(text, subject.identifier if tuned else None, subject.class_noun) for text in (template, negative)
+        fill_tuned(text, subject) if tuned else fill(text, subject.class_noun) for text in (template, negative)
     )
     seed = derive(plan.evaluation.seed, "evaluation", "own", template, k)
     # Pictures made otherwise lie beside those of the plan's settings, not in their place.

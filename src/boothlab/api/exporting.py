@@ -30,7 +30,7 @@ from boothlab.models.weights import Precision
 from boothlab.plan import RunPlan
 from boothlab.progress import Progress, silent
 from boothlab.runs.run import Run
-from boothlab.subjects import fill
+from boothlab.subjects import fill_tuned
 
 Format = Literal["diffusers", "adapter"]
 
@@ -145,7 +145,7 @@ def snippet(plan: RunPlan, place: str, base: str, format_: Format, precision: Pr
     diffusers warns that it cannot. (``torch_dtype`` is deprecated, but the one name that older diffusers know.)
     """
     subject, generation = plan.subjects[0], plan.generation
-    prompt = fill("a photo of {it}", subject.identifier, subject.class_noun)
+    prompt = fill_tuned("a photo of {it}", subject)
     dtype = f"torch.{'float16' if precision == 'fp16' and plan.base.device != 'cpu' else 'float32'}"
     loaded, options = place, f"torch_dtype={dtype}"
     if format_ == "adapter":

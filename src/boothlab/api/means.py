@@ -82,7 +82,7 @@ def _require_same(run: Run, plan: RunPlan, inputs: Mapping[str, str]) -> None:
     tree, found = run.plan(), read_table(run.path / PROVENANCE).get("inputs", {})
     try:
         kind = tree["strategy"]["kind"]
-        words = {one["name"]: (one["identifier"], one["class_noun"]) for one in tree["subjects"]}
+        words = {one["name"]: _named(one) for one in tree["subjects"]}
     except (KeyError, TypeError) as error:
         raise RunDamaged(f"{run.path / 'plan.json'} is damaged: {error!r}.") from error
     if kind != WHOLE:
@@ -90,7 +90,7 @@ def _require_same(run: Run, plan: RunPlan, inputs: Mapping[str, str]) -> None:
             f"strategy.of: {run.name} was made with strategy.kind = {kind!r}; only whole weights ({WHOLE!r}) are "
             "averaged."
         )
-    own = {one.name: (one.identifier, one.class_noun) for one in plan.subjects}
+    own = {one.name: _named(one.model_dump()) for one in plan.subjects}
     if words != own:
         raise PlanError(f"strategy.of: {run.name} is of {_said(words)}, and this plan of {_said(own)}.")
     for name in ("base", *(f"photos/{subject}" for subject in own)):
@@ -99,5 +99,13 @@ def _require_same(run: Run, plan: RunPlan, inputs: Mapping[str, str]) -> None:
             raise PlanError(f"strategy.of: {run.name} was trained on {what} than this plan names.")
 
 
-def _said(words: Mapping[str, Any]) -> str:
-    return " + ".join(f"{name} ({identifier} {noun})" for name, (identifier, noun) in words.items())
+def _named(subject: Mapping[str, Any]) -> tuple[str, str, bool]:
+    """Identifier, class noun, and whether prompts leave the noun out, which older runs do not say."""
+    return subject["identifier"], subject["class_noun"], subject.get("identifier_alone", False)
+
+
+def _said(words: Mapping[str, tuple[str, str, bool]]) -> str:
+    return " + ".join(
+        f"{name} ({identifier} {noun}{' in no prompt' if alone else ''})"
+        for name, (identifier, noun, alone) in words.items()
+    )

@@ -17,7 +17,7 @@ from boothlab.plan import RunPlan
 from boothlab.runs.events import Event, Finished, Previewed, Resumed, Started, Stepped
 from boothlab.runs.run import Run, step_name
 from boothlab.seeds import derive
-from boothlab.subjects import fill
+from boothlab.subjects import fill_tuned
 from boothlab.training.job import Job
 
 
@@ -46,7 +46,7 @@ def orders_of(plan: RunPlan) -> list[Order]:
     return [
         Order(
             name=f"{begun[subject.name]}-{index:02d}-{k:02d}",
-            prompt=fill(template, subject.identifier, subject.class_noun),
+            prompt=fill_tuned(template, subject),
             seed=derive(plan.training.seed, "preview", subject.name, template, k),
         )
         for subject in plan.subjects

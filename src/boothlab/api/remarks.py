@@ -12,7 +12,7 @@ from boothlab.photos.captions import misnamed
 from boothlab.photos.config import HELD_OUT_FROM
 from boothlab.photos.photoset import MANIFEST, PhotoSet
 from boothlab.plan import RunPlan
-from boothlab.subjects import IT, Subject, fill, fill_described
+from boothlab.subjects import IT, Subject, fill_described, fill_tuned
 
 MOST_NAMED = 3
 """So many photos that are set aside are named."""
@@ -76,7 +76,7 @@ def long_prompts(plan: RunPlan, sets: dict[str, PhotoSet]) -> list[str]:
     for subject in plan.subjects:
         captions = [photo.caption for photo in sets[subject.name].photos if photo.caption]
         templates = (*templates_of(plan), *captions)
-        prompts += [fill(template, subject.identifier, subject.class_noun) for template in templates]
+        prompts += [fill_tuned(template, subject) for template in templates]
     described = [text for subject in plan.subjects for text in _cut_by_description(plan, subject)]
     return [*too_long(plan.base, prompts), *described]
 
@@ -109,7 +109,7 @@ def _cut_by_description(plan: RunPlan, subject: Subject) -> list[str]:
         return []
     tokenizer, noun = load_tokenizer(plan.base), subject.class_noun
     templates = dict.fromkeys((BARE, *plan.evaluation.contexts()))
-    whole = [one for one in templates if not cut_off(tokenizer, fill(one, subject.identifier, noun))]
+    whole = [one for one in templates if not cut_off(tokenizer, fill_tuned(one, subject))]
     cut = too_long(plan.base, (fill_described(one, subject.description, noun) for one in whole))
     # One description may cut every prompt, each at its own word: what it does is clear from the first.
     more = f" The description of {subject.name} cuts {len(cut) - 1} more." if len(cut) > 1 else ""

@@ -255,7 +255,7 @@ def sources_of(manifest: Path, kept_only: bool = False) -> set[str]:
 def class_prompts(run: Path, subjects: Collection[str]) -> set[str]:
     """What class images are asked for by the captions of these subjects' photos in a run, without the identifier."""
     return {
-        fill(str(entry["caption"]), None, str(node.get("class_noun", "")))
+        fill(str(entry["caption"]), str(node.get("class_noun", "")))
         for node in nodes_of(run)
         if node.get("name") in subjects
         for entry in entries_of(run / "photos" / str(node["name"]) / MANIFEST, "photos")

@@ -45,8 +45,10 @@ def check(
         return
     with progress_screen() as progress:
         found = api.check(plan_to_check(plan, set_ or []), runs, progress)
+    from boothlab.subjects import called
+
     for subject in found.plan.subjects:
-        say(f"subject   {subject.name}: {subject.identifier} {subject.class_noun}")
+        say(f"subject   {subject.name}: {called(subject)}")
     say(
         f"photos    {found.training_photos} to train on, {found.held_out_photos} held out, "
         f"{found.rejected_photos} set aside"

@@ -11,7 +11,7 @@ from boothlab.evaluation.prompts import BARE
 from boothlab.generation.picture import Order, Picture
 from boothlab.metrics.metric import Role
 from boothlab.seeds import derive
-from boothlab.subjects import Subject, fill, fill_described
+from boothlab.subjects import Subject, fill, fill_described, fill_tuned
 
 Source = Literal["tuned", "base", "described"]
 """Who draws: a snapshot, asked with the identifier; the base model, asked with the class alone; the base model, asked
@@ -56,11 +56,11 @@ def wanted(evaluation: Evaluation, subject: Subject, source: Source) -> list[Wan
     found: list[Wanted] = []
 
     def add(role: Role, name: str, template: str, seed: int) -> None:
-        text = fill(template, None, noun)
+        text = fill(template, noun)
         if source == "described" and subject.description:
             prompt = fill_described(template, subject.description, noun)
         else:
-            prompt = fill(template, subject.identifier if source == "tuned" else None, noun)
+            prompt = fill_tuned(template, subject) if source == "tuned" else text
         same = next((w.order for w in found if (w.order.prompt, w.order.seed) == (prompt, seed)), None)
         found.append(Wanted(role, same or Order(name, prompt, seed), text))
 
@@ -81,8 +81,8 @@ def wanted(evaluation: Evaluation, subject: Subject, source: Source) -> list[Wan
 
 def _unrelated(evaluation: Evaluation, noun: str) -> list[tuple[int, str]]:
     """Prompts that are not the class prompt itself, where the class moves; numbered by their places in the plan."""
-    asked = fill(CLASS_PROMPT, None, noun)
-    return [(k, said) for k, said in enumerate(evaluation.unrelated) if fill(said, None, noun) != asked]
+    asked = fill(CLASS_PROMPT, noun)
+    return [(k, said) for k, said in enumerate(evaluation.unrelated) if fill(said, noun) != asked]
 
 
 def _seed(evaluation: Evaluation, role: str, index: int, k: int) -> int:

@@ -18,7 +18,7 @@ from boothlab.errors import PhotoError
 from boothlab.models.model import Model, Posterior
 from boothlab.photos.photo import Photo
 from boothlab.strategies.config import Strategy
-from boothlab.subjects import Subject, fill
+from boothlab.subjects import Subject, fill, fill_tuned
 from boothlab.training import threads
 from boothlab.training.batches import Example, Pool, seeded_draws
 from boothlab.training.class_images import ClassImage, read_class_image
@@ -111,7 +111,7 @@ def photos_as_class(instances: Sequence[Example], class_prompt: str) -> dict[str
     classes: dict[str, tuple[Example, ...]] = {}
     for photo in instances:
         named = f"{photo.id} as {photo.class_noun}"
-        bare = fill(class_prompt, None, photo.class_noun) if photo.bare_prompt else ""
+        bare = fill(class_prompt, photo.class_noun) if photo.bare_prompt else ""
         again = replace(photo, id=named, prompt=photo.class_prompt, bare_prompt=bare, weight=1.0)
         classes[photo.class_noun] = (*classes.get(photo.class_noun, ()), again)
     return classes
@@ -125,8 +125,8 @@ def encode_held_out(
 
 
 def _instance(model: Model, objective: Objective, subject: Subject, photo: Photo, kept: Kept | None) -> Example:
-    bare = fill(objective.instance_prompt, subject.identifier, subject.class_noun)
-    prompt = fill(photo.caption, subject.identifier, subject.class_noun) if photo.caption else bare
+    bare = fill_tuned(objective.instance_prompt, subject)
+    prompt = fill_tuned(photo.caption, subject) if photo.caption else bare
     shape = model.latent_shape[1:]
     mask = None if photo.mask is None else latent_mask(photo.mask, shape)
     lifts = objective.caption_lifts_mask and prompt != bare
@@ -135,7 +135,7 @@ def _instance(model: Model, objective: Objective, subject: Subject, photo: Photo
         posterior=encode_kept(model, kept, photo.pixels),
         prompt=prompt,
         class_noun=subject.class_noun,
-        class_prompt=fill(objective.class_template(photo.caption), None, subject.class_noun),
+        class_prompt=fill(objective.class_template(photo.caption), subject.class_noun),
         mask_11HW=latent_mask(lifted(photo.mask), shape) if lifts and photo.mask is not None else mask,
         silent_mask_11HW=mask,
         bare_prompt=bare if objective.instance_prompt_share > 0 and prompt != bare else "",
