@@ -12,17 +12,9 @@ import psutil
 import pytest
 
 from boothlab.api import estimating
-from boothlab.api.estimating import (
-    BUSY,
-    Counts,
-    disk_of,
-    estimate,
-    memory_of,
-    stage_seconds,
-    step_flops,
-    step_seconds,
-    with_setting,
-)
+from boothlab.api.estimating import BUSY, estimate, stage_seconds, step_flops, step_seconds
+from boothlab.api.remedies import with_setting
+from boothlab.api.space import Counts, disk_of, memory_of
 from boothlab.cli.check import lines_of
 from boothlab.home import cache
 from boothlab.models import speed as rates_room

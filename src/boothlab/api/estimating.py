@@ -8,43 +8,36 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 
-from boothlab.config.load import apply_override
+from boothlab.api.remedies import ROOM, Remedy, remedies_for
+from boothlab.api.space import (
+    Counts,
+    disk_of,
+    host_of,
+    memory_of,
+    moved_by,
+    previews_of,
+    samples_per_pass,
+    saved_bytes,
+    trained_numbers,
+)
 from boothlab.models.costs import (
     FLOAT,
-    HALF_SHARE,
     SD15,
     Costs,
-    Trained,
     backward_flops,
     costs_of,
-    drawing_numbers,
     forward_flops,
-    kept_numbers,
     recomputed_flops,
 )
 from boothlab.models.locate import part_configs
 from boothlab.models.speed import Speed
-from boothlab.plan import RunPlan, plan_from
-from boothlab.strategies.mean.config import Mean
+from boothlab.plan import RunPlan
 from boothlab.training.class_request import BLOCK
-
-LIBRARIES = 0.9e9
-"""Bytes of a process that has loaded PyTorch, diffusers and transformers and nothing else (measured)."""
-
-WORKSPACES = 4
-"""Copies of the largest layer's weights that convolutions make; 3.8 to 4.2 measured (docs/benchmarks.md)."""
-
-STATES = {"adamw": 8.0, "adamw8bit": 2.1, "prodigy": 16.0}
-"""Bytes of optimizer state per trained number, by kind."""
-
-PICTURE_BYTES = 1.8
-"""Bytes per pixel of a lossless PNG of a photo, at most about."""
 
 STEP_LAYERS = 100
 """What a step costs besides the model's layers (noise, clipping, the optimizer's calls, the event), in layers."""
@@ -62,62 +55,11 @@ docs/benchmarks.md; disks differ by a factor of ten)."""
 SAVING = 0.2
 """Share of the training's time that writing checkpoints may take without a word."""
 
-ROOM = 0.9
-"""Share of what is free that a plan may take; the rest is for other programs and for the error of the estimate."""
-
-REMEDIES: dict[str, tuple[tuple[str, Any], ...]] = {
-    "memory": (
-        ("generation.batch_size", 1),
-        ("objective.class_folder", "FOLDER"),
-        ("training.compute.gradient_checkpointing", True),
-        ("training.batch_size", 1),
-        ("training.compute.precision", "bf16"),
-        ("training.optimizer.kind", "adamw8bit"),
-        ("strategy", {"kind": "lora"}),
-    ),
-    "disk": (
-        ("training.keep_checkpoints", 1),
-        ("training.snapshot_precision", "fp16"),
-        ("training.snapshots", []),
-        ("strategy", {"kind": "lora"}),
-    ),
-}
-"""Settings that make a plan smaller, mildest first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """How much there is to do: photos, class images still to be drawn, steps, snapshots, pictures of the evaluation.
-
-    ``given`` are class pictures of the user's own. Those that the cache holds already cost nothing more; nor do the
-    ``encoded`` of the photos, whose latents another training of the study makes, nor the ``drawn`` of the pictures,
-    which another run of the same training has.
-    """
-
-    photos: int
-    classes: int
-    steps: int
-    snapshots: int
-    pictures: int
-    given: int = 0
-    encoded: int = 0
-    drawn: int = 0
-
-
 BUSY = "other programs take this machine's cores: the time is what it would be beside them, and may be far too long"
 """Said of a time that was told from a measurement on a busy machine."""
 
 HALF_TIME = "the time is that of fp32, which is what was measured: in half precision it is at most that"
 """Said of a time on a GPU, which computes faster in half precision. A processor may not."""
-
-
-@dataclass(frozen=True, slots=True)
-class Remedy:
-    """A setting that saves ``saves`` bytes, and whether the plan then ``fits``."""
-
-    setting: str
-    saves: float
-    fits: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,21 +151,6 @@ def free_bytes(device: str) -> float:
     return float(psutil.virtual_memory().available)
 
 
-def trained_numbers(plan: RunPlan, costs: Costs) -> int:
-    """How many numbers the strategy moves."""
-    return sum(trained.parameters(costs.part(role)) for role, trained in moved_by(plan).items())
-
-
-def moved_by(plan: RunPlan) -> Mapping[str, Trained]:
-    """Role → what of it is trained; nothing for a mean, though its snapshots hold as much."""
-    return {} if isinstance(plan.strategy, Mean) else plan.strategy.trains()
-
-
-def samples_per_pass(plan: RunPlan) -> int:
-    """Photos and class images that go through the model together."""
-    return plan.training.batch_size * (2 if plan.objective.prior_preservation else 1)
-
-
 def step_flops(plan: RunPlan, costs: Costs) -> float:
     """FLOPs of one optimizer step, over all its passes. Text is encoded in each only where its encoder moves."""
     trains, again = moved_by(plan), plan.training.compute.gradient_checkpointing
@@ -288,19 +215,6 @@ def picture_seconds(plan: RunPlan, costs: Costs, rates: Speed, batch: int) -> fl
     return (drawn + rates.seconds(costs.text, guided * batch)) / batch
 
 
-def previews_of(plan: RunPlan, counts: Counts) -> int:
-    """How many pictures are drawn while the training goes on."""
-    preview = plan.training.validation.preview
-    return len(preview.steps(counts.steps)) * len(plan.subjects) * len(preview.prompts) * preview.seeds
-
-
-def saved_bytes(plan: RunPlan, counts: Counts, costs: Costs) -> float:
-    """Bytes of all checkpoints and snapshots that the training writes, kept or not."""
-    disk, settings = disk_of(plan, counts, costs), plan.training
-    checkpoints = math.ceil(counts.steps / settings.checkpoint_every)
-    return disk["checkpoints"] * checkpoints / (settings.keep_checkpoints + 1) + disk["snapshots"]
-
-
 def rarer_checkpoints(plan: RunPlan, counts: Counts, disk: Mapping[str, float], per_step: float) -> int | None:
     """Steps between checkpoints, in hundreds, so that writing them takes :data:`SAVING` of the training's time; None
     where it takes no more, or they come no oftener than the last step already."""
@@ -309,91 +223,3 @@ def rarer_checkpoints(plan: RunPlan, counts: Counts, disk: Mapping[str, float], 
     if counts.steps <= every or one / every <= SAVING * per_step:
         return None
     return min(counts.steps, 100 * math.ceil(one / (SAVING * per_step) / 100))
-
-
-def memory_of(plan: RunPlan, counts: Counts, costs: Costs) -> dict[str, float]:
-    """Bytes at the widest moment of the training. On a GPU all but the libraries lies there."""
-    compute, optimizer = plan.training.compute, plan.training.optimizer
-    trained = trained_numbers(plan, costs)
-    half = compute.precision != "fp32"
-    kept = sum(
-        kept_numbers(costs.part(role), moved, compute.gradient_checkpointing)
-        for role, moved in moved_by(plan).items()
-    )
-    unet, text = (sum(layer.parameters for layer in part) for part in (costs.unet, costs.text))
-    # Autocast keeps rounded weights only of what takes a gradient, so the frozen copy has none beside it.
-    training = {
-        "libraries": LIBRARIES if plan.base.device != "cuda" else 0.0,
-        "weights": FLOAT * costs.parameters,
-        "frozen copy": FLOAT * (unet + text) if plan.objective.predicts_prior else 0.0,
-        "gradients": FLOAT * trained,
-        "optimizer": STATES[optimizer.kind] * trained,
-        "running mean": FLOAT * trained if optimizer.ema_decay is not None else 0.0,
-        "weights in half precision": 2.0 * unet if half else 0.0,
-        "working space": FLOAT * WORKSPACES * max(layer.parameters for layer in costs.unet),
-        "activations": FLOAT * kept * samples_per_pass(plan) * (HALF_SHARE[plan.base.device] if half else 1.0),
-    }
-    guided, together = plan.generation.guidance != 1.0, plan.generation.batch_size
-    if plan.training.validation.preview.every is not None:
-        previews = FLOAT * drawing_numbers(costs, together, guided)
-        training["activations"] = max(training["activations"], previews)
-    # Class images are drawn by blocks of their own size, whatever the pictures of the evaluation are.
-    drawing = FLOAT * drawing_numbers(costs, max(together, BLOCK if counts.classes else 1), guided)
-    bare = training["libraries"] + training["weights"] + drawing
-    if bare > sum(training.values()) or isinstance(plan.strategy, Mean):
-        training = {name: training[name] for name in ("libraries", "weights")} | {"drawing": drawing}
-    return {name: float(size) for name, size in training.items() if size}
-
-
-def host_of(plan: RunPlan, costs: Costs) -> dict[str, float]:
-    """Bytes of main memory that a plan for a GPU of its own memory takes: the most while the model is read."""
-    if plan.base.device != "cuda":
-        return {}
-    return {"libraries": LIBRARIES, "weights, while they are read": float(FLOAT * costs.parameters)}
-
-
-def disk_of(plan: RunPlan, counts: Counts, costs: Costs) -> dict[str, float]:
-    """Bytes of the run folder and of its share of the cache, and of the checkpoint that is written beside the old."""
-    settings, trained = plan.training, trained_numbers(plan, costs)
-    state = FLOAT + STATES[settings.optimizer.kind] + (FLOAT if settings.optimizer.ema_decay is not None else 0)
-    moves = plan.strategy.trains()
-    modules = all(moved.as_module for moved in moves.values())
-    width = 2 if modules and settings.snapshot_precision == "fp16" else FLOAT
-    exported = sum(moved.exported(costs.part(role)) for role, moved in moves.items())
-    pixels = costs.side**2 * PICTURE_BYTES
-    return {
-        "checkpoints": (settings.keep_checkpoints + 1) * state * trained,
-        "snapshots": float(counts.snapshots * width * exported),
-        "pictures": (counts.pictures + previews_of(plan, counts)) * pixels,
-        "photos and class images": (2 * counts.photos + counts.classes) * pixels,
-    }
-
-
-def remedies_for(what: str, plan: RunPlan, counts: Counts, costs: Costs, free: float) -> list[Remedy]:
-    """Settings that save at least a twentieth, each alone, mildest first."""
-    measure = memory_of if what == "memory" else disk_of
-    before = sum(measure(plan, counts, costs).values())
-    found = []
-    for path, value in REMEDIES[what]:
-        if path == "strategy" and isinstance(plan.strategy, Mean):
-            continue
-        after = sum(measure(*changed(plan, counts, path, value), costs).values())
-        if before - after >= before / 20:
-            said = value if isinstance(value, str) else str(value).lower()
-            shown = "strategy.kind=lora" if path == "strategy" else f"{path}={said}"
-            found.append(Remedy(shown, before - after, after <= ROOM * free))
-    return found
-
-
-def changed(plan: RunPlan, counts: Counts, path: str, value: Any) -> tuple[RunPlan, Counts]:
-    """What there is to do with one setting changed."""
-    if path == "objective.class_folder":
-        return plan, replace(counts, classes=0)  # what is not drawn; their memory in training is the same
-    return with_setting(plan, path, value), replace(counts, snapshots=1) if path == "training.snapshots" else counts
-
-
-def with_setting(plan: RunPlan, path: str, value: Any) -> RunPlan:
-    """``plan`` with one setting changed."""
-    tree = plan.model_dump(mode="json")
-    apply_override(tree, path.split("."), value)
-    return plan_from(tree, "the plan")

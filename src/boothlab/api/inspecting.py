@@ -12,9 +12,10 @@ from typing import Any
 import psutil
 
 from boothlab.api.class_requests import class_requests
-from boothlab.api.estimating import Counts, Estimate, estimate
+from boothlab.api.estimating import Estimate, estimate
 from boothlab.api.remarks import set_aside
 from boothlab.api.resolving import Resolved, resolve
+from boothlab.api.space import Counts
 from boothlab.config.show import difference, to_toml
 from boothlab.errors import BoothlabError
 from boothlab.evaluation.orders import SOURCES, unique, wanted

@@ -103,7 +103,7 @@ def saving(found: Estimate) -> str:
 
 def main_memory(found: Estimate) -> str:
     """What a plan for a GPU takes of the machine's own memory."""
-    from boothlab.api.estimating import ROOM
+    from boothlab.api.remedies import ROOM
 
     taken, free = gigabytes(sum(found.host.values())), gigabytes(found.free_host)
     short = "; too little: close other programs" if sum(found.host.values()) > ROOM * found.free_host else ""

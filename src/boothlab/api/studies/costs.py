@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from boothlab.api.class_requests import class_requests
-from boothlab.api.estimating import ROOM, Counts, Estimate, estimate
+from boothlab.api.estimating import Estimate, estimate
 from boothlab.api.extending import beginning
 from boothlab.api.inspecting import evaluation_size, own_pictures
 from boothlab.api.relatives import has_drawn, relatives
+from boothlab.api.remedies import ROOM
 from boothlab.api.resolving import Resolved
+from boothlab.api.space import Counts
 from boothlab.api.studies.resolving import Study
 from boothlab.errors import RunDamaged
 from boothlab.models.speed import speed
