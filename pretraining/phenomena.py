@@ -265,7 +265,7 @@ def plan(table: Table, first: list[dict[str, str]]) -> dict[str, Any]:
         "photos": {"domain": "drawings", "include": [table.photos], "screen": {"enabled": False}},
         "strategy": dict(TOON["strategy"]),
         "objective": dict(TOON["objective"]),
-        "training": {**training, "steps": STEPS, "threads": 1, "checkpoint_every": STEPS},
+        "training": {**training, "steps": STEPS, "threads": 1, "checkpoint_every": STEPS, "keep_checkpoints": 0},
         "generation": dict(TOON["generation"]),
         "evaluation": {"references_at_random": True},
     }

@@ -180,3 +180,47 @@ def test_early_stop_keeps_the_weights_of_the_step_it_stopped_at(tiny_sd: Path, t
     assert run.status().step == best.step + 6 < 40
     assert run.snapshot_steps() == [run.status().step]
     assert load_file(run.snapshots / f"step-{run.status().step:06d}" / "unet" / "diffusion_pytorch_model.safetensors")
+
+
+def states(run: Run) -> list[str]:
+    return sorted(path.name for path in run.checkpoints.glob("*"))
+
+
+def test_a_run_that_keeps_no_checkpoint_has_one_until_it_is_finished(
+    tiny_sd: Path, photos: Path, tmp_path: Path, long_run: Run
+) -> None:
+    wanted = plan(tiny_sd, photos, steps=8, snapshots=[3, 5], keep_checkpoints=0)
+    run = stopped(wanted, tmp_path / "runs", 5)
+    assert states(run) == ["step-000005"], "one, though it wrote three"
+    run = api.train(wanted, tmp_path / "runs")
+    assert states(run) == []
+    assert folder_listing(run.snapshots) == folder_listing(long_run.snapshots)
+    assert losses(run) == losses(long_run)
+    assert (run.status().state, run.status().step) == ("finished", 8)
+    longer = api.train(plan(tiny_sd, photos, steps=9, keep_checkpoints=0), tmp_path / "runs")
+    assert not [e for e in longer.events() if isinstance(e, Extended)], "there is nothing to go on from"
+
+
+def test_what_a_kill_left_of_checkpoints_that_are_not_kept_goes_with_the_next_call(
+    tiny_sd: Path, photos: Path, tmp_path: Path
+) -> None:
+    wanted = plan(tiny_sd, photos, steps=2, keep_checkpoints=0)
+    run = api.train(wanted, tmp_path / "runs")
+    (run.checkpoints / "step-000002").mkdir(parents=True)
+    said = read_json(run.path / "status.json")
+    api.train(wanted, tmp_path / "runs")
+    assert states(run) == []
+    assert read_json(run.path / "status.json") == said, "nothing was trained for it"
+
+
+def test_a_deleted_snapshot_of_a_run_without_checkpoints_is_trained_again(
+    tiny_sd: Path, photos: Path, tmp_path: Path, long_run: Run
+) -> None:
+    wanted = plan(tiny_sd, photos, steps=8, snapshots=[3, 5], keep_checkpoints=0)
+    run = api.train(wanted, tmp_path / "runs")
+    shutil.rmtree(run.snapshots / "step-000005")
+    again = api.train(wanted, tmp_path / "runs")
+    assert again.path == run.path
+    assert folder_listing(again.snapshots) == folder_listing(long_run.snapshots)
+    assert losses(again) == losses(long_run)
+    assert states(again) == []

@@ -13,8 +13,8 @@ import pytest
 
 from boothlab.api import estimating
 from boothlab.api.estimating import BUSY, estimate, stage_seconds, step_flops, step_seconds
-from boothlab.api.remedies import with_setting
-from boothlab.api.space import Counts, disk_of, memory_of
+from boothlab.api.remedies import Asked, most_memory, remedies_for, whole_disk, with_setting
+from boothlab.api.space import Counts, disk_of, memory_of, passing_of
 from boothlab.cli.check import lines_of
 from boothlab.home import cache
 from boothlab.models import speed as rates_room
@@ -200,6 +200,42 @@ def test_disk_counts_the_checkpoint_that_is_written_beside_the_old_ones() -> Non
     assert found["snapshots"] == 3 * 2 * 859_520_964
 
 
+def test_what_is_free_again_once_a_training_is_finished() -> None:
+    state = 12 * 859_520_964
+    for keep, left in ((2, 2), (1, 1), (0, 0)):
+        one = plan(training={"keep_checkpoints": keep})
+        found = disk_of(one, COUNTS, SD)
+        assert found["checkpoints"] == (max(1, keep) + 1) * state
+        assert found["checkpoints"] - passing_of(one, found) == pytest.approx(left * state)
+
+
+def test_trainings_one_after_the_other_take_the_largest_one_once() -> None:
+    """All were counted at their widest, a third too much where two checkpoints of three stay."""
+    state, asked = 12 * 859_520_964, Asked(plan(), COUNTS, SD)
+    (one,) = {whole_disk([asked]), sum(disk_of(plan(), COUNTS, SD).values())}
+    assert whole_disk([asked] * 5) == pytest.approx(5 * one - 4 * state)
+    assert most_memory([asked] * 5) == most_memory([asked]) == sum(memory_of(plan(), COUNTS, SD).values())
+    assert whole_disk([]) == most_memory([]) == 0
+
+
+def test_several_trainings_are_told_what_saves_most_over_all() -> None:
+    state, asked = 12 * 859_520_964, Asked(plan(), COUNTS, SD)
+    first, second, *_ = remedies_for("disk", [asked] * 5, 400e9)
+    assert (first.setting, second.setting) == ("training.keep_checkpoints=1", "training.keep_checkpoints=0")
+    assert first.saves == pytest.approx(5 * state)
+    # Two for the one that trains in place of three, and none of the four before it.
+    assert second.saves == pytest.approx(whole_disk([asked] * 5) - 5 * (one_without(asked) - 2 * state) - 2 * state)
+    assert second.fits
+    begun = [replace(asked, begins=True)] * 5
+    assert [one.setting for one in remedies_for("disk", begun, 400e9)][1] != second.setting, "others need them"
+    assert first not in remedies_for("disk", [asked] * 5, 400e9, {"training.keep_checkpoints"})
+
+
+def one_without(asked: Asked) -> float:
+    """Bytes of a run that keeps no checkpoint, at its widest."""
+    return whole_disk([replace(asked, plan=plan(training={"keep_checkpoints": 0}))])
+
+
 @pytest.fixture
 def small_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(estimating, "part_configs", lambda base: SD15)
@@ -217,6 +253,7 @@ def test_a_plan_too_large_is_told_what_would_make_it_fit(tmp_path: Path) -> None
     assert "training.batch_size=1" not in advised, "it is 1 already"
     disks = {remedy.setting for what, remedy in found.remedies if what == "disk"}
     assert "training.keep_checkpoints=1" in disks
+    assert "training.keep_checkpoints=0" not in disks, "one run is as wide with one as with none"
     settings = plan(strategy={"kind": "lora"})
     assert estimate(settings, COUNTS, RATES, tmp_path / "runs").fits
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from boothlab.plan import plan_from
-from boothlab.studies.share import Member, branch_point, share
+from boothlab.plan import RunPlan, plan_from
+from boothlab.studies.share import Member, Shared, branch_point, share
 from boothlab.training.config import Rate, Training
 
 CYR = [("001", 2e-6, 100), ("002", 2e-6, 150), ("003", 2e-5, 100), ("004", 5e-6, 100), ("005", 2e-6, 75),
@@ -106,6 +106,38 @@ def test_a_constant_rate_is_part_of_the_stem() -> None:
     stem = found.trunks[0].stem
     assert stem is not None
     assert stem.training.snapshots == (50,), "what the constant run wants is kept on the way"
+
+
+def kept(found: Shared) -> dict[str, list[int]]:
+    """Name of a training's first run → how many checkpoints its stem and it keep."""
+    return {
+        next(iter(trunk.members)): [
+            plan.training.keep_checkpoints for plan in (trunk.stem, trunk.plan) if plan is not None
+        ]
+        for trunk in found.trunks
+    }
+
+
+def test_where_no_checkpoint_is_kept_those_are_that_others_go_on_from() -> None:
+    """Else the steps of a stem would be taken once for each of its runs."""
+    decay, none = {"rate": {"kind": "stable_decay", "decay": 20}}, {"keep_checkpoints": 0}
+    alone = share([member("a", 50, **none), member("b", 100, **none), member("c", 100, lr=1e-6, **none)])
+    assert kept(alone) == {"a": [0], "c": [0]}, "a is a snapshot of b"
+    assert not any(trunk.begins for trunk in alone.trunks)
+
+    falling = [member(f"{steps}", steps, **decay, **none) for steps in (100, 200)]
+    found = share([member("flat", 50, **none), *falling])
+    assert kept(found) == {"flat": [1], "100": [1, 0], "200": [1, 0]}
+    assert [trunk.begins for trunk in found.trunks] == [True, False, False]
+    found = share([member("flat", 300, **none), *falling])
+    assert kept(found) == {"100": [1, 0], "200": [1, 0], "flat": [0]}, "nothing goes on from the last of them"
+
+    looked = [Member(f"{seed}", seen(member("", 100, **none).plan, seed), {"base": "b"}, 100) for seed in (0, 1)]
+    assert kept(share(looked)) == {"0": [1], "1": [1]}, "one training, looked at in two ways"
+
+
+def seen(plan: RunPlan, seed: int) -> RunPlan:
+    return plan.model_copy(update={"evaluation": plan.evaluation.model_copy(update={"seed": seed})})
 
 
 def test_a_stem_that_saves_next_to_nothing_is_not_trained() -> None:

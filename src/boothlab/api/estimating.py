@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from boothlab.api.remedies import ROOM, Remedy, remedies_for
+from boothlab.api.remedies import ROOM, Asked, Remedy, remedies_for
 from boothlab.api.space import (
     Counts,
     disk_of,
@@ -23,17 +23,10 @@ from boothlab.api.space import (
     previews_of,
     samples_per_pass,
     saved_bytes,
+    states_at_once,
     trained_numbers,
 )
-from boothlab.models.costs import (
-    FLOAT,
-    SD15,
-    Costs,
-    backward_flops,
-    costs_of,
-    forward_flops,
-    recomputed_flops,
-)
+from boothlab.models.costs import FLOAT, SD15, Costs, backward_flops, costs_of, forward_flops, recomputed_flops
 from boothlab.models.locate import part_configs
 from boothlab.models.speed import Speed
 from boothlab.plan import RunPlan
@@ -96,16 +89,14 @@ class Estimate:
 
 def estimate(plan: RunPlan, counts: Counts, rates: Speed, root: Path) -> Estimate:
     """The estimate of a resolved plan (device, size and threads filled in)."""
-    configs = part_configs(plan.base)
-    costs = costs_of(configs or SD15, plan.photos.size or 512)
+    asked = asked_for(plan, counts)
+    costs = asked.costs
     memory, disk = memory_of(plan, counts, costs), disk_of(plan, counts, costs)
     free_memory, free_disk = free_bytes(plan.base.device), shutil.disk_usage(existing(root)).free
     per_step = step_seconds(plan, costs, rates)
     short = [("memory", memory, free_memory)] if sum(memory.values()) > ROOM * free_memory else []
     short += [("disk", disk, free_disk)] if sum(disk.values()) > ROOM * free_disk else []
-    remedies = [
-        (what, remedy) for what, taken, free in short for remedy in remedies_for(what, plan, counts, costs, free)
-    ]
+    remedies = [(what, remedy) for what, taken, free in short for remedy in remedies_for(what, [asked], free)]
     return Estimate(
         parameters=costs.parameters,
         trained=trained_numbers(plan, costs),
@@ -119,9 +110,14 @@ def estimate(plan: RunPlan, counts: Counts, rates: Speed, root: Path) -> Estimat
         free_host=free_bytes("cpu"),
         free_disk=free_disk,
         remedies=tuple(remedies),
-        assumed=tuple(assumptions(plan, rates, configs is not None)),
+        assumed=tuple(assumptions(plan, rates, part_configs(plan.base) is not None)),
         rarer=rarer_checkpoints(plan, counts, disk, per_step),
     )
+
+
+def asked_for(plan: RunPlan, counts: Counts, begins: bool = False) -> Asked:
+    """The training of a resolved plan; of a base model without configs as of Stable Diffusion v1.5."""
+    return Asked(plan, counts, costs_of(part_configs(plan.base) or SD15, plan.photos.size or 512), begins)
 
 
 def assumptions(plan: RunPlan, rates: Speed, described: bool) -> list[str]:
@@ -218,7 +214,7 @@ def picture_seconds(plan: RunPlan, costs: Costs, rates: Speed, batch: int) -> fl
 def rarer_checkpoints(plan: RunPlan, counts: Counts, disk: Mapping[str, float], per_step: float) -> int | None:
     """Steps between checkpoints, in hundreds, so that writing them takes :data:`SAVING` of the training's time; None
     where it takes no more, or they come no oftener than the last step already."""
-    one = disk["checkpoints"] / (plan.training.keep_checkpoints + 1) / SAVED_PER_SECOND
+    one = disk["checkpoints"] / states_at_once(plan) / SAVED_PER_SECOND
     every = plan.training.checkpoint_every
     if counts.steps <= every or one / every <= SAVING * per_step:
         return None

@@ -105,6 +105,16 @@ def host_of(plan: RunPlan, costs: Costs) -> dict[str, float]:
     return {"libraries": LIBRARIES, "weights, while they are read": float(FLOAT * costs.parameters)}
 
 
+def states_at_once(plan: RunPlan) -> int:
+    """How many checkpoints lie there at most: those that are kept, and the one that is written beside them."""
+    return max(1, plan.training.keep_checkpoints) + 1
+
+
+def passing_of(plan: RunPlan, disk: Mapping[str, float]) -> float:
+    """How much of ``disk_of`` is free again once the training is finished."""
+    return disk["checkpoints"] * (1 - plan.training.keep_checkpoints / states_at_once(plan))
+
+
 def disk_of(plan: RunPlan, counts: Counts, costs: Costs) -> dict[str, float]:
     """Bytes of the run folder and of its share of the cache, and of the checkpoint that is written beside the old."""
     settings, trained = plan.training, trained_numbers(plan, costs)
@@ -115,7 +125,7 @@ def disk_of(plan: RunPlan, counts: Counts, costs: Costs) -> dict[str, float]:
     exported = sum(moved.exported(costs.part(role)) for role, moved in moves.items())
     pixels = costs.side**2 * PICTURE_BYTES
     return {
-        "checkpoints": (settings.keep_checkpoints + 1) * state * trained,
+        "checkpoints": states_at_once(plan) * state * trained,
         "snapshots": float(counts.snapshots * width * exported),
         "pictures": (counts.pictures + previews_of(plan, counts)) * pixels,
         "photos and class images": (2 * counts.photos + counts.classes) * pixels,
@@ -126,4 +136,4 @@ def saved_bytes(plan: RunPlan, counts: Counts, costs: Costs) -> float:
     """Bytes of all checkpoints and snapshots that the training writes, kept or not."""
     disk, settings = disk_of(plan, counts, costs), plan.training
     checkpoints = math.ceil(counts.steps / settings.checkpoint_every)
-    return disk["checkpoints"] * checkpoints / (settings.keep_checkpoints + 1) + disk["snapshots"]
+    return disk["checkpoints"] * checkpoints / states_at_once(plan) + disk["snapshots"]

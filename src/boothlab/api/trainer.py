@@ -70,6 +70,7 @@ def train_run(
     with run.writing():
         keep_place(run, resolved.plan)
         if run.status().state == "finished" and not go_back(run):
+            let_go(run, resolved.plan)
             return run
         run.move("running", run.status().step)
         step = run.status().step
@@ -111,7 +112,14 @@ def train_run(
             record_failure(run, step, error)
             raise
         run.move("finished", job.step)
+        let_go(run, resolved.plan)
     return run
+
+
+def let_go(run: Run, plan: RunPlan) -> None:
+    """Delete a finished run's checkpoints where its plan keeps none; a later call finishes what a kill left."""
+    if plan.training.keep_checkpoints == 0:
+        shutil.rmtree(run.checkpoints, ignore_errors=True)
 
 
 def keep_place(run: Run, plan: RunPlan) -> None:

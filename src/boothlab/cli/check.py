@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from boothlab.api.estimating import Estimate
+    from boothlab.api.remedies import Remedy
 
 
 def check(
@@ -78,36 +79,45 @@ def lines_of(found: Estimate) -> list[str]:
         f"time      about {duration(sum(found.seconds.values()))}: {parts(found.seconds, duration)}",
         *([per_step] if found.trained else []),
         *(f"          {text}" for text in found.assumed),
-        *([saving(found)] if found.rarer else []),
+        *([saving(found.rarer)] if found.rarer else []),
         f"memory    about {gigabytes(sum(found.memory.values()))} of {gigabytes(found.free_memory)} free: "
         f"{parts(found.memory, gigabytes)}",
-        *([main_memory(found)] if found.host else []),
+        *([main_memory(found.host, found.free_host)] if found.host else []),
         f"disk      at most {gigabytes(sum(found.disk.values()))} of {gigabytes(found.free_disk)} free: "
         f"{parts(found.disk, gigabytes)}",
     ]
-    for what, remedy in found.remedies:
-        enough = "then it fits" if remedy.fits else "not enough alone"
-        lines.append(f"          less {what}: --set {remedy.setting} saves {gigabytes(remedy.saves)}; {enough}")
+    lines += lines_of_remedies(found.remedies)
     if not found.fits:
         lines.append("warning   this plan does not fit on this machine as it is now")
     return lines
 
 
-def saving(found: Estimate) -> str:
+def lines_of_remedies(found: Sequence[tuple[str, Remedy]]) -> list[str]:
+    """What saves how much of what there is too little of."""
+    return [
+        f"          less {what}: --set {remedy.setting} saves {gigabytes(remedy.saves)}; "
+        + ("then it fits" if remedy.fits else "not enough alone")
+        for what, remedy in found
+    ]
+
+
+def saving(rarer: int) -> str:
     """Where saving takes long, what makes it shorter."""
     return (
-        f"          writing checkpoints takes long beside the steps: --set training.checkpoint_every={found.rarer} "
+        f"          writing checkpoints takes long beside the steps: --set training.checkpoint_every={rarer} "
         "writes fewer (a training that is killed goes on from the last one)"
     )
 
 
-def main_memory(found: Estimate) -> str:
-    """What a plan for a GPU takes of the machine's own memory."""
+def main_memory(host: Mapping[str, float], free: float) -> str:
+    """What a plan for a GPU takes of the machine's own memory, by item."""
     from boothlab.api.remedies import ROOM
 
-    taken, free = gigabytes(sum(found.host.values())), gigabytes(found.free_host)
-    short = "; too little: close other programs" if sum(found.host.values()) > ROOM * found.free_host else ""
-    return f"          main memory about {taken} of {free} free: {parts(found.host, gigabytes)}{short}"
+    taken = sum(host.values())
+    short = "; too little: close other programs" if taken > ROOM * free else ""
+    return (
+        f"          main memory about {gigabytes(taken)} of {gigabytes(free)} free: {parts(host, gigabytes)}{short}"
+    )
 
 
 def parts(found: Mapping[str, float], shown: Callable[[float], str]) -> str:
@@ -132,7 +142,8 @@ def steps(count: int) -> str:
 
 def gigabytes(size: float) -> str:
     """Bytes, in GB of 10⁹ or MB of 10⁶."""
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.3g} MB"
+    # 999.5 MB and more would be written as 1e+03 MB.
+    return f"{size / 1e9:.1f} GB" if size >= 0.9995e9 else f"{size / 1e6:.3g} MB"
 
 
 def duration(length: float) -> str:

@@ -63,7 +63,7 @@ def study(
 
 def lines_of_study(study: Study, cost: StudyCost) -> list[str]:
     """What `check` says of a study, for people."""
-    from boothlab.cli.check import duration, gigabytes, parts
+    from boothlab.cli.check import duration, gigabytes, lines_of_remedies, main_memory, parts, saving
 
     runs, shared = study.runs, study.shared
     settings = len({planned.setting for planned in runs if not planned.members})
@@ -95,9 +95,12 @@ def lines_of_study(study: Study, cost: StudyCost) -> list[str]:
     if cost.seconds:
         lines.append(f"time      about {duration(sum(cost.seconds.values()))}: {parts(cost.seconds, duration)}{more}")
         lines += [f"          {text}" for text in cost.assumed]
+    lines += [] if cost.rarer is None else [saving(cost.rarer)]
     lines.append(f"memory    about {gigabytes(memory)} of {gigabytes(cost.free_memory)} free")
+    lines += [main_memory(cost.host, cost.free_host)] if cost.host else []
     if cost.seconds or cost.search is None:
         lines.append(f"disk      at most {gigabytes(cost.disk)} of {gigabytes(cost.free_disk)} free{more}")
+    lines += lines_of_remedies(cost.remedies)
     lines.append(f"folder    {study.place}")
     lines += [f"warning   {text}" for text in study.warnings]
     if not cost.fits:

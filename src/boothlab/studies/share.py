@@ -6,6 +6,7 @@ falls at the end part from their common stem where it begins to fall.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -35,7 +36,8 @@ class Trunk:
     Where its rate falls at the end, the first ``branch`` steps are those of ``stem``, a training at the constant rate
     that others go on from too. ``own`` is how many of all its ``steps`` are taken for it, when the trunks before it
     are there already. Trunks of one ``family`` ("": of none) go on from each other, and are trained in their order.
-    One that is the mean ``of`` other runs takes no step, and comes after all that do.
+    One that is the mean ``of`` other runs takes no step, and comes after all that do. One that ``begins`` others is
+    what these go on from.
     """
 
     plan: RunPlan
@@ -47,6 +49,7 @@ class Trunk:
     branch: int = 0
     family: str = ""
     of: tuple[str, ...] = ()
+    begins: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ def share(members: Sequence[Member]) -> Shared:
     groups: dict[str, list[Member]] = {}
     for member in members:
         groups.setdefault(_group(member), []).append(member)
-    trunks = _with_stems([_trunk(group) for group in groups.values()])
+    trunks = _with_beginnings(_with_stems([_trunk(group) for group in groups.values()]))
     return Shared(tuple(trunks), sum(trunk.own for trunk in trunks), sum(member.steps for member in members))
 
 
@@ -84,6 +87,22 @@ def _trunk(group: Sequence[Member]) -> Trunk:
     plan = with_steps(longest.plan, longest.steps, snapshots)
     members = {member.name: member.steps for member in group}
     return Trunk(plan, longest.inputs, longest.steps, members, own=longest.steps)
+
+
+def _with_beginnings(trunks: Sequence[Trunk]) -> list[Trunk]:
+    """The trunks, those that are one training looked at in several ways with a state for the next to go on from."""
+    keys = [trunk_digest(trunk.plan, dict(trunk.inputs)) for trunk in trunks]
+    alike = Counter(keys)
+    return [
+        replace(trunk, plan=to_go_on_from(trunk.plan), begins=True) if key is not None and alike[key] > 1 else trunk
+        for trunk, key in zip(trunks, keys, strict=True)
+    ]
+
+
+def to_go_on_from(plan: RunPlan) -> RunPlan:
+    """``plan`` with a checkpoint left when it is finished, for others that begin as it does."""
+    update = {"keep_checkpoints": max(1, plan.training.keep_checkpoints)}
+    return plan.model_copy(update={"training": plan.training.model_copy(update=update)})
 
 
 def with_steps(plan: RunPlan, steps: int, snapshots: tuple[int, ...]) -> RunPlan:
@@ -123,12 +142,15 @@ def _on_stem(group: Sequence[Trunk], family: str) -> list[Trunk]:
     kept = {step for trunk in sharing for step in trunk.plan.training.snapshot_steps(trunk.steps)}
     found, reached = [trunk for trunk in group if trunk not in sharing], 0
     for trunk in sharing:
-        step = cut[id(trunk)]
+        step, stays = cut[id(trunk)], trunk not in ahead and trunk is not sharing[-1]
         own = trunk.steps - step + max(0, step - reached)
-        stem = with_steps(constant(trunk.plan), step, tuple(sorted(s for s in kept if s < step)))
+        flat = to_go_on_from(constant(trunk.plan))
+        stem = with_steps(flat, step, tuple(sorted(s for s in kept if s < step)))
         found.append(
             replace(
                 trunk,
+                plan=to_go_on_from(trunk.plan) if stays else trunk.plan,
+                begins=stays,
                 own=own,
                 stem=stem if trunk in ahead else None,
                 branch=step if trunk in ahead else 0,

@@ -27,7 +27,7 @@ class Checkpoint:
 
 
 def save(folder: Path, step: int, tensors: Mapping[str, Tensor], keep: int) -> None:
-    """Write ``folder/step-NNNNNN`` unless it is there and whole; then drop all but the newest ``keep``.
+    """Write ``folder/step-NNNNNN`` unless it is there and whole; then drop all but the newest ``keep``, 1 or more.
 
     Later ones go too: a training that comes to ``step`` found none of them whole, and a damaged one that stayed would
     be kept in the place of this one.

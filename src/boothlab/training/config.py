@@ -129,8 +129,10 @@ class Training(Config):
     checkpoint_every: int = Field(100, ge=1, le=MOST_STEPS)
     """Steps between checkpoints that a killed run goes on from. One holds what is trained and the optimizer's state,
     of Stable Diffusion's whole UNet 10 GB: `boothlab check` says where writing them takes much of the time."""
-    keep_checkpoints: int = Field(2, ge=1, le=10_000)
-    """How many checkpoints are kept; an old one goes only when the new one is safe."""
+    keep_checkpoints: int = Field(2, ge=0, le=10_000)
+    """How many checkpoints are kept; an old one goes only when the new one is safe. 0: the last one until the
+    training is finished, then none. Most of what a run of whole weights takes on disk is theirs; but no longer
+    training goes on from a run without them, and a snapshot that is deleted is trained again from the start."""
     snapshots: tuple[int, ...] = ()
     """Steps whose weights are kept for generation and scores; the last step always is."""
     snapshot_precision: Literal["fp16", "fp32"] = "fp16"

@@ -180,7 +180,7 @@ class Job:
 
     def save_checkpoint(self, folder: Path) -> Event:
         """Write the checkpoint of the current step."""
-        checkpoint.save(folder / "checkpoints", self.step, self.tensors(), self.settings.keep_checkpoints)
+        checkpoint.save(folder / "checkpoints", self.step, self.tensors(), max(1, self.settings.keep_checkpoints))
         return CheckpointSaved(self.step)
 
     def save_snapshot(self, folder: Path) -> Event:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from boothlab.api.class_requests import class_requests
-from boothlab.api.estimating import Estimate, estimate
+from boothlab.api.estimating import Estimate, asked_for, estimate
 from boothlab.api.extending import beginning
 from boothlab.api.inspecting import evaluation_size, own_pictures
 from boothlab.api.relatives import has_drawn, relatives
-from boothlab.api.remedies import ROOM
+from boothlab.api.remedies import ROOM, Asked, Remedy, most_memory, remedies_for, whole_disk
 from boothlab.api.resolving import Resolved
 from boothlab.api.space import Counts
 from boothlab.api.studies.resolving import Study
@@ -20,7 +20,7 @@ from boothlab.errors import RunDamaged
 from boothlab.models.speed import speed
 from boothlab.plan import RunPlan, digest, trunk_digest
 from boothlab.runs.run import Run, folder_name, runs_by_trunk, step_name
-from boothlab.studies.share import Trunk, with_steps
+from boothlab.studies.share import Trunk, to_go_on_from, with_steps
 
 BESIDE = 128_000_000
 """Bytes of pictures' vectors that are held from run to run beside a training, to compare sets as runs come in
@@ -53,9 +53,12 @@ class SearchCost:
 
 @dataclass(frozen=True, slots=True)
 class StudyCost:
-    """The whole study. ``seconds`` by stage of what is still to be done; bytes of memory at once and of disk in all.
+    """The whole study. ``seconds`` by stage of what is still to be done; bytes of memory at once and of disk in all,
+    of trainings that come one after the other.
 
-    ``costs`` are those of the trunks, in their order; ``assumed`` says what had to be assumed.
+    ``costs`` are those of the trunks, in their order; ``assumed`` says what had to be assumed. ``host`` is main
+    memory by item where ``memory`` is a GPU's; ``remedies`` are settings of the base plan by what there is too little
+    of, and ``rarer`` is a larger checkpoint_every where writing checkpoints takes long beside the steps.
     """
 
     costs: tuple[Cost, ...]
@@ -66,6 +69,10 @@ class StudyCost:
     free_disk: float
     search: SearchCost | None = None
     assumed: tuple[str, ...] = ()
+    host: Mapping[str, float] = field(default_factory=dict)
+    free_host: float = 0.0
+    remedies: tuple[tuple[str, Remedy], ...] = ()
+    rarer: int | None = None
 
     @property
     def fits(self) -> bool:
@@ -73,14 +80,18 @@ class StudyCost:
         memory, disk = self.memory, self.disk
         if self.search is not None:
             memory, disk = max(memory, self.search.memory), disk + self.search.disk
-        return memory <= ROOM * self.free_memory and disk <= ROOM * self.free_disk
+        pairs = ((memory, self.free_memory), (sum(self.host.values()), self.free_host), (disk, self.free_disk))
+        return all(taken <= ROOM * free for taken, free in pairs)
 
 
 def costs_of_study(study: Study) -> StudyCost:
     """The estimate, from counted FLOPs and this machine's measured rate; nothing is loaded."""
     costs: list[Cost] = []
     seconds: dict[str, float] = {}
-    memory, disk, free_memory, free_disk = 0.0, 0.0, 0.0, 0.0
+    most: Estimate | None = None
+    memory, host = 0.0, dict[str, float]()
+    asked: list[Asked] = []
+    rarer: list[int] = []
     drawn: set[str] = set()
     assumed: dict[str, None] = {}
     stems: set[str] = set()
@@ -89,7 +100,8 @@ def costs_of_study(study: Study) -> StudyCost:
         resolved = study.of(trunk)
         finished = is_finished(folder_of(study.root, resolved))
         begun = [] if finished else on_disk.get(trunk_digest(resolved.plan, resolved.inputs) or "", [])
-        found = _estimate(study, trunk, resolved, drawn, relatives(begun, resolved.plan))
+        counts = _counts(trunk, resolved, drawn, relatives(begun, resolved.plan))
+        found = _estimate(resolved.plan, counts, study.root)
         assumed |= dict.fromkeys(found.assumed)
         share = trunk.own / trunk.steps
         start = beginning(begun, resolved.plan.training, trunk.steps)
@@ -97,29 +109,57 @@ def costs_of_study(study: Study) -> StudyCost:
         evaluation = found.seconds["evaluation pictures"]
         training = sum(found.seconds.values()) - evaluation - (1 - share) * found.seconds["training"]
         costs.append(Cost(training, evaluation, finished, trunk.own - left))
-        # On a GPU they lie in the machine's memory, which is not what is counted.
-        beside = BESIDE if len(study.runs) > 1 and resolved.plan.base.device != "cuda" else 0
-        memory = max(memory, sum(found.memory.values()) + beside)
-        free_memory, free_disk = found.free_memory, found.free_disk
+        # Beside a GPU they lie in the machine's own memory.
+        beside = {"pictures' vectors": BESIDE} if len(study.runs) > 1 else {}
+        memory = max(memory, sum((found.memory if found.host else {**found.memory, **beside}).values()))
+        host = max(host, {**found.host, **beside} if found.host else {}, key=lambda by_item: sum(by_item.values()))
+        most = found
         if finished:
             continue
-        disk += sum(found.disk.values())
+        asked.append(asked_for(resolved.plan, counts, trunk.begins))
+        rarer += [] if found.rarer is None else [found.rarer]
         if trunk.stem is not None and (stem := digest(trunk.stem, resolved.inputs)) not in stems:
             stems.add(stem)
-            disk += sum(_of_stem(study, trunk, resolved, trunk.stem).disk.values())
+            asked.append(_of_stem(trunk, resolved, trunk.stem))
         for stage, value in found.seconds.items():
             seconds[stage] = seconds.get(stage, 0.0) + value * (left / trunk.steps if stage == "training" else 1.0)
     if seconds:
         seconds["fresh pictures"] = fresh_seconds(study)
     search = search_cost(study)
-    if search is not None and not costs:
-        found = _ahead(study, 0)
-        free_memory, free_disk = found.free_memory, found.free_disk
-    return StudyCost(tuple(costs), seconds, memory, disk, free_memory, free_disk, search, tuple(assumed))
+    most = _ahead(study, 0) if most is None else most
+    return StudyCost(
+        costs=tuple(costs),
+        seconds=seconds,
+        memory=memory,
+        disk=whole_disk(asked),
+        free_memory=most.free_memory,
+        free_disk=most.free_disk,
+        search=search,
+        assumed=tuple(assumed),
+        host=host,
+        free_host=most.free_host,
+        remedies=tuple(_remedies(study, [*asked, *_trials(study)], most)),
+        rarer=max(rarer, default=None),
+    )
 
 
-def _of_stem(study: Study, trunk: Trunk, resolved: Resolved, stem: RunPlan) -> Estimate:
-    """The estimate of the training that a trunk begins with, which has a run folder of its own and draws nothing."""
+def _remedies(study: Study, asked: Sequence[Asked], machine: Estimate) -> Iterator[tuple[str, Remedy]]:
+    """Which settings of the base plan would make all trainings fit; what runs differ in is not to be changed."""
+    search = study.plan.search
+    fixed = {path for planned in study.runs for path in planned.values} | {*(search.ranges if search else ())}
+    # What a snapshot on the way is for, no run says; and a strategy is not replaced whose parts are compared.
+    fixed |= {"training.snapshots"} | {"strategy" for path in fixed if path.startswith("strategy.")}
+    for what, taken, free in (
+        ("memory", most_memory, machine.free_memory),
+        ("disk", whole_disk, machine.free_disk),
+    ):
+        if taken(asked) > ROOM * free:
+            for remedy in remedies_for(what, asked, free, fixed):
+                yield what, remedy
+
+
+def _of_stem(trunk: Trunk, resolved: Resolved, stem: RunPlan) -> Asked:
+    """The training that a trunk begins with, which has a run folder of its own and draws nothing."""
     counts = Counts(
         photos=sum(len(found.photos) for found in resolved.sets.values()),
         classes=0,
@@ -127,7 +167,7 @@ def _of_stem(study: Study, trunk: Trunk, resolved: Resolved, stem: RunPlan) -> E
         snapshots=len(stem.training.snapshot_steps(trunk.branch)),
         pictures=0,
     )
-    return estimate(stem, counts, speed(stem.base.device, stem.training.num_threads()), study.root)
+    return asked_for(stem, counts, begins=True)
 
 
 def fresh_seconds(study: Study) -> float:
@@ -141,8 +181,7 @@ def fresh_seconds(study: Study) -> float:
                 seen.add(subject.name)
                 pictures = len(plan.evaluation.contexts()) * plan.evaluation.repeats()
                 counts = Counts(photos=0, classes=0, steps=trunk.steps, snapshots=0, pictures=pictures)
-                rate = speed(plan.base.device, plan.training.num_threads())
-                found += estimate(plan, counts, rate, study.root).seconds["evaluation pictures"]
+                found += _estimate(plan, counts, study.root).seconds["evaluation pictures"]
     return found
 
 
@@ -161,7 +200,6 @@ def search_cost(study: Study) -> SearchCost | None:
         else round(steps * sum(search.rungs) / search.rungs[-1])
         for steps, one in zip(lengths, study.scouted, strict=True)
     ]
-    # Memory is that of one training at a time; each rung of a trial has a run folder of its own.
     return SearchCost(
         trainings=count * rungs,
         steps=count * max(taken),
@@ -173,8 +211,18 @@ def search_cost(study: Study) -> SearchCost | None:
             for one, own, steps in zip(found, taken, lengths, strict=True)
         ),
         memory=max(sum(one.memory.values()) for one in found),
-        disk=count * rungs * max(sum(one.disk.values()) for one in found),
+        disk=whole_disk(_trials(study)),
     )
+
+
+def _trials(study: Study) -> list[Asked]:
+    """The trainings of a search, each as large as the largest; each rung of a trial has a run folder of its own."""
+    search = study.plan.search
+    if search is None:
+        return []
+    ends = [asked_for(*_whole_trial(study, index), begins=True) for index in range(len(study.scouts))]
+    count = search.trials * len(study.plan.seeds) * len(search.rungs)
+    return [max(ends, key=lambda one: whole_disk([one]))] * count
 
 
 def _whole(study: Study, index: int) -> int:
@@ -185,12 +233,17 @@ def _whole(study: Study, index: int) -> int:
 
 
 def _ahead(study: Study, index: int) -> Estimate:
-    """The estimate of a whole trial at one end of the search's ranges, scored at every rung, nothing shared."""
+    """The estimate of a whole trial at one end of the search's ranges."""
+    return _estimate(*_whole_trial(study, index), study.root)
+
+
+def _whole_trial(study: Study, index: int) -> tuple[RunPlan, Counts]:
+    """A whole trial at one end of the search's ranges, scored at every rung, nothing shared."""
     search, resolved, steps = study.plan.search, study.scouted[index], _whole(study, index)
     rungs = (steps,) if search is None else tuple(steps * rung // search.rungs[-1] for rung in search.rungs)
-    plan = with_steps(resolved.plan, steps, rungs[:-1])
+    plan = with_steps(to_go_on_from(resolved.plan), steps, rungs[:-1])
     trunk = Trunk(plan, resolved.inputs, steps, {}, own=steps)
-    return _estimate(study, trunk, replace(resolved, plan=plan), set())
+    return plan, _counts(trunk, replace(resolved, plan=plan), set())
 
 
 def folder_of(root: Path, resolved: Resolved) -> Run:
@@ -232,10 +285,12 @@ def taken_before(study: Study) -> dict[int, float]:
     return found
 
 
-def _estimate(
-    study: Study, trunk: Trunk, resolved: Resolved, drawn: set[str], before: Sequence[Run] = ()
-) -> Estimate:
-    """The estimate of one trunk; ``drawn`` holds what an earlier one draws for it, and is added to.
+def _estimate(plan: RunPlan, counts: Counts, root: Path) -> Estimate:
+    return estimate(plan, counts, speed(plan.base.device, plan.training.num_threads()), root)
+
+
+def _counts(trunk: Trunk, resolved: Resolved, drawn: set[str], before: Sequence[Run] = ()) -> Counts:
+    """What there is to do for one trunk; ``drawn`` holds what an earlier one draws for it, and is added to.
 
     ``before`` are runs that have drawn pictures of the same training.
     """
@@ -258,7 +313,7 @@ def _estimate(
     }
     encoded = len(latents & drawn)
     drawn |= latents
-    counts = Counts(
+    return Counts(
         photos=sum(len(found.photos) for found in resolved.sets.values()),
         encoded=encoded,
         classes=0 if trunk.of else classes,
@@ -268,4 +323,3 @@ def _estimate(
         pictures=pictures,
         drawn=pictures - left,
     )
-    return estimate(plan, counts, speed(plan.base.device, plan.training.num_threads()), study.root)

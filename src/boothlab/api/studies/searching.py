@@ -31,7 +31,7 @@ from boothlab.runs.run import Run, step_name
 from boothlab.studies.expand import Planned, axis_name, expand, shown
 from boothlab.studies.points import of_subject
 from boothlab.studies.search import Search
-from boothlab.studies.share import Shared, Trunk, with_steps
+from boothlab.studies.share import Shared, Trunk, to_go_on_from, with_steps
 from boothlab.studies.trials import Trial, propose, require_optuna, score_of, scored
 
 TRIALS = "trials.json"
@@ -250,7 +250,7 @@ def planned_rung(study: Study, search: Search, trial: Trial) -> _Rung:
         goes_on = trunk_digest(member.plan, dict(member.inputs)) is not None
         trunks.append(
             Trunk(
-                with_steps(member.plan, member.steps, ()),
+                with_steps(to_go_on_from(member.plan), member.steps, ()),
                 member.inputs,
                 member.steps,
                 {member.name: member.steps},
