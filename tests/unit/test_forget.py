@@ -324,12 +324,14 @@ def test_an_export_place_that_holds_something_else_by_now_is_left_alone(run: Run
 def test_what_a_killed_preparation_left_goes_too(run: Run, tmp_path: Path) -> None:
     left = cache("photo-sets") / "0123456789abcdef.partial-99999999-00c0ffee"
     live = cache("photo-sets") / f"0123456789abcdef.partial-{os.getpid()}-00c0ffee"
-    for folder in (left, live):
+    far = cache("photo-sets") / "0123456789abcdef.partial-99999999-00c0ffee-abcdef"
+    for folder in (left, live, far):
         folder.mkdir()
         (folder / "000-a.png").write_bytes(b"a photo")
     api.forget(CANARY, tmp_path / "runs")
     assert not left.exists()
     assert live.exists(), "somebody is writing it"
+    assert far.exists(), "and of another machine, nobody here knows"
 
 
 def test_class_images_under_the_subjects_captions_go_and_plain_ones_stay(
@@ -410,6 +412,25 @@ def test_the_command_asks(answer: str, code: int, gone: bool, run: Run, tmp_path
     if gone:
         assert "found nothing" in done.stdout
         assert "(your own photos)" in done.stdout
+
+
+def test_what_the_demo_made_goes_too(run: Run, tmp_path: Path) -> None:
+    """`forget` found nothing to do where one's photos had only been through `demo --photos`, and beside other runs it
+    said that nothing was left."""
+
+    def told(*options: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "boothlab", "forget", CANARY, "--yes", *options]
+        return subprocess.run(command, cwd=tmp_path, env=dict(os.environ), capture_output=True, text=True)
+
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "runs").rename(tmp_path / "elsewhere" / "runs")
+    assert told().returncode == 2
+    (tmp_path / "elsewhere").rename(tmp_path / "demo")
+    done = told()
+    assert done.returncode == 0, done.stderr
+    assert "files below runs, studies and demo and in the shared cache" in " ".join(done.stdout.split())
+    assert not (tmp_path / "demo" / "runs" / run.name).exists()
+    assert told("--demo", "demo").returncode == 2, "it is gone"
 
 
 COPY = to_toml({"folder": "/home/me", "name": "rates", "plan": {"subjects": [{"name": CANARY}]}})

@@ -55,6 +55,7 @@ __all__ = [
 
 RUNS = Path("runs")
 STUDIES = Path("studies")
+DEMO = Path("demo")
 
 
 def prepare(
@@ -174,12 +175,13 @@ def forget(
     photos: Path | None = None,
     confirm: Callable[[Found], bool] = lambda found: True,
     studies: Path = STUDIES,
+    demo: Path = DEMO,
 ) -> Forgotten:
-    """Remove everything of ``subject`` below ``root``, below ``studies`` and in the shared cache, and search for what
-    remains."""
+    """Remove everything of ``subject`` below ``root``, ``studies`` and ``demo`` and in the shared cache, and search
+    for what remains."""
     from boothlab.api.forgetting import forget_subject
 
-    return forget_subject(subject, (root, studies), photos, confirm)
+    return forget_subject(subject, (root, studies, demo), photos, confirm)
 
 
 def demo(

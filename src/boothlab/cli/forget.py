@@ -20,6 +20,7 @@ def forget(
     studies: Annotated[
         Path, typer.Option(help="Folder whose studies are looked through, also such as were only checked.")
     ] = Path("studies"),
+    demo: Annotated[Path, typer.Option(help="Folder of `boothlab demo`; it is looked through too.")] = Path("demo"),
     photos: Annotated[
         Path | None, typer.Option(help="The subject's photos, if no run knows them; they are only read.")
     ] = None,
@@ -29,10 +30,11 @@ def forget(
 
     Prepared photos, weights, pictures, scores and reports.
 
-    Looks through --runs, --studies, the shared cache, and wherever plans took prepared photos from and exports and
-    rating pages went. Your own folder of photos is never touched. A run with several subjects is removed as a whole,
-    and so are the pages, photos and encodings of a study; what lies behind a link in it goes too, if boothlab made
-    all of it. A set of `prepare --out` that no plan names, and copies that you made, are yours to delete.
+    Looks through --runs, --studies, --demo, the shared cache, and wherever plans took prepared photos from and
+    exports and rating pages went. Your own folder of photos is never touched. A run with several subjects is removed
+    as a whole, and so are the pages, photos and encodings of a study; what lies behind a link in it goes too, if
+    boothlab made all of it. A set of `prepare --out` that no plan names, and copies that you made, are yours to
+    delete.
 
     Example: boothlab forget ada
     """
@@ -53,7 +55,7 @@ def forget(
                 raise
             raise PlanError("Nobody is there to ask; nothing was removed.", "Give --yes to remove it.") from None
 
-    done = api.forget(subject, runs, photos, confirm, studies)
+    done = api.forget(subject, runs, photos, confirm, studies, demo)
     for item in done.removed:
         contents = ", ".join(f"{count} {kind}" for kind, count in sorted(item.contents.items()))
         say(f"removed   {item.path}: {item.size / 1e6:.1f} MB; files: {contents}")
@@ -61,7 +63,7 @@ def forget(
         say(f"remains   {text}")
     result = "nothing" if not done.remaining else f"{len(done.remaining)} places, listed above"
     say(
-        f"searched  {done.searched} files below {runs}, below {studies} and in the shared cache for the name "
+        f"searched  {done.searched} files below {runs}, {studies} and {demo} and in the shared cache for the name "
         f"{subject!r} and {len(done.found.hashes)} hashes of photos: found {result}"
     )
     if done.remaining:
