@@ -48,8 +48,8 @@ def is_temporary(path: Path) -> bool:
 
 
 def is_abandoned(path: Path) -> bool:
-    """Whether ``path`` is such a leftover, and the process that wrote it is gone. Of another machine's processes nothing
-    can be seen from here, and theirs are never said to be."""
+    """Whether ``path`` is such a leftover, and the process that wrote it is gone. Of another machine's processes
+    nothing can be seen from here, and theirs are never said to be."""
     number, _, more = path.name.partition(TEMPORARY_MARK)[2].partition("-")
     machine = more.partition("-")[2] or MACHINE
     if not number.isdecimal() or machine != MACHINE:
