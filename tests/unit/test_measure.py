@@ -192,6 +192,8 @@ def test_held_out_photos_are_parted_by_chance_unless_somebody_gave_others(
     pixels = np.random.default_rng(0).integers(0, 255, (2, 64, 64, 3), dtype=np.uint8)
     found = PhotoSet(Path("."), (seen("a.png", pixels[0]), seen(held_out, pixels[1])), (), frozenset({held_out}), "")
     assert how_dealt(found, Evaluation(references_at_random=said), 0.9) == Dealt(expected)
+    twice = replace(found, photos=(*found.photos, seen("a2.png", pixels[0])))
+    assert how_dealt(twice, Evaluation(references_at_random=said), 0.9) == Dealt(expected, (0, 0, 1)), "two are one"
 
 
 def test_near_equal_photos_are_known_to_have_been_dealt_together() -> None:
@@ -203,9 +205,8 @@ def test_near_equal_photos_are_known_to_have_been_dealt_together() -> None:
     assert a == c
     assert len({a, b, d}) == 3
     given = (*photos[:3], seen("references/d", third))
-    assert how_dealt(PhotoSet(Path("."), given, (), frozenset({"references/d"}), ""), Evaluation(), 0.9) == Dealt(
-        False
-    )
+    found = how_dealt(PhotoSet(Path("."), given, (), frozenset({"references/d"}), ""), Evaluation(), 0.9)
+    assert found == Dealt(False, (0, 1, 0, 2)), "who gives others has bursts as well"
 
 
 def seen(name: str, pixels: np.ndarray) -> Photo:

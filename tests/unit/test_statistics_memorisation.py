@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from boothlab.statistics.memorisation import copies, expected_minimum_weights, memorisation, spread_out
+from boothlab.statistics.memorisation import Copies, copies, expected_minimum_weights, memorisation, spread_out
 
 SPECTRUM = np.sqrt(1 / np.arange(1, 2049))
 """SDs of 2048 independent features with a 1/k spectrum, a stand-in for those of portraits."""
@@ -397,3 +398,25 @@ def test_copies_of_a_burst_are_one_chance() -> None:
     assert found.p == pytest.approx(3 / 5)
     single = copies(train, among, held_out=held_out)
     assert single.p == pytest.approx((5 * 4) / (8 * 7))
+
+
+def test_photos_that_are_nearly_equal_make_no_limit_that_no_copy_meets() -> None:
+    """With two of eight photos there twice, saved anew, none of twenty copies was one, and the gate passed."""
+    random = np.random.default_rng(0)
+    among = np.full((8, 8), 0.2)
+    np.fill_diagonal(among, 0)
+    to_train = random.uniform(0.15, 0.25, (20, 8))
+    to_train[np.arange(20), np.arange(20) % 8] = 0.01
+    to_others = random.uniform(0.15, 0.25, (20, 3))
+    of = [*range(8), 0, 1]
+    twice, near = among[np.ix_(of, of)] + 0.0002, to_train[:, of] + 0.0001
+
+    def seen(groups: Sequence[int]) -> Copies:
+        return copies(near, twice, factor=0.5, leave_out=1, held_out=to_others, groups=groups)
+
+    alone = copies(to_train, among, factor=0.5, leave_out=1, held_out=to_others)
+    assert (alone.flagged, alone.limit) == (20, 0.1)
+    blind = seen(())
+    assert (blind.flagged, blind.limit) == (0, pytest.approx(0.0001))
+    told = seen([*of, 8, 9, 10])
+    assert (told.flagged, told.limit, told.by_chance) == (20, pytest.approx(0.1001), 2 / 9)

@@ -147,6 +147,28 @@ def test_photos_that_chance_did_not_part_prove_no_memorisation() -> None:
     assert any(reason.startswith("the held-out photos were chosen, not drawn by chance") for reason in found.reasons)
 
 
+def test_likeness_to_photos_of_another_day_says_nothing_about_learning_by_heart() -> None:
+    """Who was learned from one day's photos is less alike on those of another: 1.62 against 1.00 by a face reader."""
+    far = {"likeness": around(1.0), "likeness_train": around(1.62)}
+    assert alone(**far).word == "overfitted"
+    assert alone(**far, at_random=False).word == "good"
+
+
+def test_what_is_expected_of_near_pictures_excuses_no_sure_copies() -> None:
+    """One picture near one of three held-out photos excused three of nine; exact copies were called good."""
+    judged = alone(copies=Count(3, 20), copies_expected=3.0, copies_p=0.8, copies_sure=3.0)
+    assert (judged.word, state(judged, "copies")) == ("copying", "failed")
+    said = next(gate.reason for gate in judged.gates if gate.name == "copies")
+    assert said == (
+        "3 of 20 pictures nearly are a training photo (limit 5 % beyond the 3.0 expected by how many are nearest to "
+        "photos never trained on); 3 surely"
+    )
+    one = alone(copies=Count(3, 20), copies_expected=3.0, copies_p=0.8, copies_sure=1.0)
+    assert (one.word, state(one, "copies"), one.findings) == ("good", "passed", ("single copies",))
+    none = alone(copies=Count(3, 20), copies_expected=3.0, copies_p=0.8)
+    assert (none.word, none.findings) == ("good", ())
+
+
 def test_a_snapshot_whose_copies_could_be_looked_for_goes_first() -> None:
     tested = replace(GOOD, name="a", step=200, likeness=around(0.7), likeness_bare=around(0.6))
     untested = replace(GOOD, name="b", step=400, likeness=around(0.95), likeness_bare=around(0.1))

@@ -127,13 +127,13 @@ def how_dealt(found: PhotoSet, evaluation: Evaluation, alike: float) -> Dealt:
     Chance decided where the split did, which deals photos whose correlation is ``alike`` or more together, or where
     whoever gave the held-out ones says so.
     """
-    if any(photo.is_reference for photo in found.held_out):
-        return Dealt(evaluation.references_at_random)
+    given = any(photo.is_reference for photo in found.held_out)
+    by_chance = evaluation.references_at_random if given else True
     photos = [*found.train, *found.held_out]
     if not all("patch" in photo.seen for photo in photos):  # a set from before photos were compared
-        return Dealt()
+        return Dealt(by_chance)
     of = {photo.name: number for number, group in enumerate(together(photos, alike)) for photo in group}
-    return Dealt(True, tuple(of[photo.name] for photo in photos) if len(set(of.values())) < len(photos) else ())
+    return Dealt(by_chance, tuple(of[photo.name] for photo in photos) if len(set(of.values())) < len(photos) else ())
 
 
 def _key(seen: dict[str, Judged], domain: Domain, dealt: Mapping[str, Dealt]) -> str:

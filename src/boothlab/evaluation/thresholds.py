@@ -72,7 +72,8 @@ COPY_SHARE_MOST = 0.05
 
 The label-permutation test sees 2 copies of 20 only one time in ten; this gate is there for them. Counted beyond
 what is to be expected by the pictures nearest to held-out photos (docs/decisions/041). Two make it fail where they
-are sure ones (``COPY_SURE``); others where chance does not give as many, or nothing says what it gives."""
+are sure ones (``COPY_SURE``), whatever is to be expected (docs/decisions/059); others where chance does not give as
+many, or nothing says what it gives."""
 
 DIVERSITY_TO_PHOTOS_LEAST = 0.35
 """Smallest mean squared distance between bare pictures, over that between the training photos.
@@ -106,7 +107,8 @@ that was learned in some pictures and by its sayable looks in the others (docs/v
 IDENTITY_GAP_MOST = 0.30
 """How far likeness to training photos may exceed likeness to held-out ones.
 
-Set beforehand; both are means over all photos of a kind, so that without memorisation the gap is about 0."""
+Set beforehand; both are means over all photos of a kind, so that without memorisation the gap is about 0 where chance
+dealt the photos; where the held-out ones were chosen nothing is concluded from it (docs/decisions/059)."""
 
 PROMPT_WORSE = 0.05
 """Fall of prompt following between two snapshots that counts as getting worse: half of ``PROMPT_DROP_MOST``."""
@@ -134,6 +136,6 @@ DOMINANCE_MARGIN = 0.05
 DOMINANCE_LEVEL = 0.05
 """Level of "better on one", after Holm over all pairs of candidates and both axes."""
 
-THRESHOLDS_VERSION = 12
+THRESHOLDS_VERSION = 13
 """Counted up whenever a number above, what it is held against, or the rule of choice changes; stands beside every
 verdict."""

@@ -98,12 +98,14 @@ def _copies(found: Measured) -> Gate:
         )
     allowed += ")"
     most = limit.COPY_SHARE_MOST + 1e-9
+    # Who looks much alike on all photos comes near one of them now and then: pictures that are no copies hardly ever
+    # come half as near again, and as many of them are near photos that were not trained on. So what is expected of
+    # pictures that are near excuses none that is as near as a copy.
+    if found.copies_sure / copies.n > most:
+        return Gate(name, "failed", f"{reason}{allowed}; {found.copies_sure:.0f} surely")
     if share <= most:
         return Gate(name, "passed", reason + allowed)
-    # Who looks much alike on all photos comes near one of them now and then: pictures that are no copies hardly ever
-    # come half as near again, and as many of them are near photos that were not trained on.
-    sure = found.copies_sure / copies.n > most
-    if sure or found.copies_p is None or found.copies_p < limit.COPY_LEVEL:
+    if found.copies_p is None or found.copies_p < limit.COPY_LEVEL:
         return Gate(name, "failed", reason + allowed)
     surely = f"{found.copies_sure:.0f} surely" if found.copies_sure else "none surely"
     reason += f", but chance gives as many (p = {found.copies_p:.2g}), {surely}"

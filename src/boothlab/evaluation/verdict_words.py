@@ -74,7 +74,8 @@ def _learned_by_heart(found: Measured, gate: dict[str, Gate], earlier: Sequence[
 
 
 def _identity_gap(found: Measured) -> list[str]:
-    if found.likeness is None or found.likeness_train is None:
+    # Photos of another day differ from those trained on by more than chance, whoever is learned and however well.
+    if found.likeness is None or found.likeness_train is None or not found.at_random:
         return []
     gap = found.likeness_train.value - found.likeness.value
     if gap <= limit.IDENTITY_GAP_MOST:
@@ -160,7 +161,7 @@ def _findings(found: Measured, gate: dict[str, Gate]) -> tuple[str, ...]:
         findings.append("another subject")
     if gate["leak"].state == "failed":
         findings.append("leaks into the class word")
-    if copied(found) and gate["copies"].state != "failed":
+    if (copied(found) or found.copies_sure) and gate["copies"].state != "failed":
         findings.append("single copies")
     if gate["likeness"].state == "passed" and absent(found.likeness_bare):
         findings.append("not in bare pictures")

@@ -300,7 +300,7 @@ def copies(
     ``held_out`` (n, h) are the same distances to photos that nothing was trained on, which nobody can copy. A picture
     that is nearer to one of these is not flagged; where a person looks much alike in all photos there are such, and
     m/h times as many are then ``expected`` to be nearest to a training photo. ``groups`` (m + h,) are those of
-    :func:`memorisation`.
+    :func:`memorisation`; photos of one group are no two photos where the smallest distance is looked for.
     Raises ValueError when shapes do not fit.
     """
     plain, among = np.asarray(distances, dtype=np.float64), np.asarray(between_photos, dtype=np.float64)
@@ -316,6 +316,9 @@ def copies(
         raise ValueError(f"distances {plain.shape} and {among.shape}: it takes (pictures, photos), (photos, photos)")
     nearest = plain if turned is None else np.minimum(plain, turned)
     pairs = among if among_turned is None else np.minimum(among, among_turned)
+    # Of photos that are nearly equal one is looked at: half of what lies between them is a limit that no copy meets.
+    apart = np.unique(np.asarray(groups)[:photos], return_index=True)[1] if len(groups) else np.arange(photos)
+    pairs = pairs[np.ix_(apart, apart)]
     kept = spread_out(pairs, leave_out)
     smallest = float(pairs[np.ix_(kept, kept)][~np.eye(len(kept), dtype=bool)].min()) if len(kept) > 1 else 0.0
     limit = factor * smallest if smallest > 0 else None
@@ -341,4 +344,4 @@ def copies(
     if held_out is not None and others.shape[1]:
         of, dealt = lots(np.arange(len(near)) < photos, groups)
         p = share_of_labellings(np.bincount(of, weights=near).astype(int).tolist(), int(dealt.sum()), close)
-    return Copies(tuple(flags), limit, 2 / (photos + 1), expected, p)
+    return Copies(tuple(flags), limit, 2 / (len(apart) + 1), expected, p)
