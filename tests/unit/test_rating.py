@@ -6,18 +6,21 @@ import base64
 import io
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 from scipy import stats
 
 from boothlab.errors import PlanError, RunDamaged
 from boothlab.generation.picture import Picture
+from boothlab.reports import rating as page_of
 from boothlab.reports.rating import Preference, _comparisons, data_uri, read_ratings, write_rating
-from boothlab.statistics.intervals import wilson
+from boothlab.statistics.intervals import Interval, cluster_wilson, wilson
 
 SHADES = {"base": 40, "lora-8": 120, "full": 200}
 """Every set has its own grey, so that a picture on the page tells where it came from."""
@@ -135,7 +138,10 @@ def test_answers_become_preferences(page: tuple[Path, Path], tmp_path: Path) -> 
     assert clear.p == pytest.approx(stats.binomtest(6, 6).pvalue)
     both = found["full", "lora-8", "likeness"]
     assert (both.wins_b, both.decided, both.undecided, both.raters) == (0, 9, 3, 2)
-    assert both.sentence.startswith("full was found more like the person (0 of 9")
+    assert (both.pictures_b, both.pictures, both.even) == (0, 6, 0)
+    assert both.share == cluster_wilson([False] * 9, [0, 0, 1, 1, 2, 2, 3, 4, 5])
+    assert both.adjusted == pytest.approx(6 * stats.binomtest(0, 6).pvalue)
+    assert "(lora-8 in 0 of 6 pictures and 0 of 9 answers, 95 % CI 0% to" in both.sentence
 
 
 def test_raters_are_told_apart_and_a_corrected_file_takes_the_place_of_the_first(
@@ -158,6 +164,74 @@ def test_raters_are_told_apart_and_a_corrected_file_takes_the_place_of_the_first
     found = {(line.a, line.b): line for line in read_ratings(files, page[1])}
     clear = found["base", "full"]
     assert (clear.wins_b, clear.decided, clear.raters) == (60, 60, 10)
+    assert clear.p == pytest.approx(stats.binomtest(6, 6).pvalue), "six pictures are six tosses, however many look"
+    assert clear.share == Interval(1.0, wilson(6, 6).low, 1.0, 6)
+
+
+@pytest.fixture
+def many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[NDArray[np.bool_]], Preference]:
+    """The line on two sets, of which (raters, pictures) says who preferred the second on which picture."""
+    key = {"format": 1, "kind": "boothlab-rating-key", "page": "p", "sources": [], "trials": []}
+    files: dict[Path, Any] = {tmp_path / "key.json": key}
+    monkeypatch.setattr(page_of, "read_json", files.__getitem__)
+
+    def read(chosen: NDArray[np.bool_]) -> Preference:
+        raters, pictures = chosen.shape
+        key["sources"] = ["a", "b"] * pictures
+        key["trials"] = [{"left": 2 * k, "right": 2 * k + 1} for k in range(pictures)]
+        for rater, row in enumerate(chosen.tolist()):
+            answers = [
+                {"trial": k, "question": "likeness", "choice": "right" if liked else "left"}
+                for k, liked in enumerate(row)
+            ]
+            result = {"format": 1, "kind": "boothlab-rating", "page": "p", "rater": str(rater), "answers": answers}
+            files[tmp_path / f"{rater}.json"] = result
+        (line,) = read_ratings([tmp_path / f"{rater}.json" for rater in range(raters)], tmp_path / "key.json")
+        return line
+
+    return read
+
+
+@pytest.mark.parametrize("raters", [1, 10])
+def test_chance_makes_no_preference_however_many_look_at_the_same_pictures(
+    raters: int, many: Callable[[NDArray[np.bool_]], Preference]
+) -> None:
+    """Of pictures of equal sets each has its own share of people who prefer it. Ten raters' answers
+    counted as 200 tosses: a quarter of such pages showed a preference, and intervals were half as wide as is true."""
+    random = np.random.default_rng(0)
+    lines = [many(random.random((raters, 20)) < random.beta(2, 2, 20)) for _ in range(400)]
+    assert np.mean([line.p <= 0.05 for line in lines]) <= 0.07
+    assert 0.93 <= np.mean([inside(line.share, 0.5) for line in lines]) <= 0.98
+
+
+def inside(share: Interval | None, truth: float) -> bool:
+    assert share is not None
+    assert share.low is not None
+    assert share.high is not None
+    return share.low <= truth <= share.high
+
+
+def test_with_one_rater_each_answer_is_a_toss(many: Callable[[NDArray[np.bool_]], Preference]) -> None:
+    line = many(np.arange(20)[None] < 14)
+    assert (line.pictures_b, line.pictures, line.even, line.wins_b, line.decided) == (14, 20, 0, 14, 20)
+    assert line.share == wilson(14, 20)
+    assert line.p == stats.binomtest(14, 20).pvalue
+
+
+def test_pictures_on_which_raters_are_split_are_no_tosses(many: Callable[[NDArray[np.bool_]], Preference]) -> None:
+    """Two raters: both for B on 7 pictures, both for A on one, and of two minds on four."""
+    line = many(np.array([[1] * 7 + [0] + [0, 1, 0, 1], [1] * 7 + [0] + [1, 0, 1, 0]], dtype=bool))
+    assert (line.pictures_b, line.pictures, line.even, line.wins_b, line.decided) == (7, 8, 4, 18, 24)
+    assert line.p == pytest.approx(stats.binomtest(7, 8).pvalue)
+    assert line.share is not None
+    assert (line.share.value, line.share.n) == (0.75, 12)
+    split = many(np.array([[True, False, True], [False, True, False]]))
+    assert (split.pictures, split.even, split.p, split.adjusted) == (0, 3, 1.0, 1.0)
+    assert split.share is not None
+    assert (split.share.low, split.share.high) == pytest.approx((0.5 - 0.3746, 0.5 + 0.3746), abs=1e-4), (
+        "as one of three"
+    )
+    assert "no preference found (b in 0 of 0 pictures and 3 of 6 answers" in split.sentence
 
 
 @pytest.mark.parametrize(("sets", "rows"), [(2, 20), (3, 3), (5, 3), (8, 20), (9, 20), (12, 20), (4, 1)])
@@ -183,19 +257,19 @@ def test_of_many_lines_chance_makes_none_a_preference(page: tuple[Path, Path], t
     by_p = sorted(lines, key=lambda line: line.p)
     assert by_p[0].adjusted == pytest.approx(min(1.0, by_p[0].p * len(lines)))
     assert all(line.adjusted >= line.p for line in lines)
-    told = Preference("a", "b", "likeness", 9, 10, 0, 1, wilson(9, 10), 0.02, 0.12)
+    told = Preference("a", "b", "likeness", 9, 10, 0, 9, 10, 0, 1, wilson(9, 10), 0.02, 0.12)
     assert told.sentence.startswith("b against a, more like the person: no preference found")
     assert "sign test p = 0.12 after Holm" in told.sentence
-    sure = Preference("a", "b", "likeness", 10, 10, 0, 1, wilson(10, 10), 0.002, 0.012)
+    sure = Preference("a", "b", "likeness", 10, 10, 0, 10, 10, 0, 1, wilson(10, 10), 0.002, 0.012)
     assert sure.sentence.startswith("b was found more like the person")
 
 
 def test_sentences() -> None:
-    none = Preference("a", "b", "prompt", 5, 10, 0, 1, wilson(5, 10), 1.0, 1.0)
+    none = Preference("a", "b", "prompt", 5, 10, 0, 5, 10, 0, 1, wilson(5, 10), 1.0, 1.0)
     assert none.sentence.startswith(
-        "b against a, closer to what was asked: no preference found (5 of 10, 95 % CI 24% to"
+        "b against a, closer to what was asked: no preference found (b in 5 of 10 pictures, 95 % CI 24% to"
     )
-    assert Preference("a", "b", "prompt", 0, 0, 3, 1, None, 1.0, 1.0).sentence.endswith("nobody could tell.")
+    assert Preference("a", "b", "prompt", 0, 0, 0, 0, 0, 3, 1, None, 1.0, 1.0).sentence.endswith("nobody could tell.")
 
 
 def test_sets_that_do_not_fit_are_refused(tmp_path: Path) -> None:

@@ -13,9 +13,18 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import stats
 
 from boothlab.statistics.comparisons import compare_paired
-from boothlab.statistics.intervals import Interval, cluster_interval, t_interval, two_way_interval
+from boothlab.statistics.intervals import (
+    Interval,
+    cluster_interval,
+    cluster_wilson,
+    t_interval,
+    two_way_interval,
+    wilson,
+    within,
+)
 
 Matrix = NDArray[np.float64]
 
@@ -134,6 +143,66 @@ def test_cluster_interval_covers(design: tuple[int, int], prompt: float) -> None
         assert found.width <= MOST_WIDE * apart.width
     if prompt == 2.0:
         assert apart.coverage < found.coverage - 0.05
+
+
+def rated(
+    taste: tuple[float, float], pictures: int, raters: int, interval: Callable[[list[bool], list[int]], Interval]
+) -> float:
+    """How often an interval over 1,000 made pages holds the mean share of people who prefer B.
+
+    Each picture's share is drawn from a beta law, and every rater answers for every picture.
+    """
+    random, units = np.random.default_rng(5), np.repeat(np.arange(pictures), raters).tolist()
+    held, truth = 0, taste[0] / sum(taste)
+    for _ in range(1000):
+        shares = random.beta(*taste, (pictures, 1))
+        found = interval((random.random((pictures, raters)) < shares).ravel().tolist(), units)
+        assert found.low is not None
+        assert found.high is not None
+        held += found.low <= truth <= found.high
+    return held / 1000
+
+
+@pytest.mark.parametrize("pictures", [5, 20])
+@pytest.mark.parametrize("raters", [2, 10])
+@pytest.mark.parametrize("taste", [(2, 2), (8, 2), (19, 1)])
+def test_rates_over_answers_of_several_raters_hold_the_truth(
+    taste: tuple[float, float], pictures: int, raters: int
+) -> None:
+    assert rated(taste, pictures, raters, cluster_wilson) >= 0.94
+
+
+def test_rates_over_answers_are_neither_those_of_independent_ones_nor_normal() -> None:
+    assert rated((2, 2), 20, 10, cluster_wilson) <= 0.98
+    assert rated((2, 2), 20, 10, lambda answers, units: wilson(sum(answers), len(answers))) < 0.8
+    normal = rated((19, 1), 5, 10, lambda answers, units: within(cluster_interval(answers, units), (0.0, 1.0)))
+    assert normal < 0.9, "of few pictures on which nearly all agree, mean ± t · SE knows too much"
+
+
+def test_rates_over_answers_by_hand() -> None:
+    answers = [True, True, False, True, False, True]
+    assert cluster_wilson(answers, list(range(6))) == wilson(4, 6)
+    assert cluster_wilson([True] * 6, [0, 0, 1, 1, 2, 2]) == wilson(3, 3), "agreed: as three answers, not six"
+    assert cluster_wilson([False] * 3, ["a"] * 3) == wilson(0, 1)
+    found, plain = cluster_wilson(answers, [0, 0, 1, 1, 2, 2]), wilson(2, 3)
+    assert (found.value, found.n) == (2 / 3, 3)
+    assert (found.low, found.high) == pytest.approx((plain.low, plain.high)), "never worth less than three answers"
+    with pytest.raises(ValueError, match="no answer"):
+        cluster_wilson([], [])
+
+
+def test_a_rate_over_answers_is_worth_what_their_spread_says() -> None:
+    """Twenty pictures, ten raters each: shares 0.4 and 0.6 by turns. SE² = 20/19 · 20 · 1² / 200²."""
+    answers = [rater < 4 + 2 * (picture % 2) for picture in range(20) for rater in range(10)]
+    found = cluster_wilson(answers, [picture for picture in range(20) for _ in range(10)])
+    assert found == Interval(0.5, pytest.approx(wilson(100, 200).low), pytest.approx(wilson(100, 200).high), 20)
+    answers = [rater < 1 + 8 * (picture % 2) for picture in range(20) for rater in range(10)]
+    found = cluster_wilson(answers, [picture for picture in range(20) for _ in range(10)])
+    half = stats.t.ppf(0.975, 19) * 0.4 / np.sqrt(19)
+    worth = stats.norm.ppf(0.975) ** 2 * 0.25 / half**2
+    assert 20 < worth < 200
+    z2 = stats.norm.ppf(0.975) ** 2
+    assert found.high == pytest.approx(0.5 + np.sqrt(z2 * 0.25 / worth + z2**2 / 4 / worth**2) / (1 + z2 / worth))
 
 
 def paired(tables: int, prompt: float, clusters: Sequence[int]) -> list[Tried]:

@@ -27,7 +27,7 @@ from boothlab.generation.picture import Picture
 from boothlab.reports.filling import filled
 from boothlab.seeds import derive
 from boothlab.statistics.comparisons import holm
-from boothlab.statistics.intervals import Interval, wilson
+from boothlab.statistics.intervals import Interval, cluster_wilson
 
 Question = Literal["likeness", "prompt"]
 
@@ -47,15 +47,20 @@ FORMAT = 1
 class Preference:
     """How often B was preferred to A over all raters.
 
-    ``share`` is B's share of the decided answers with its Wilson interval, None where none was decided. ``p`` is the
-    two-sided sign test against a coin, ``adjusted`` the same after Holm over all lines of the page: of thirty tosses
-    of a coin one or two look like a preference. ``undecided`` counts "cannot tell", which neither enters. ``raters``
-    gave several answers each: the interval takes them for independent.
+    All raters see the same few pictures, so pictures are the units: of ``pictures`` most raters who could tell
+    preferred one side, of ``pictures_b`` B's; ``even`` ones were split in half and say nothing. ``p`` is the
+    two-sided sign test of these against a coin, ``adjusted`` the same after Holm over all lines of the page: of
+    thirty tosses of a coin one or two look like a preference. ``share`` is B's share of the ``decided`` answers
+    with its 95 % interval over pictures, None where none was decided; with one rater it is Wilson's. ``undecided``
+    counts answers "cannot tell", which enter neither.
     """
 
     a: str
     b: str
     question: Question
+    pictures_b: int
+    pictures: int
+    even: int
     wins_b: int
     decided: int
     undecided: int
@@ -71,13 +76,14 @@ class Preference:
         if self.share is None:
             return f"{self.b} against {self.a}, {asked}: nobody could tell."
         low, high = self.share.low or 0.0, self.share.high or 0.0
+        answers = "" if self.decided == self.pictures else f" and {self.wins_b} of {self.decided} answers"
         numbers = (
-            f"{self.wins_b} of {self.decided}, 95 % CI {low:.0%} to {high:.0%}, sign test p = {self.adjusted:.2g}"
+            f"{self.b} in {self.pictures_b} of {self.pictures} pictures{answers}, 95 % CI {low:.0%} to {high:.0%}"
         )
-        numbers += " after Holm" if self.adjusted != self.p else ""
+        numbers += f", sign test p = {self.adjusted:.2g}{' after Holm' if self.adjusted != self.p else ''}"
         if self.adjusted > 0.05:
             return f"{self.b} against {self.a}, {asked}: no preference found ({numbers})."
-        return f"{self.b if 2 * self.wins_b > self.decided else self.a} was found {asked} ({numbers} for {self.b})."
+        return f"{self.b if 2 * self.pictures_b > self.pictures else self.a} was found {asked} ({numbers})."
 
 
 def write_rating(
@@ -150,10 +156,10 @@ def read_ratings(results: Sequence[Path], key: Path) -> list[Preference]:
     lines = []
     for a, b in combinations(sorted(set(known["sources"])), 2):
         for question in QUESTIONS:
-            counts = _count(list(answers.values()), known, (a, b), question)
-            if counts is not None:
-                lines.append(_preference(a, b, question, *counts))
-    decided = [line for line in lines if line.decided]
+            found_of = _count(list(answers.values()), known, (a, b), question)
+            if found_of is not None:
+                lines.append(_preference(a, b, question, *found_of))
+    decided = [line for line in lines if line.pictures]
     adjusted = dict(zip(map(id, decided), holm([line.p for line in decided]), strict=True)) if decided else {}
     return [replace(line, adjusted=float(adjusted.get(id(line), line.p))) for line in lines]
 
@@ -262,9 +268,11 @@ def _is_answer(answer: object, trials: int) -> bool:
 
 def _count(
     results: Sequence[Mapping[str, Any]], key: Mapping[str, Any], pair: tuple[str, str], question: Question
-) -> tuple[int, int, int, int] | None:
-    """(wins of the second, decided, undecided, raters) for one pair; None where it was not asked."""
-    wins = decided = undecided = raters = 0
+) -> tuple[dict[int, list[bool]], int, int] | None:
+    """(comparison → whether each rater who could tell chose the second, undecided, raters) for one pair; None where
+    it was not asked. A pair is asked once per row, so its comparisons are of different pictures."""
+    chosen: dict[int, list[bool]] = {}
+    undecided = raters = 0
     for result in results:
         heard = False
         for answer in result["answers"]:
@@ -276,15 +284,31 @@ def _count(
             if answer["choice"] is None:
                 undecided += 1
             else:
-                decided += 1
-                wins += sides[answer["choice"]] == pair[1]
+                chosen.setdefault(answer["trial"], []).append(sides[answer["choice"]] == pair[1])
         raters += heard
-    return (wins, decided, undecided, raters) if raters else None
+    return (chosen, undecided, raters) if raters else None
 
 
 def _preference(
-    a: str, b: str, question: Question, wins: int, decided: int, undecided: int, raters: int
+    a: str, b: str, question: Question, chosen: Mapping[int, Sequence[bool]], undecided: int, raters: int
 ) -> Preference:
-    share = wilson(wins, decided) if decided else None
-    p = float(stats.binomtest(wins, decided).pvalue) if decided else 1.0
-    return Preference(a, b, question, wins, decided, undecided, raters, share, p, p)
+    answers = [choice for choices in chosen.values() for choice in choices]
+    units = [trial for trial, choices in chosen.items() for _ in choices]
+    leads = [2 * sum(choices) - len(choices) for choices in chosen.values()]
+    wins, pictures = sum(lead > 0 for lead in leads), sum(lead != 0 for lead in leads)
+    p = float(stats.binomtest(wins, pictures).pvalue) if pictures else 1.0
+    return Preference(
+        a,
+        b,
+        question,
+        pictures_b=wins,
+        pictures=pictures,
+        even=len(leads) - pictures,
+        wins_b=sum(answers),
+        decided=len(answers),
+        undecided=undecided,
+        raters=raters,
+        share=cluster_wilson(answers, units) if answers else None,
+        p=p,
+        adjusted=p,
+    )

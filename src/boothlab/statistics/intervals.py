@@ -6,6 +6,7 @@ what endless draws come to, needs no seed, and takes no time (docs/statistics.md
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 
@@ -72,12 +73,16 @@ def wilson(hits: int, n: int) -> Interval:
     """
     if not 0 <= hits <= n or n == 0:
         raise ValueError(f"{hits} of {n} is not a rate")
+    return _wilson(hits / n, n, n)
+
+
+def _wilson(rate: float, worth: float, n: int) -> Interval:
+    """Wilson's interval of a rate that is worth as much as one over so many independent trials."""
     z2 = float(stats.norm.ppf(0.5 + CONFIDENCE / 2)) ** 2
-    rate = hits / n
-    centre = (rate + z2 / (2 * n)) / (1 + z2 / n)
-    half = float(np.sqrt(z2 * rate * (1 - rate) / n + z2**2 / (4 * n**2))) / (1 + z2 / n)
-    low = 0.0 if hits == 0 else centre - half
-    return Interval(rate, low, 1.0 if hits == n else centre + half, n)
+    centre = (rate + z2 / (2 * worth)) / (1 + z2 / worth)
+    half = float(np.sqrt(z2 * rate * (1 - rate) / worth + z2**2 / (4 * worth**2))) / (1 + z2 / worth)
+    low = 0.0 if rate == 0.0 else centre - half
+    return Interval(rate, low, 1.0 if rate == 1.0 else centre + half, n)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +137,28 @@ def cluster_interval(values: ArrayLike, clusters: Sequence[Hashable]) -> Interva
     kept = [cluster for cluster, value in zip(clusters, array.tolist(), strict=True) if not np.isnan(value)]
     present = _present(array)
     return _around(float(settled(present.mean(), present)), cluster_spread(present, kept), len(set(kept)))
+
+
+def cluster_wilson(hits: Sequence[bool], clusters: Sequence[Hashable]) -> Interval:
+    """A rate over answers (N,) that come in clusters, such as several people's to one picture, in [0, 1].
+
+    Wilson's interval of as many independent answers as these are worth: z²·p(1 − p)/half², with half that of
+    :func:`cluster_interval`; at most N, and at least N²/Σ(answers of a cluster)², as if each cluster were of one
+    mind. It is that least where all clusters have one share, for then nothing tells how much others would differ.
+    With clusters of one it is :func:`wilson`; and it is no point where a few clusters agree, as mean ± t · SE is.
+    ``n`` is the number of clusters. Raises ValueError for no answers. Coverage measured in
+    tests/unit/test_statistics_coverage.py. Sources: Korn & Graubard 1998; Kish 1965.
+    """
+    values = np.asarray(hits, dtype=np.float64)
+    if len(values) == 0:
+        raise ValueError("no answer to take a rate of")
+    sizes = np.array(list(Counter(clusters).values()), dtype=np.float64)
+    rate, worth = float(values.sum()) / len(values), float(len(values) ** 2 / (sizes**2).sum())
+    spread = cluster_spread(values, clusters)
+    if spread is not None and spread.variance > 0.0:
+        z2 = float(stats.norm.ppf(0.5 + CONFIDENCE / 2)) ** 2
+        worth = min(max(z2 * rate * (1 - rate) / spread.half**2, worth), float(len(values)))
+    return _wilson(rate, worth, len(sizes))
 
 
 def settled(made: ArrayLike, values: NDArray[np.float64]) -> NDArray[np.float64]:
