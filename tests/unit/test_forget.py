@@ -260,7 +260,7 @@ def test_a_rating_page_that_cannot_be_noted_is_not_written(
         raise NoAccess("exports.json cannot be written.")
 
     (subject,) = rating.plan_of(run).subjects
-    shown = {f"step-00000{k}": {"context": [SimpleNamespace(picture=Drawn(k))]} for k in (1, 2)}
+    shown = {f"step-00000{k}": {"context": [SimpleNamespace(picture=Drawn(k), text="a photo")]} for k in (1, 2)}
     monkeypatch.setattr(rating, "evaluation_pictures", lambda *given: {subject.name: shown})
     monkeypatch.setattr("boothlab.api.export_places.write_json", refused)
     with pytest.raises(NoAccess):

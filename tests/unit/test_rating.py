@@ -7,6 +7,7 @@ import io
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,7 @@ def drawn(folder: Path, count: int = 6) -> dict[str, list[Picture]]:
         for k in range(count):
             path = folder / f"{name}-{k}.png"
             Image.new("RGB", (32, 32), (shade, shade, 10 * k)).save(path)
-            who = "a person" if name == "base" else "zuv person"
-            sets[name].append(Picture(path, f"a photo of {who} no. {k}", seed=k))
+            sets[name].append(Picture(path, f"a photo of a person no. {k}", seed=k))
     return sets
 
 
@@ -69,7 +69,7 @@ def result(page: Path, path: Path, choose: Any, questions: tuple[str, ...] = ("l
 
 def test_the_page_is_blind_and_needs_nothing_else(page: tuple[Path, Path]) -> None:
     text = page[0].read_text(encoding="utf-8")
-    for name in ("lora-8", '"base"', '"full"', "zuv", ".png"):
+    for name in ("lora-8", '"base"', '"full"', ".png"):
         assert name not in text
     assert not re.search(r"""(?:src|href)=["'](?!data:)|https?://|@import|url\(""", text)
     assert "Ada &amp; Bob" in text
@@ -84,7 +84,7 @@ def test_every_pair_is_asked_on_the_same_rows_from_both_sides(page: tuple[Path, 
         left, right = (key["sources"][trial[side]] for side in ("left", "right"))
         for side, name in (("left", left), ("right", right)):
             assert abs(shade_of(state["pictures"][trial[side]]) - SHADES[name]) <= 3
-        assert trial["prompt"].startswith("a photo of a person no. "), "no identifier of a tuned model is shown"
+        assert trial["prompt"].startswith("a photo of a person no. ")
         counts.setdefault(frozenset((left, right)), []).append(left < right)
     assert {len(sides) for sides in counts.values()} == {6}
     assert {sum(sides) for sides in counts.values()} == {3}
@@ -280,6 +280,9 @@ def test_sets_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         write_rating(tmp_path, {"base": sets["base"], "full": sets["full"][:3]}, [], 0)
     with pytest.raises(PlanError, match="same prompts and seeds"):
         write_rating(tmp_path, {"base": [], "full": []}, [], 0)
+    other = [replace(picture, prompt="a drawing") for picture in sets["full"]]
+    with pytest.raises(PlanError, match="same prompts and seeds"):
+        write_rating(tmp_path, {"base": sets["base"], "full": other}, [], 0)
     assert not (tmp_path / "rating.html").exists()
 
 

@@ -25,11 +25,17 @@ def made(place: Path, name: str, digest: str) -> Run:
     return create_run(place / "runs", name, digest * 8, None, plan, "", {"format": 1})
 
 
+def drawn(shade: int) -> SimpleNamespace:
+    """A picture as the evaluation has it: drawn from a prompt with the identifier, judged by one without."""
+    picture = Drawn(shade, "a photo of nlwx person wearing a red cap")
+    return SimpleNamespace(picture=picture, text="a photo of a person wearing a red cap")
+
+
 @pytest.fixture
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Run, Run]:
     """Two runs of Ada and Bob in the current folder, whose snapshots have pictures already."""
     monkeypatch.chdir(tmp_path)
-    shown = {f"step-00000{k}": {"context": [SimpleNamespace(picture=Drawn(k))]} for k in (1, 2)}
+    shown = {f"step-00000{k}": {"context": [drawn(k)]} for k in (1, 2)}
     subjects = [SimpleNamespace(name="the one")]
     monkeypatch.setattr(rating, "plan_of", lambda run: SimpleNamespace(subjects=subjects))
     monkeypatch.setattr(rating, "evaluation_pictures", lambda *given: {"the one": shown})
@@ -69,6 +75,13 @@ def test_raters_compare_with_photos_that_nothing_was_learned_from(
     assert (TRAINED_ON in " ".join(text.split())) == (held_out == 0)
 
 
+def test_raters_are_asked_about_the_prompt_without_the_identifier(runs: tuple[Run, Run]) -> None:
+    """They were asked which picture shows better "a photo of nlwx person wearing a red cap"."""
+    text = api.rate(runs[0].path).read_text(encoding="utf-8")
+    assert "nlwx" not in text
+    assert '"prompt": "a photo of a person wearing a red cap"' in text
+
+
 def test_each_run_has_a_page_of_its_own(runs: tuple[Run, Run]) -> None:
     pages = [api.rate(run.path) for run in runs]
     assert pages == [Path("rating", run.name, "rating.html") for run in runs]
@@ -98,7 +111,7 @@ def test_a_page_that_raters_may_have_answered_is_not_replaced_by_another(
         found = {"the one": SimpleNamespace(photos=(photo,), held_out=(photo,))}
         monkeypatch.setattr(rating, "photo_sets_of", lambda *given: found)
     if changed == "pictures":
-        shown = {f"step-00000{k}": {"context": [SimpleNamespace(picture=Drawn(10 + k))]} for k in (1, 2)}
+        shown = {f"step-00000{k}": {"context": [drawn(10 + k)]} for k in (1, 2)}
         monkeypatch.setattr(rating, "evaluation_pictures", lambda *given: {"the one": shown})
     with pytest.raises(PlanError, match="holds another rating page") as found_out:
         api.rate(runs[0].path, seed=int(changed == "seed"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from boothlab.api.export_places import RATING, is_rating_of, remember
@@ -63,7 +64,8 @@ def _page(run: Run, plan: RunPlan, out: Path, seed: int, progress: Progress) -> 
     subject = plan.subjects[0]
     drawn = evaluation_pictures(run, plan, progress)[subject.name]
     sets = {
-        source: [one.picture for one in roles["context"]]
+        # The prompt that a picture was drawn from says the identifier, which tells raters nothing.
+        source: [replace(one.picture, prompt=one.text) for one in roles["context"]]
         for source, roles in drawn.items()
         if source.startswith("step-")
     }

@@ -98,11 +98,12 @@ def write_rating(
 ) -> tuple[Path, Path]:
     """``rating.html`` for the raters and ``rating-key.json`` for you, in ``folder``; returns both paths.
 
-    ``sets`` maps a name (run, snapshot) to its pictures, all in the same order of prompts and seeds. Every pair of
-    sets is compared on every row, ``most`` comparisons in all, spread evenly over pairs and then chosen by ``seed``;
-    so are the order and the sides. The key names the ``run``. Where ``photos`` are not
-    ``held_out`` ones the page says so. Raises PlanError when the sets cannot be compared, and where ``folder`` has
-    the key of another page: answers to that one could not be read any more.
+    ``sets`` maps a name (run, snapshot) to its pictures, all in the same order of prompts and seeds; raters read the
+    prompts, so these say what was asked for without an identifier. Every pair of sets is compared on every row,
+    ``most`` comparisons in all, spread evenly over pairs and then chosen by ``seed``; so are the order and the sides.
+    The key names the ``run``. Where ``photos`` are not ``held_out`` ones the page says so. Raises PlanError when the
+    sets cannot be compared, and where ``folder`` has the key of another page: answers to that one could not be read
+    any more.
     """
     prompts = _prompts(sets)
     random = np.random.default_rng(derive(seed, "statistics", "rating"))
@@ -185,19 +186,19 @@ def data_uri(pixels: NDArray[np.uint8]) -> str:
 
 
 def _prompts(sets: Mapping[str, Sequence[Picture]]) -> list[str]:
-    """One prompt per row, in the shortest of its wordings: the base model's says the class without the identifier."""
+    """The prompt of each row."""
     if len(sets) < 2:
         raise PlanError(f"A rating compares two sets of pictures or more; there is {len(sets)}.", "Name another run.")
-    rows = {name: [picture.seed for picture in pictures] for name, pictures in sets.items()}
+    rows = {name: [(picture.prompt, picture.seed) for picture in pictures] for name, pictures in sets.items()}
     first = next(iter(sets))
-    for name, seeds in rows.items():
-        if seeds != rows[first] or not seeds:
+    for name, drawn in rows.items():
+        if drawn != rows[first] or not drawn:
             raise PlanError(
-                f"The pictures of {name} ({len(seeds)}) and {first} ({len(rows[first])}) were not drawn from the "
+                f"The pictures of {name} ({len(drawn)}) and {first} ({len(rows[first])}) were not drawn from the "
                 "same prompts and seeds, so they cannot be compared one by one.",
                 "Evaluate both with the same evaluation settings.",
             )
-    return [min((picture.prompt for picture in row), key=len) for row in zip(*sets.values(), strict=True)]
+    return [prompt for prompt, _ in rows[first]]
 
 
 def _comparisons(
