@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from boothlab.api.exporting import Exported, Format
     from boothlab.api.forgetting import Forgotten
     from boothlab.api.inspecting import Checked, Finding, Shown
+    from boothlab.api.rating import RatingPage
     from boothlab.api.scoring import Evaluated
     from boothlab.api.studies.costs import StudyCost
     from boothlab.api.studies.reporting import Reported
@@ -133,19 +134,23 @@ def report(run: Path, progress: Progress = silent) -> Path:
     return report_run(open_run(run), progress)
 
 
-def rate(run: Path, out: Path | None = None, seed: int = 0, progress: Progress = silent) -> Path:
-    """Write a page on which people choose blindly between a run's snapshots, to rating/RUN if no folder is given;
-    returns its path."""
+def rate(
+    run: Path, out: Path | None = None, seed: int = 0, progress: Progress = silent, subject: str | None = None
+) -> RatingPage:
+    """Write a page on which people choose blindly between a run's snapshots of one subject, the plan's first if none
+    is named. If no folder is given it goes to rating/RUN, of several subjects to rating/RUN-SUBJECT."""
     from boothlab.api.rating import rate_run
 
-    return rate_run(open_run(run), out, seed, progress)
+    return rate_run(open_run(run), out, seed, subject, progress)
 
 
-def read_ratings(run: Path, answers: Sequence[Path], folder: Path | None = None) -> list[Preference]:
-    """What people answered on the page of ``run`` in ``folder``, rating/RUN if left out."""
+def read_ratings(
+    run: Path, answers: Sequence[Path], folder: Path | None = None, subject: str | None = None
+) -> list[Preference]:
+    """What people answered on the page of ``run`` in ``folder``; left out, where `rate` puts that of ``subject``."""
     from boothlab.api.rating import read_ratings
 
-    return read_ratings(open_run(run), answers, folder)
+    return read_ratings(open_run(run), answers, folder, subject)
 
 
 def fetch(what: str, source: Path | None = None) -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 from boothlab.api.pictures import (
     BASE,
     choose_snapshot,
+    choose_subject,
     keep_threads,
     plan_of,
     require_same_base,
@@ -79,7 +80,7 @@ def draw(run: Run, asked: Asked, progress: Progress = silent) -> Drawn:
     _require_drawable(asked)
     require_same_base(run, plan)
     settings = _settings(plan.generation, asked)
-    subject = _subject(plan, asked.subject)
+    subject = choose_subject(plan, asked.subject)
     names = _snapshots(run, asked.snapshots)
     keep_threads(plan)
     prompts = tuple(dict.fromkeys(asked.prompts))
@@ -144,16 +145,6 @@ def _settings(own: Generation, asked: Asked) -> Generation:
             "Give --set generation.guidance=2 or more.",
         )
     return settings
-
-
-def _subject(plan: RunPlan, name: str | None) -> Subject:
-    if name is None:
-        return plan.subjects[0]
-    found = next((subject for subject in plan.subjects if subject.name == name), None)
-    if found is None:
-        names = ", ".join(subject.name for subject in plan.subjects)
-        raise PlanError(f"This run has not learned {name[:40]!r}.", f"It has learned {names}.")
-    return found
 
 
 def _snapshots(run: Run, wanted: Sequence[str]) -> list[str]:

@@ -110,6 +110,17 @@ def choose_snapshot(run: Run, wanted: str | None) -> str:
     return name
 
 
+def choose_subject(plan: RunPlan, wanted: str | None) -> Subject:
+    """The subject called ``wanted``, or the plan's first."""
+    if wanted is None:
+        return plan.subjects[0]
+    found = next((subject for subject in plan.subjects if subject.name == wanted), None)
+    if found is None:
+        names = ", ".join(subject.name for subject in plan.subjects)
+        raise PlanError(f"This run has not learned {wanted[:40]!r}.", f"It has learned {names}.")
+    return found
+
+
 def evaluation_pictures(run: Run, plan: RunPlan, progress: Progress = silent) -> dict[str, dict[str, Sets]]:
     """subject → source → role → pictures of the evaluation plan; what is missing is made.
 

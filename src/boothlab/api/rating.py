@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from boothlab.api.export_places import RATING, is_rating_of, remember
-from boothlab.api.pictures import evaluation_pictures, plan_of
+from boothlab.api.pictures import choose_subject, evaluation_pictures, plan_of
 from boothlab.api.resolving import photo_sets_of
 from boothlab.errors import NoWeights, PlanError, disk_errors
 from boothlab.features import clip, dino
@@ -23,7 +23,8 @@ from boothlab.reports.rating import read_ratings as read
 from boothlab.runs.run import Run
 
 PAGES = Path("rating")
-"""Where pages go if not told otherwise, each run's into a folder of its name: answers belong to one page's key."""
+"""Where pages go if not told otherwise, each run's into a folder of its name, and of several subjects each one's into
+one of both names: answers belong to one page's key."""
 
 FOLDERS: dict[str, tuple[Callable[[], Path], Callable[[Path], object]]] = {
     "clip": (clip.folder, clip.load),
@@ -35,17 +36,36 @@ KEPT = (".json", ".safetensors", ".txt")
 """What is taken of a model folder: never a pickle."""
 
 
-def rate_run(run: Run, out: Path | None, seed: int, progress: Progress = silent) -> Path:
-    """Write the blind page for the snapshots of a run on its context pictures; returns its path.
+@dataclass(frozen=True, slots=True)
+class RatingPage:
+    """A page, whom it asks about, and the run's other subjects, about whom it does not."""
+
+    path: Path
+    subject: str
+    others: tuple[str, ...] = ()
+
+
+def rate_run(run: Run, out: Path | None, seed: int, subject: str | None, progress: Progress = silent) -> RatingPage:
+    """Write the blind page for the snapshots of a run on its context pictures of one subject, the plan's first if
+    none is named.
 
     The page holds photos of the person, so the run remembers the place and `forget` finds it.
     Raises PlanError with fewer than two snapshots, and for a folder with another page in it, also one of this run
-    with another seed or other photos.
+    with another subject, seed or other photos.
     """
-    plan, out = plan_of(run), out or PAGES / run.name
+    plan = plan_of(run)
+    name = choose_subject(plan, subject).name
+    out = out or _place(run, plan, name)
     _require_own(out, run)
+    _require_about(out, plan, name)
     with run.writing():
-        return _page(run, plan, out, seed, progress)
+        page = _page(run, plan, out, seed, name, progress)
+    return RatingPage(page, name, tuple(one.name for one in plan.subjects if one.name != name))
+
+
+def _place(run: Run, plan: RunPlan, subject: str) -> Path:
+    """Beside one another: `forget` deletes a page's folder and would leave one around it."""
+    return PAGES / (run.name if len(plan.subjects) == 1 else f"{run.name}-{subject}")
 
 
 def _require_own(out: Path, run: Run) -> None:
@@ -60,9 +80,19 @@ def _require_own(out: Path, run: Run) -> None:
         )
 
 
-def _page(run: Run, plan: RunPlan, out: Path, seed: int, progress: Progress) -> Path:
-    subject = plan.subjects[0]
-    drawn = evaluation_pictures(run, plan, progress)[subject.name]
+def _require_about(folder: Path, plan: RunPlan, subject: str) -> None:
+    """Raises PlanError where the page of a run in ``folder`` asks about another subject."""
+    key = folder / RATING[1]
+    # Keys that name no subject were made when the plan's first was the only one who could be rated.
+    about = read_table(key).get("subject", plan.subjects[0].name) if key.is_file() else subject
+    if about != subject:
+        raise PlanError(
+            f"{folder} holds the rating page of {about}, not of {subject}.", "Name another folder with --out."
+        )
+
+
+def _page(run: Run, plan: RunPlan, out: Path, seed: int, subject: str, progress: Progress) -> Path:
+    drawn = evaluation_pictures(run, plan, progress)[subject]
     sets = {
         # The prompt that a picture was drawn from says the identifier, which tells raters nothing.
         source: [replace(one.picture, prompt=one.text) for one in roles["context"]]
@@ -74,23 +104,27 @@ def _page(run: Run, plan: RunPlan, out: Path, seed: int, progress: Progress) -> 
             f"{run.path} has {len(sets)} snapshot to choose from; a choice needs two.",
             "Train with training.snapshots = [100, 200, …].",
         )
-    found = photo_sets_of(run, plan)[subject.name]
+    found = photo_sets_of(run, plan)[subject]
     # Beside the photo that it is a copy of, a copy is what looks more like the person.
     photos = [photo.pixels for photo in found.held_out or found.photos]
     # Noted first: a page that cannot be noted, as in a folder that is only read, would never be found.
     remember(run, out)
     apart = bool(found.held_out)
-    page, _ = write_rating(out, sets, photos, seed, subject.name, run=run.name, held_out=apart)
+    page, _ = write_rating(out, sets, photos, seed, subject, run=run.name, held_out=apart)
     return page
 
 
-def read_ratings(run: Run, answers: Sequence[Path], folder: Path | None) -> list[Preference]:
+def read_ratings(run: Run, answers: Sequence[Path], folder: Path | None, subject: str | None) -> list[Preference]:
     """People's answers on the page of a run in ``folder``, one line per pair of snapshots and question.
 
-    Raises PlanError for answers that are not there and a folder without a page of this run, RunDamaged for files that
-    are no answers.
+    Left out, it is where the page of ``subject``, or of the plan's first one, is written to. Raises PlanError for
+    answers that are not there and a folder without a page of this run and subject, RunDamaged for files that are no
+    answers.
     """
-    folder = folder or PAGES / run.name
+    plan = plan_of(run)
+    name = choose_subject(plan, subject).name
+    about = folder is None or subject is not None
+    folder = folder or _place(run, plan, name)
     missing = [str(path) for path in answers if not path.exists() or path.is_dir()]
     if missing:
         raise PlanError(
@@ -109,6 +143,8 @@ def read_ratings(run: Run, answers: Sequence[Path], folder: Path | None) -> list
             f"{folder} holds the rating page of {of}, not of {run.name}.",
             "Give that run, or name the folder of this one's page with --out.",
         )
+    if about:
+        _require_about(folder, plan, name)
     return read(answers, key)
 
 

@@ -10,11 +10,19 @@ import typer
 
 def rate(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")],
-    out: Annotated[Path | None, typer.Option(help="Folder for the page and its key; rating/RUN if left out.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for the page and its key; rating/RUN if left out, of several subjects rating/RUN-SUBJECT."
+        ),
+    ] = None,
     answers: Annotated[
         list[Path] | None, typer.Option("--read", help="A file of answers; may be given several times.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Chooses comparisons, order and sides.", min=0)] = 0,
+    subject: Annotated[
+        str | None, typer.Option(help="Whom people are asked about; the plan's first if left out.")
+    ] = None,
 ) -> None:
     """Let people choose blindly between snapshots.
 
@@ -27,8 +35,10 @@ def rate(
     from boothlab.cli.screen import say
 
     if answers:
-        for line in api.read_ratings(run, answers, out):
+        for line in api.read_ratings(run, answers, out, subject):
             say(line.sentence)
         return
-    page = api.rate(run, out, seed)
-    say(f"Open {page.resolve()} in a browser. Keep rating-key.json beside it for yourself.")
+    page = api.rate(run, out, seed, subject=subject)
+    say(f"Open {page.path.resolve()} in a browser. Keep rating-key.json beside it for yourself.")
+    if subject is None and page.others:
+        say(f"It asks about {page.subject} alone. For {' or '.join(page.others)}, add --subject.")

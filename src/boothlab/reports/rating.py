@@ -68,11 +68,12 @@ class Preference:
     share: Interval | None
     p: float
     adjusted: float
+    subject: str = "the person"
 
     @property
     def sentence(self) -> str:
         """In words; never that two are equal."""
-        asked = "more like the person" if self.question == "likeness" else "closer to what was asked"
+        asked = f"more like {self.subject}" if self.question == "likeness" else "closer to what was asked"
         if self.share is None:
             return f"{self.b} against {self.a}, {asked}: nobody could tell."
         low, high = self.share.low or 0.0, self.share.high or 0.0
@@ -101,9 +102,9 @@ def write_rating(
     ``sets`` maps a name (run, snapshot) to its pictures, all in the same order of prompts and seeds; raters read the
     prompts, so these say what was asked for without an identifier. Every pair of sets is compared on every row,
     ``most`` comparisons in all, spread evenly over pairs and then chosen by ``seed``; so are the order and the sides.
-    The key names the ``run``. Where ``photos`` are not ``held_out`` ones the page says so. Raises PlanError when the
-    sets cannot be compared, and where ``folder`` has the key of another page: answers to that one could not be read
-    any more.
+    The key names the ``run`` and the ``subject``. Where ``photos`` are not ``held_out`` ones the page says so. Raises
+    PlanError when the sets cannot be compared, and where ``folder`` has the key of another page: answers to that one
+    could not be read any more.
     """
     prompts = _prompts(sets)
     random = np.random.default_rng(derive(seed, "statistics", "rating"))
@@ -129,6 +130,7 @@ def write_rating(
         "kind": "boothlab-rating-key",
         "page": page,
         "run": run,
+        "subject": subject,
         "sources": sources,
         "trials": trials,
     }
@@ -162,7 +164,8 @@ def read_ratings(results: Sequence[Path], key: Path) -> list[Preference]:
                 lines.append(_preference(a, b, question, *found_of))
     decided = [line for line in lines if line.pictures]
     adjusted = dict(zip(map(id, decided), holm([line.p for line in decided]), strict=True)) if decided else {}
-    return [replace(line, adjusted=float(adjusted.get(id(line), line.p))) for line in lines]
+    about = known.get("subject", "the person")
+    return [replace(line, adjusted=float(adjusted.get(id(line), line.p)), subject=about) for line in lines]
 
 
 def _require_replaceable(key: Path, page: str) -> None:
