@@ -301,7 +301,12 @@ def test_sets_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         ({"answers": [{"trial": 0, "question": "likeness"}]}, "cannot give"),
         ({"answers": [{"trial": 0, "question": ["likeness"], "choice": ["left"]}]}, "cannot give"),
         ({"answers": ["left"]}, "cannot give"),
+        ({"answers": [{"trial": 0, "question": "\ud800" * 99, "choice": "left"}]}, "cannot give"),
         ({"rater": 3}, "who saved it"),
+        ({"saved": float("nan")}, "who saved it"),
+        ({"saved": float("inf")}, "who saved it"),
+        ({"saved": 10**400}, "who saved it"),
+        ({"saved": True}, "who saved it"),
         ({"saved": "today"}, "who saved it"),
         ({"answers": [{"trial": 0, "question": "likeness", "choice": "left"}] * 2}, "cannot give"),
     ],
@@ -314,6 +319,44 @@ def test_bad_result_files_give_one_message(
     with pytest.raises(RunDamaged, match=message) as caught:
         read_ratings([path], page[1])
     assert "bad.json" in caught.value.message
+    assert len(caught.value.message.replace(str(path), "").encode()) < 120
+    assert caught.value.hint
+
+
+def test_what_a_file_holds_beside_its_answers_is_not_looked_at(page: tuple[Path, Path], tmp_path: Path) -> None:
+    """A file without a rater counts once per content; text that is not UTF-8 and NaN in it were tracebacks."""
+    path = result(page[0], tmp_path / "odd.json", lambda left, right: "left")
+    same = tmp_path / "same.json"
+    tree = json.loads(path.read_text())
+    path.write_text(json.dumps({**tree, "note": "\ud800", "more": [float("nan")]}))
+    same.write_text(json.dumps(tree))
+    other = result(page[0], tmp_path / "other.json", lambda left, right: "right")
+    lines = read_ratings([path, same, other], page[1])
+    assert {line.raters for line in lines} == {2}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"trials": 5},
+        {"trials": [1]},
+        {"trials": [{"left": 999, "right": 0}]},
+        {"trials": [{"left": -1, "right": 0}]},
+        {"trials": [{"left": True, "right": 0}]},
+        {"trials": [{"left": 0}]},
+        {"sources": None},
+        {"sources": []},
+        {"sources": [["a"], "b"]},
+        {"sources": {"a": 1}},
+        {"page": 3},
+        {"subject": ["Ada"]},
+    ],
+)
+def test_a_damaged_key_gives_one_message(page: tuple[Path, Path], tmp_path: Path, change: dict[str, Any]) -> None:
+    path = result(page[0], tmp_path / "good.json", lambda left, right: "left")
+    page[1].write_text(json.dumps({**json.loads(page[1].read_text()), **change}))
+    with pytest.raises(RunDamaged, match=r"rating-key\.json is not a whole key") as caught:
+        read_ratings([path], page[1])
     assert caught.value.hint
 
 

@@ -129,7 +129,7 @@ def read_ratings(run: Run, answers: Sequence[Path], folder: Path | None, subject
     if missing:
         raise PlanError(
             f"--read is given {', '.join(missing)}: there is no such file.",
-            "Give the file that the page's last screen saved.",
+            "Give the file that the page saved.",
         )
     key = folder / RATING[1]
     if not key.is_file():

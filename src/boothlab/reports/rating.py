@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -155,7 +155,7 @@ def read_ratings(results: Sequence[Path], key: Path) -> list[Preference]:
     """
     known = _key(key)
     found = sorted((_answers(path, known) for path in results), key=lambda result: result.get("saved", 0))
-    answers = {result.get("rater") or sha256_json(result): result for result in found}
+    answers = {result.get("rater") or _content(result): result for result in found}
     lines = []
     for a, b in combinations(sorted(set(known["sources"])), 2):
         for question in QUESTIONS:
@@ -228,23 +228,58 @@ def _key(path: Path) -> dict[str, Any]:
     key = read_json(path)
     if not isinstance(key, dict) or key.get("kind") != "boothlab-rating-key" or key.get("format") != FORMAT:
         raise RunDamaged(f"{path} is not the key of a rating page.", "Give the rating-key.json made with the page.")
-    if not {"page", "sources", "trials"} <= key.keys():
+    sources, trials = key.get("sources"), key.get("trials")
+    named = isinstance(key.get("page"), str) and isinstance(key.get("subject", ""), str)
+    if not named or not _are_names(sources) or not isinstance(trials, list):
         raise RunDamaged(f"{path} is not a whole key of a rating page.", "Make the page again.")
+    odd = [trial for trial in trials if not _is_trial(trial, key["sources"])]
+    if odd:
+        raise RunDamaged(
+            f"{path} is not a whole key of a rating page: no two pictures of it are {_shown(odd[0])}.",
+            "Make the page again.",
+        )
     return key
+
+
+def _are_names(sources: object) -> bool:
+    return isinstance(sources, list) and all(isinstance(name, str) for name in sources)
+
+
+def _is_trial(trial: object, sources: Sequence[str]) -> bool:
+    """Whether it names two pictures, each of another set."""
+    if not isinstance(trial, dict):
+        return False
+    names = {sources[side] for side in (trial.get("left"), trial.get("right")) if _is_place(side, len(sources))}
+    return len(names) == 2
+
+
+def _is_place(number: object, count: int) -> TypeGuard[int]:
+    return isinstance(number, int) and not isinstance(number, bool) and 0 <= number < count
+
+
+def _shown(value: object) -> str:
+    """What stands in a file, as a message can say it."""
+    return ascii(value)[:40]
+
+
+def _content(result: Mapping[str, Any]) -> str:
+    """One file's answers and when they were saved; nothing else in it was checked."""
+    given = [[answer[name] for name in ("trial", "question", "choice")] for answer in result["answers"]]
+    return sha256_json([result.get("saved", 0), given])
 
 
 def _answers(path: Path, key: Mapping[str, Any]) -> dict[str, Any]:
     """The result file, checked: kind, page, and every answer."""
-    hint = "Give the file that the page's last screen saved."
+    hint = "Give the file that the page saved."
     found = read_json(path)
     if not isinstance(found, dict) or found.get("kind") != "boothlab-rating" or found.get("format") != FORMAT:
         raise RunDamaged(f"{path} is not the result of a rating page.", hint)
     if found.get("page") != key["page"]:
         raise RunDamaged(
-            f"{path} was made with another page ({found.get('page')}; the key is for {key['page']}).",
+            f"{path} was made with another page ({_shown(found.get('page'))}; the key is for {key['page']}).",
             "Give the key that was made with that page.",
         )
-    if not isinstance(found.get("rater", ""), str) or not isinstance(found.get("saved", 0), int | float):
+    if not isinstance(found.get("rater", ""), str) or not _is_moment(found.get("saved", 0)):
         raise RunDamaged(f"{path} does not say who saved it as the page would.", hint)
     answers = found.get("answers")
     if not isinstance(answers, list) or not answers:
@@ -252,19 +287,21 @@ def _answers(path: Path, key: Mapping[str, Any]) -> dict[str, Any]:
     seen = set()
     for answer in answers:
         if not _is_answer(answer, len(key["trials"])) or (answer["trial"], answer["question"]) in seen:
-            raise RunDamaged(f"{path} holds an answer that the page cannot give: {answer!r}.", hint)
+            raise RunDamaged(f"{path} holds an answer that the page cannot give: {_shown(answer)}.", hint)
         seen.add((answer["trial"], answer["question"]))
     return found
+
+
+def _is_moment(saved: object) -> bool:
+    """Whether it is a number of milliseconds as the page writes; NaN is none, and no file is before or after it."""
+    return isinstance(saved, int | float) and not isinstance(saved, bool) and 0 <= saved < 2**63
 
 
 def _is_answer(answer: object, trials: int) -> bool:
     if not isinstance(answer, dict):
         return False
-    trial = answer.get("trial")
     return (
-        isinstance(trial, int)
-        and not isinstance(trial, bool)
-        and 0 <= trial < trials
+        _is_place(answer.get("trial"), trials)
         and answer.get("question") in QUESTIONS
         and answer.get("choice", "") in ("left", "right", None)
     )
