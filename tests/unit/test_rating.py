@@ -269,7 +269,23 @@ def test_sentences() -> None:
     assert none.sentence.startswith(
         "b against a, closer to what was asked: no preference found (b in 5 of 10 pictures, 95 % CI 24% to"
     )
-    assert Preference("a", "b", "prompt", 0, 0, 0, 0, 0, 3, 1, None, 1.0, 1.0).sentence.endswith("nobody could tell.")
+    assert Preference("a", "b", "prompt", 0, 0, 0, 0, 0, 3, 1, None, 1.0, 1.0).sentence.endswith(
+        'nobody could tell (1 rater, 3 answers "cannot tell").'
+    )
+
+
+def test_a_sentence_says_how_many_could_not_tell_and_how_many_were_asked() -> None:
+    """Six answers and four "cannot tell" of ten questions were "0 of 6"."""
+    one = Preference("a", "b", "prompt", 0, 6, 0, 0, 6, 4, 1, wilson(0, 6), 0.031, 0.031)
+    assert one.sentence == (
+        "a was found closer to what was asked (b in 0 of 6 pictures, 95 % CI 0% to 39%, sign test p = 0.031; "
+        '1 rater, 4 answers "cannot tell").'
+    )
+    several = Preference("a", "b", "prompt", 3, 5, 1, 8, 13, 1, 3, wilson(3, 6), 1.0, 1.0)
+    assert several.sentence.endswith(
+        "(b in 3 of 5 pictures and 8 of 13 answers, 95 % CI 19% to 81%, sign test p = 1; "
+        '3 raters, 1 answer "cannot tell", 1 picture evenly split).'
+    )
 
 
 def test_sets_that_do_not_fit_are_refused(tmp_path: Path) -> None:

@@ -75,16 +75,29 @@ class Preference:
         """In words; never that two are equal."""
         asked = f"more like {self.subject}" if self.question == "likeness" else "closer to what was asked"
         if self.share is None:
-            return f"{self.b} against {self.a}, {asked}: nobody could tell."
+            return f"{self.b} against {self.a}, {asked}: nobody could tell ({self._heard})."
         low, high = self.share.low or 0.0, self.share.high or 0.0
         answers = "" if self.decided == self.pictures else f" and {self.wins_b} of {self.decided} answers"
         numbers = (
             f"{self.b} in {self.pictures_b} of {self.pictures} pictures{answers}, 95 % CI {low:.0%} to {high:.0%}"
         )
         numbers += f", sign test p = {self.adjusted:.2g}{' after Holm' if self.adjusted != self.p else ''}"
+        numbers += f"; {self._heard}"
         if self.adjusted > 0.05:
             return f"{self.b} against {self.a}, {asked}: no preference found ({numbers})."
         return f"{self.b if 2 * self.pictures_b > self.pictures else self.a} was found {asked} ({numbers})."
+
+    @property
+    def _heard(self) -> str:
+        """How many were asked, and what decides nothing."""
+        told = [_counted(self.raters, "rater")]
+        told += [f'{_counted(self.undecided, "answer")} "cannot tell"'] if self.undecided else []
+        told += [f"{_counted(self.even, 'picture')} evenly split"] if self.even else []
+        return ", ".join(told)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def write_rating(
