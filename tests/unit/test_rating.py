@@ -76,6 +76,20 @@ def test_the_page_is_blind_and_needs_nothing_else(page: tuple[Path, Path]) -> No
     assert text.count('alt="photo ') == 2 * 6, "six photos, at the start and beside the choice"
 
 
+def test_answers_can_be_saved_before_the_last_question(page: tuple[Path, Path], tmp_path: Path) -> None:
+    """Whoever stopped at the twentieth question could not hand in the first nineteen."""
+    text = " ".join(page[0].read_text(encoding="utf-8").split())
+    asking = text[text.index('<section id="ask"') : text.index('<section class="card" id="end"')]
+    assert '<button class="quiet" id="part"></button>' in asking
+    assert "You may stop at any time: save, and hand the file in as it is. Or open this page again later" in asking
+    assert 'at("part").onclick = save;' in text
+    assert "`Save ${answers.length} of ${steps.length} answers`" in text
+    path = result(page[0], tmp_path / "part.json", lambda left, right: "left")
+    tree = json.loads(path.read_text())
+    path.write_text(json.dumps({**tree, "answers": tree["answers"][:3]}))
+    assert sum(line.decided for line in read_ratings([path], page[1])) == 3
+
+
 def test_every_pair_is_asked_on_the_same_rows_from_both_sides(page: tuple[Path, Path]) -> None:
     state, key = state_of(page[0]), json.loads(page[1].read_text())
     assert len(state["trials"]) == 18
