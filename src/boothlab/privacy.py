@@ -10,6 +10,7 @@ SETTINGS = {
     "DO_NOT_TRACK": "1",
     "DISABLE_TELEMETRY": "1",
     "WANDB_MODE": "offline",
+    "WANDB_ERROR_REPORTING": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "TOKENIZERS_PARALLELISM": "false",
 }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import platform
 import shutil
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -150,11 +152,28 @@ def test_wandb_is_offline_and_keeps_its_id(tmp_path: Path, monkeypatch: pytest.M
     open_trackers(["wandb"], tmp_path, "run", PLAN, 3)
     assert [options["mode"] for options in begun] == ["offline", "offline"]
     assert begun[0]["id"] == begun[1]["id"]
-    assert begun[0]["settings"]["disable_git"] is True
+    assert begun[0]["settings"].items() >= {"x_disable_meta": True, "host": "", "console": "off"}.items()
     assert begun[0]["dir"] == str(tmp_path / "wandb")
     assert logged[0][0]["train/loss"] == 0.5
     assert ({"step-000003/a": "a.png"}, 3) in logged
     assert ended == [0]
+
+
+def test_wandb_itself_records_no_command_line_and_no_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wandb = pytest.importorskip("wandb")
+    monkeypatch.setattr(sys, "argv", ["boothlab", "train", "/home/ada/secret.toml"])
+    monkeypatch.setattr(socket, "gethostname", lambda: "adas-laptop")
+    tracking = Tracking(open_trackers(["wandb"], tmp_path, "run", PLAN), tmp_path / "previews", print)
+    print("told to nobody")
+    hear_all(tracking, tmp_path / "previews")
+    wandb.teardown()  # what is said is on the disk only then
+    (run,) = tmp_path.glob("wandb/wandb/offline-run-*")
+    (told,) = run.glob("*.wandb")
+    data = told.read_bytes()
+    assert b"train/loss" in data
+    private = ("secret.toml", "adas-laptop", "told to nobody", sys.executable, platform.platform(), str(tmp_path))
+    assert [text for text in private if text.encode() in data] == []
+    assert not (run / "files" / "requirements.txt").exists()
 
 
 def plan(base: Path, place: Path) -> RunPlan:

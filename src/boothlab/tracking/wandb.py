@@ -10,6 +10,22 @@ from boothlab.files import sha256_bytes
 from boothlab.tracking.tracker import Tracker, import_library
 
 
+UNASKED: dict[str, Any] = {
+    "host": "",
+    "console": "off",
+    "disable_git": True,
+    "save_code": False,
+    "x_disable_machine_info": True,
+    "x_disable_meta": True,
+    "x_disable_stats": True,
+    "x_save_requirements": False,
+}
+"""What switches off all that W&B records unasked: the command line, with the places that it names, and the machine.
+
+A version that does not know one of them refuses it and is left out: that is better than a dashboard that tells.
+"""
+
+
 def require() -> Any:
     """The library. Raises PlanError where it is missing."""
     return import_library("wandb", "wandb")
@@ -33,7 +49,7 @@ class WeightsAndBiases:
             mode="offline",
             dir=str(folder),
             config=dict(plan),
-            settings=self._library.Settings(disable_git=True, save_code=False, console="off", silent=True),
+            settings=self._library.Settings(silent=True, **UNASKED),
         )
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
