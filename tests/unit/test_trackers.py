@@ -1,33 +1,29 @@
-"""Trackers: TensorBoard for real, the others against stand-ins that know only the documented calls."""
+"""Trackers: against stand-ins that know only the documented calls, and for real where they are installed."""
 
 from __future__ import annotations
 
 import importlib
 import platform
-import shutil
 import socket
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
-from boothlab import api
-from boothlab.api.resolving import resolve, run_of
-from boothlab.errors import PlanError, RunBusy
+from boothlab.errors import PlanError
 from boothlab.photos.photoset import png_bytes
-from boothlab.plan import RunPlan, plan_from
-from boothlab.runs.events import Event, Extended, Finished, SnapshotSaved, Stepped, Validated, Warned
-from boothlab.runs.run import Run
+from boothlab.runs.events import Extended, Finished, Previewed, Stepped, Validated
 from boothlab.tracking.tracker import TRACKERS, Tracking, open_trackers, values_of
-from boothlab.training.config import Preview
-from photos_made import photo_folder
+from trackers_made import FakeMlflow
 
 STEP = Stepped(3, loss=0.5, instance_loss=0.4, class_loss=None, norm=1.5, lr=1e-4, seconds=0.1)
-PLAN = {"name": "ada", "training.steps": 4}
+PLAN: dict[str, Any] = {"name": "ada", "training.steps": 4}
 
 
 def test_every_tracker_answers_the_same_calls() -> None:
@@ -46,11 +42,11 @@ def test_values_are_those_that_exist() -> None:
 
 def test_an_unknown_tracker_and_a_missing_library_are_one_sentence_each(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(PlanError, match=r"(?s)no tracker 'tensorbord'.*tensorboard, mlflow, wandb"):
-        open_trackers(["tensorbord"], Path(), "run", PLAN)
+        open_trackers(["tensorbord"], Path(), "run", PLAN, print)
     for name in TRACKERS:
         monkeypatch.setitem(sys.modules, name, None)
         with pytest.raises(PlanError, match=rf"(?s){name} is not installed.*boothlab\[track\]"):
-            open_trackers([name], Path(), "run", PLAN)
+            open_trackers([name], Path(), "run", PLAN, print)
 
 
 class Broken:
@@ -61,79 +57,101 @@ class Broken:
 
 
 def test_a_tracker_that_fails_is_left_out_and_said_once(tmp_path: Path) -> None:
-    said: list[Warned] = []
+    said: list[str] = []
     tracking = Tracking([Broken()], tmp_path, said.append)  # type: ignore[list-item]
     tracking.hear(STEP)
+    tracking.hear(replace(STEP, step=4))
+    tracking.end()
+    assert said == ["Broken failed and is left out: RuntimeError: out of quota"]
+
+
+def opened(name: str, folder: Path, warn: Callable[[str], None] = print) -> Tracking:
+    """The tracker called so, below ``folder``, beside previews."""
+    return Tracking(open_trackers([name], folder, "run", PLAN, warn), folder / "previews", warn)
+
+
+def test_a_tracker_that_cannot_be_opened_is_left_out_and_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise OSError("read-only")
+
+    monkeypatch.setitem(sys.modules, "mlflow", FakeMlflow(refuse))
+    said: list[str] = []
+    tracking = opened("mlflow", tmp_path, said.append)
     tracking.hear(STEP)
     tracking.end()
-    assert [event.message for event in said] == ["Broken failed and is left out: RuntimeError: out of quota"]
+    assert said == ["mlflow failed and is left out: OSError: read-only"]
 
 
-def picture(folder: Path) -> Path:
-    import numpy as np
-
-    (folder / "step-000003").mkdir(parents=True)
-    path = folder / "step-000003" / "a.png"
-    path.write_bytes(png_bytes(np.full((8, 8, 3), 200, np.uint8)))
-    return path
+def picture(previews: Path, step: int) -> None:
+    """One preview of ``step``."""
+    place = previews / f"step-{step:06d}"
+    place.mkdir(parents=True)
+    (place / "ada-00-00.png").write_bytes(png_bytes(np.full((8, 8, 3), 20 * step, np.uint8)))
 
 
 def hear_all(tracking: Tracking, previews: Path) -> None:
-    tracking.hear(STEP)
-    picture(previews)
-    tracking.hear(SnapshotSaved(3, name="step-000003", size=1))
+    """What a run says that took over its first three steps from another one, and ends at the fourth."""
+    for step in (1, 3, 4):
+        picture(previews, step)
+        tracking.hear(replace(STEP, step=step))
+        tracking.hear(Previewed(step, pictures=1))
+        if step == 3:
+            tracking.hear(Extended(3, source="other"))
+            tracking.hear(Previewed(step, pictures=1))  # a resume finds it already drawn
     tracking.hear(Finished(4))
     tracking.end()
 
 
-class FakeClient:
-    """MLflow's documented client calls."""
-
-    def __init__(self, tracking_uri: str) -> None:
-        assert tracking_uri.startswith("file:///")
-        self.calls: list[tuple[Any, ...]] = []
-        MADE.append(self)
-
-    def create_experiment(self, name: str, artifact_location: str) -> str:
-        assert artifact_location.startswith("file:///")
-        return "1"
-
-    def create_run(self, experiment_id: str, run_name: str) -> Any:
-        return SimpleNamespace(info=SimpleNamespace(run_id=f"id-of-{run_name}"))
-
-    def log_param(self, run_id: str, key: str, value: str) -> None:
-        self.calls.append(("param", key, value))
-
-    def log_metric(self, run_id: str, key: str, value: float, step: int) -> None:
-        self.calls.append(("metric", key, value, step))
-
-    def log_artifact(self, run_id: str, local_path: str, artifact_path: str) -> None:
-        self.calls.append(("artifact", Path(local_path).name, artifact_path))
-
-    def set_terminated(self, run_id: str, status: str) -> None:
-        self.calls.append(("state", run_id, status))
+def test_a_preview_is_shown_once_at_its_own_step_under_the_name_of_its_prompt_and_noise(tmp_path: Path) -> None:
+    shown: list[tuple[int, str]] = []
+    tracker = SimpleNamespace(
+        log=lambda step, values: None, picture=lambda step, name, path: shown.append((step, name)), end=print
+    )
+    hear_all(Tracking([tracker], tmp_path, print), tmp_path)
+    assert shown == [(1, "ada-00-00"), (3, "ada-00-00"), (4, "ada-00-00")]
 
 
-MADE: list[FakeClient] = []
-
-
-def test_mlflow_writes_to_files_and_a_resume_finds_its_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fake: Any = ModuleType("mlflow")
-    fake.tracking = SimpleNamespace(MlflowClient=FakeClient)
+def test_mlflow_is_told_everything_and_made_anew_in_every_life(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = FakeMlflow()
     monkeypatch.setitem(sys.modules, "mlflow", fake)
-    MADE.clear()
-    previews = tmp_path / "previews"
-    hear_all(Tracking(open_trackers(["mlflow"], tmp_path, "run", PLAN), previews, print), previews)
-    calls = MADE[0].calls
-    assert ("param", "training.steps", "4") in calls
-    assert ("metric", "train/loss", 0.5, 3) in calls
-    assert ("artifact", "a.png", "previews/step-000003") in calls
-    assert calls[-1] == ("state", "id-of-run", "FINISHED")
-    Tracking(open_trackers(["mlflow"], tmp_path, "run", PLAN, 3), previews, print).end()
-    assert MADE[1].calls == [("state", "id-of-run", "RUNNING"), ("state", "id-of-run", "KILLED")]
+    monkeypatch.setitem(PLAN, "long", "x" * 600)
+    for number in range(120):
+        monkeypatch.setitem(PLAN, f"setting.{number}", number)
+    hear_all(opened("mlflow", tmp_path), tmp_path / "previews")
+    (told,) = fake.stores
+    assert told.params == {name: str(value) for name, value in PLAN.items()}
+    assert [(value, step) for name, value, step in told.metrics if name == "train/loss"] == [
+        (0.5, 1),
+        (0.5, 3),
+        (0.5, 4),
+    ]
+    assert told.artifacts == [f"previews/step-{step:06d}/ada-00-00.png" for step in (1, 3, 4)]
+    assert told.status == "FINISHED"
+    opened("mlflow", tmp_path).end()
+    assert [store.status for store in fake.stores] == ["FINISHED", "KILLED"]
 
 
-def test_wandb_is_offline_and_keeps_its_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interruption_while_mlflow_opens_does_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def pull() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "mlflow", FakeMlflow(pull))
+    with pytest.raises(KeyboardInterrupt):
+        opened("mlflow", tmp_path)
+    fake, said = FakeMlflow(), list[str]()
+    monkeypatch.setitem(sys.modules, "mlflow", fake)
+    opened("mlflow", tmp_path, said.append).hear(STEP)
+    assert said == []
+    assert ("train/loss", 0.5, 3) in fake.stores[0].metrics
+
+
+def test_wandb_is_offline_keeps_its_id_and_is_told_to_record_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     begun: list[dict[str, Any]] = []
     logged: list[tuple[dict[str, Any], int]] = []
     ended: list[int] = []
@@ -147,15 +165,15 @@ def test_wandb_is_offline_and_keeps_its_id(tmp_path: Path, monkeypatch: pytest.M
     fake: Any = ModuleType("wandb")
     fake.init, fake.Image, fake.Settings = init, lambda path: Path(path).name, lambda **options: options
     monkeypatch.setitem(sys.modules, "wandb", fake)
-    previews = tmp_path / "previews"
-    hear_all(Tracking(open_trackers(["wandb"], tmp_path, "run", PLAN), previews, print), previews)
-    open_trackers(["wandb"], tmp_path, "run", PLAN, 3)
-    assert [options["mode"] for options in begun] == ["offline", "offline"]
-    assert begun[0]["id"] == begun[1]["id"]
-    assert begun[0]["settings"].items() >= {"x_disable_meta": True, "host": "", "console": "off"}.items()
+    hear_all(opened("wandb", tmp_path), tmp_path / "previews")
+    opened("wandb", tmp_path)
+    assert [(options["mode"], options["id"]) for options in begun] == [("offline", begun[0]["id"])] * 2
     assert begun[0]["dir"] == str(tmp_path / "wandb")
+    assert begun[0]["settings"].items() >= {"x_disable_meta": True, "host": "", "console": "off"}.items()
     assert logged[0][0]["train/loss"] == 0.5
-    assert ({"step-000003/a": "a.png"}, 3) in logged
+    assert [told for told in logged if "previews/ada-00-00" in told[0]] == [
+        ({"previews/ada-00-00": "ada-00-00.png"}, step) for step in (1, 3, 4)
+    ]
     assert ended == [0]
 
 
@@ -163,7 +181,7 @@ def test_wandb_itself_records_no_command_line_and_no_machine(tmp_path: Path, mon
     wandb = pytest.importorskip("wandb")
     monkeypatch.setattr(sys, "argv", ["boothlab", "train", "/home/ada/secret.toml"])
     monkeypatch.setattr(socket, "gethostname", lambda: "adas-laptop")
-    tracking = Tracking(open_trackers(["wandb"], tmp_path, "run", PLAN), tmp_path / "previews", print)
+    tracking = opened("wandb", tmp_path)
     print("told to nobody")
     hear_all(tracking, tmp_path / "previews")
     wandb.teardown()  # what is said is on the disk only then
@@ -171,135 +189,55 @@ def test_wandb_itself_records_no_command_line_and_no_machine(tmp_path: Path, mon
     (told,) = run.glob("*.wandb")
     data = told.read_bytes()
     assert b"train/loss" in data
-    private = ("secret.toml", "adas-laptop", "told to nobody", sys.executable, platform.platform(), str(tmp_path))
-    assert [text for text in private if text.encode() in data] == []
-    assert not (run / "files" / "requirements.txt").exists()
-
-
-def plan(base: Path, place: Path) -> RunPlan:
-    tree = {
-        "name": "ada",
-        "subjects": [{"name": "ada", "photos": str(photo_folder(place / "photos", 2)), "identifier": "nlwx"}],
-        "base": {"model": str(base), "device": "cpu"},
-        "objective": {"prior_preservation": False},
-        "training": {"steps": 4, "threads": 1},
-    }
-    return plan_from(tree, "test")
-
-
-def test_tensorboard_holds_every_step_and_the_training_is_the_same(tiny_sd: Path, tmp_path: Path) -> None:
-    pytest.importorskip("tensorboard")
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    tracked = api.train(plan(tiny_sd, tmp_path), tmp_path / "a", track=["tensorboard"])
-    plain = api.train(plan(tiny_sd, tmp_path), tmp_path / "b")
-    told = EventAccumulator(str(tracked.path / "tracking" / "tensorboard"))
-    told.Reload()
-    losses = [event.loss for event in plain.events() if isinstance(event, Stepped)]
-    curve = told.Scalars("train/loss")
-    assert [point.step for point in curve] == [1, 2, 3, 4]
-    assert [point.value for point in curve] == pytest.approx(losses, rel=1e-6)
-    weights = [
-        (run.path / "snapshots" / "step-000004" / "unet" / "diffusion_pytorch_model.safetensors").read_bytes()
-        for run in (tracked, plain)
+    private = [
+        "secret.toml",
+        sys.executable,
+        socket.gethostname(),
+        platform.platform(),
+        str(tmp_path),
+        "told to nobody",
     ]
-    assert weights[0] == weights[1]
+    assert [text for text in private if text.encode() in data] == []
+    assert {path.parent.name for path in run.glob("files/**/*") if path.is_file()} == {"previews"}
 
 
-class Unplugged(BaseException):
-    """What ends a training between two events."""
+def test_mlflow_itself_holds_every_step_and_picture_once_below_its_folder(tmp_path: Path) -> None:
+    mlflow = pytest.importorskip("mlflow")
+    opened("mlflow", tmp_path / "old")
+    (tmp_path / "old").rename(tmp_path / "new")
+    opened("mlflow", tmp_path / "new").hear(STEP)
+    hear_all(opened("mlflow", tmp_path / "new"), tmp_path / "new" / "previews")
+    assert not (tmp_path / "old").exists()
+    client = mlflow.tracking.MlflowClient(tracking_uri=(tmp_path / "new" / "mlflow" / "store").as_uri())
+    (run,) = client.search_runs([client.get_experiment_by_name("boothlab").experiment_id])
+    assert [point.step for point in client.get_metric_history(run.info.run_id, "train/loss")] == [1, 3, 4]
+    steps = [path.path for path in client.list_artifacts(run.info.run_id, "previews")]
+    assert steps == [f"previews/step-{step:06d}" for step in (1, 3, 4)]
+    assert run.data.params == {name: str(value) for name, value in PLAN.items()}
 
 
-def end_at(step: int) -> Callable[[Event], None]:
-    """Pulls the plug when this step has been taken."""
-
-    def listen(event: Event) -> None:
-        if event.step == step:
-            raise Unplugged
-
-    return listen
-
-
-def after_a_kill(base: Path, place: Path, at: int, checkpoint_every: int) -> Run:
-    """A run killed after ``at`` steps, and trained to its end by the same command again."""
-    wanted = plan(base, place)
-    looking = wanted.training.validation.model_copy(update={"preview": Preview(every=1)})
-    update = {"checkpoint_every": checkpoint_every, "validation": looking}
-    wanted = wanted.model_copy(update={"training": wanted.training.model_copy(update=update)})
-    with pytest.raises(Unplugged):
-        api.train(wanted, place / "runs", listen=end_at(at), track=["tensorboard"])
-    (killed,) = (place / "runs").iterdir()
-    if at % checkpoint_every:  # the one that a training saves when it is told to stop, as a killed one cannot
-        shutil.rmtree(killed / "checkpoints" / f"step-{at:06d}")
-    time.sleep(1.1)  # event files are read in the order of their names, which tell seconds
-    return api.train(wanted, place / "runs", track=["tensorboard"])
-
-
-@pytest.mark.parametrize("checkpoint_every", [2, 9], ids=["from its checkpoint", "from the start"])
-def test_tensorboard_shows_every_step_once_after_a_kill(tiny_sd: Path, tmp_path: Path, checkpoint_every: int) -> None:
-    """The last step that was said was passed on, so nothing was void and steps after the checkpoint stood twice."""
+def test_tensorboard_shows_the_previews_of_a_prompt_and_noise_in_one_row(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    run = after_a_kill(tiny_sd, tmp_path, 3, checkpoint_every)
-    told = EventAccumulator(str(run.path / "tracking" / "tensorboard"))
-    told.Reload()
-    assert [point.step for point in told.Scalars("train/loss")] == [1, 2, 3, 4]
-    shown = {tag: [point.step for point in told.Images(tag)] for tag in told.Tags()["images"]}
-    assert shown == {f"step-{step:06d}/ada-00-00": [step] for step in range(5)}
-
-
-def test_a_command_that_is_refused_tells_the_dashboards_of_a_live_run_nothing(
-    tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It opened them before it asked whether the run is free, and MLflow called the live run killed."""
-    opened: list[str] = []
-    monkeypatch.setattr("boothlab.api.tracked.open_trackers", lambda *given: opened.append(given[2]) or [])
-    wanted = plan(tiny_sd, tmp_path)
-    run = run_of(resolve(wanted), tmp_path / "runs")
-    with run.writing(), pytest.raises(RunBusy):
-        api.train(wanted, tmp_path / "runs", track=["tensorboard"])
-    assert opened == []
-    api.train(wanted, tmp_path / "runs", track=["tensorboard"])
-    assert opened == [run.name]
-
-
-def test_previews_taken_over_from_another_run_are_shown(tmp_path: Path) -> None:
-    shown: list[tuple[int, str]] = []
-
-    class Shows:
-        def picture(self, step: int, name: str, path: Path) -> None:
-            shown.append((step, name))
-
-    picture(tmp_path)
-    tracking = Tracking([Shows()], tmp_path, print, 3)  # type: ignore[list-item]
-    tracking.hear(SnapshotSaved(3, name="step-000003", size=1))
-    assert shown == []
-    tracking.hear(Extended(3, source="other"))
-    assert shown == [(3, "step-000003/a")]
-
-
-def test_dashboards_are_not_told_where_photos_and_models_lie(
-    tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told: list[dict[str, Any]] = []
-    monkeypatch.setattr(
-        "boothlab.api.tracked.open_trackers", lambda names, folder, run, plan, step: told.append(plan) or []
-    )
-    photo_folder(tmp_path / "refs", 3, size=(64, 72))
-    wanted = plan(tiny_sd, tmp_path)
-    wanted = wanted.model_copy(update={"photos": wanted.photos.model_copy(update={"references": tmp_path / "refs"})})
-    api.train(wanted, tmp_path / "runs", track=["tensorboard"])
-    assert told[0]["photos.references"] == "refs"
-    assert not [value for value in told[0].values() if str(tmp_path) in str(value) or str(tiny_sd) in str(value)]
-
-
-def test_tensorboard_shows_previews(tmp_path: Path) -> None:
-    pytest.importorskip("tensorboard")
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    previews = tmp_path / "previews"
-    hear_all(Tracking(open_trackers(["tensorboard"], tmp_path, "run", PLAN), previews, print), previews)
+    hear_all(opened("tensorboard", tmp_path), tmp_path / "previews")
     told = EventAccumulator(str(tmp_path / "tensorboard"))
     told.Reload()
-    assert told.Images("step-000003/a")[0].step == 3
+    assert {tag: [image.step for image in told.Images(tag)] for tag in told.Tags()["images"]} == {
+        "previews/ada-00-00": [1, 3, 4]
+    }
+
+
+def test_a_tensorboard_that_is_open_while_a_run_goes_on_shows_every_step_once(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    told = EventAccumulator(str(tmp_path / "tensorboard"))
+    for steps in (5, 4):
+        tracking = opened("tensorboard", tmp_path)
+        for step in range(1, steps + 1):
+            tracking.hear(replace(STEP, step=step))
+        tracking.end()
+        told.Reload()
+        assert [point.step for point in told.Scalars("train/loss")] == list(range(1, steps + 1))
+        time.sleep(1.1)  # event files are read in the order of their names, which tell seconds

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from boothlab.api.resolving import Resolved, run_of
-from boothlab.api.tracked import tracked
+from boothlab.api.tracked import retell, tracked
 from boothlab.api.trainer import go_back, keep_place, record_failure, train_run
 from boothlab.errors import Cancelled, RunDamaged
 from boothlab.files import write_json
@@ -53,11 +53,12 @@ def average_run(
         keep_place(run, plan)
         lacking = go_back(run)  # looked for in any state: what stands there without weights is made anew
         if run.status().state == "finished" and not lacking:
+            retell(run, track)
             return run
         run.move("running", 0)
         if changed(run.path):
             write_json(run.path / PROVENANCE, provenance(resolved.inputs, plan.base.device))
-        with _told(run), tracked(run, track, 0, listen) as heard:
+        with _told(run), tracked(run, track, listen) as heard:
             for snapshot in snapshots:
                 if not Run(snapshot.parent.parent).has_weights(snapshot.name):
                     raise RunDamaged(f"{snapshot_in_words(str(snapshot))}, one of those averaged, is not there.")

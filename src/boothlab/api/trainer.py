@@ -15,7 +15,7 @@ from boothlab.api.class_requests import class_requests
 from boothlab.api.extending import extend
 from boothlab.api.previewing import with_previews
 from boothlab.api.resolving import Resolved, run_of
-from boothlab.api.tracked import tracked
+from boothlab.api.tracked import retell, tracked
 from boothlab.config.show import to_toml
 from boothlab.errors import BoothlabError, Cancelled, NoMemory, is_gpu_out_of_memory
 from boothlab.files import read_table, write_json, write_text
@@ -64,13 +64,14 @@ def train_run(
     one from before a snapshot that was deleted.
 
     ``kept`` is a folder of encodings that other trainings may use too, and may have filled; ``track`` names the
-    dashboards that hear what ``listen`` hears.
+    dashboards that hear what ``listen`` hears, and of a finished run what its log holds.
     """
     run = run_of(resolved, root)
     with run.writing():
         keep_place(run, resolved.plan)
         if run.status().state == "finished" and not go_back(run):
             let_go(run, resolved.plan)
+            retell(run, track)
             return run
         run.move("running", run.status().step)
         step = run.status().step
@@ -88,11 +89,11 @@ def train_run(
             # Closed here, where what the last checkpoint runs into is still heard.
             with (
                 stop_on_interrupt() as stopped,
-                tracked(run, track, job.step, listen) as heard,
+                tracked(run, track, listen) as heard,
                 closing(_events(run, job, resolved, resumed, skipped)) as events,
             ):
                 if extended is not None:
-                    heard(extended)
+                    listen(extended)  # dashboards have it from the log
                 for event in events:
                     run.say(event)
                     heard(event)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,19 +19,22 @@ def require() -> Any:
     return import_library("torch.utils.tensorboard", "tensorboard")
 
 
-def open_tracker(folder: Path, run: str, plan: Mapping[str, Any], step: int) -> Tracker:
-    """A writer that voids what an earlier, longer life of the run said after ``step``."""
-    return TensorBoard(folder, run, plan, step)
+def open_tracker(folder: Path, run: str, plan: Mapping[str, Any]) -> Tracker:
+    """A writer of one event file."""
+    return TensorBoard(folder, run, plan)
 
 
 class TensorBoard:
     """Scalars, the plan as text, previews as images."""
 
-    def __init__(self, folder: Path, run: str, plan: Mapping[str, Any], step: int) -> None:
-        # From the start nothing counts that an earlier life said, its plan and pictures at step 0 included.
-        self._writer = require().SummaryWriter(str(folder), purge_step=step + 1 if step else 0)
+    def __init__(self, folder: Path, run: str, plan: Mapping[str, Any]) -> None:
+        # A TensorBoard that has been open since an earlier life forgets what that one said, and takes up a new file.
+        # Of a file that is deleted it waits for the rest.
+        for left in folder.glob("events.out.tfevents.*"):
+            os.truncate(left, 0)
+        self._writer = require().SummaryWriter(str(folder), purge_step=0)
         lines = [f"    {name} = {value}" for name, value in plan.items()]
-        self._writer.add_text("plan", "\n".join([run, "", *lines]), step)
+        self._writer.add_text("plan", "\n".join([run, "", *lines]), 0)
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         """One point per curve."""
@@ -38,9 +42,9 @@ class TensorBoard:
             self._writer.add_scalar(name, value, step)
 
     def picture(self, step: int, name: str, path: Path) -> None:
-        """One image."""
+        """One image; those of one name are a row with a slider."""
         with Image.open(path) as image:
-            self._writer.add_image(name, np.asarray(image.convert("RGB")), step, dataformats="HWC")
+            self._writer.add_image(f"previews/{name}", np.asarray(image.convert("RGB")), step, dataformats="HWC")
 
     def end(self, state: str) -> None:
         """Write what is buffered."""

@@ -1,19 +1,21 @@
 """The seam between a training and the dashboards that people already have.
 
 A tracker is one file here with one class. It hears what the run folder hears and writes below that folder, so nothing
-leaves the machine and `forget` finds it. (Torch-free until one is opened.)
+leaves the machine and `forget` finds it. Every life of a run makes its dashboards anew and tells them the whole log:
+they are the same whether it was interrupted, extended or moved on the way. (Torch-free until one is opened.)
 """
 
 from __future__ import annotations
 
 import importlib
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from boothlab.errors import PlanError
-from boothlab.runs.events import Event, Extended, Finished, Resumed, Stepped, Validated, Warned
-from boothlab.runs.run import step_of
+from boothlab.runs.events import Event, Finished, Previewed, Stepped, Validated
+from boothlab.runs.run import step_name
 
 INSTALL = "pip install 'boothlab[track]'"
 
@@ -25,14 +27,14 @@ class Tracker(Protocol):
         """Numbers that were true after ``step``."""
 
     def picture(self, step: int, name: str, path: Path) -> None:
-        """A picture that was drawn after ``step``."""
+        """A picture that was drawn after ``step``; ``name`` is that of the same prompt and noise at every step."""
 
     def end(self, state: str) -> None:
         """Nothing more comes; ``state`` is "finished" or "stopped"."""
 
 
-Opened = Callable[[Path, str, Mapping[str, Any], int], Tracker]
-"""(folder to write to, the run's name, its plan flattened, step it goes on from, 0 from the start) → a tracker."""
+Opened = Callable[[Path, str, Mapping[str, Any]], Tracker]
+"""(folder to write to, the run's name, its plan flattened) → a tracker, which begins anew whatever lies there."""
 
 TRACKERS = {
     "tensorboard": "boothlab.tracking.tensorboard",
@@ -51,17 +53,29 @@ def require_known(names: Sequence[str]) -> None:
 
 
 def open_trackers(
-    names: Sequence[str], folder: Path, run: str, plan: Mapping[str, Any], step: int = 0
+    names: Sequence[str], folder: Path, run: str, plan: Mapping[str, Any], warn: Callable[[str], None]
 ) -> list[Tracker]:
-    """The trackers of ``names``, each with a folder of its own below ``folder``."""
+    """The trackers of ``names``, each with a folder of its own below ``folder``, and nothing told yet.
+
+    Those that cannot be opened are left out, and ``warn`` hears of them.
+    """
     require_known(names)
     opened: list[Tracker] = []
     for name in dict.fromkeys(names):
-        place = folder / name
-        place.mkdir(parents=True, exist_ok=True)
-        opener: Opened = importlib.import_module(TRACKERS[name]).open_tracker
-        opened.append(opener(place, run, plan, step))
+        try:
+            (folder / name).mkdir(parents=True, exist_ok=True)
+            opener: Opened = importlib.import_module(TRACKERS[name]).open_tracker
+            opened.append(opener(folder / name, run, plan))
+        except Exception as error:  # noqa: BLE001 - foreign code in the midst of a training
+            warn(left_out(name, error))
     return opened
+
+
+def emptied(folder: Path) -> Path:
+    """``folder`` without what an earlier life of the run left there."""
+    shutil.rmtree(folder)
+    folder.mkdir()
+    return folder
 
 
 def import_library(module: str, package: str) -> Any:
@@ -91,54 +105,43 @@ def values_of(event: Event) -> dict[str, float]:
 
 
 class Tracking:
-    """Tells trackers what a run says, and pictures of its previews; a tracker that fails stops no training.
+    """Tells trackers what a run says, and pictures of its previews; a tracker that fails stops no training."""
 
-    Pictures of an earlier life up to ``step``, which this one goes on from, have been shown. Later ones are void like
-    the numbers said beside them, and shown again though they are not drawn again.
-    """
-
-    def __init__(
-        self, trackers: Sequence[Tracker], previews: Path, warn: Callable[[Warned], None], step: int = 0
-    ) -> None:
+    def __init__(self, trackers: Sequence[Tracker], previews: Path, warn: Callable[[str], None]) -> None:
         self._trackers = list(trackers)
         self._previews = previews
-        self._shown = self._pictures(step) if step > 0 else set()
         self._warn = warn
-        self._finished = False
+        self._heard: set[Event] = set()
 
     def hear(self, event: Event) -> None:
-        """Pass on one event."""
-        self._finished = self._finished or isinstance(event, Finished)
+        """Pass on one event; what a resume finds already done is said again and passed on once."""
+        if event in self._heard:
+            return
+        self._heard.add(event)
         values = values_of(event)
         if values:
-            self._each(event.step, lambda tracker: tracker.log(event.step, values))
-        if isinstance(event, Stepped | Resumed | Warned):
-            return
-        if isinstance(event, Extended):  # its pictures came from another run, whose dashboard is not this one
-            self._shown.clear()
-        for path in sorted(self._pictures(event.step) - self._shown):
-            self._shown.add(path)
-            name = path.relative_to(self._previews).with_suffix("").as_posix()
-            self._show(event.step, name, path)
+            self._each(lambda tracker: tracker.log(event.step, values))
+        if isinstance(event, Previewed):
+            for path in sorted((self._previews / step_name(event.step)).glob("*.png")):
+                self._show(event.step, path)
 
-    def _pictures(self, step: int) -> set[Path]:
-        """Those that were drawn up to ``step``: an earlier life may have left some of later ones."""
-        found = self._previews.glob("step-*/*.png")
-        return {path for path in found if (drawn := step_of(path.parent.name)) is not None and drawn <= step}
-
-    def _show(self, step: int, name: str, path: Path) -> None:
-        self._each(step, lambda tracker: tracker.picture(step, name, path))
+    def _show(self, step: int, path: Path) -> None:
+        self._each(lambda tracker: tracker.picture(step, path.stem, path))
 
     def end(self) -> None:
         """Close every tracker."""
-        state = "finished" if self._finished else "stopped"
-        self._each(0, lambda tracker: tracker.end(state))
+        state = "finished" if any(isinstance(event, Finished) for event in self._heard) else "stopped"
+        self._each(lambda tracker: tracker.end(state))
 
-    def _each(self, step: int, tell: Callable[[Tracker], None]) -> None:
+    def _each(self, tell: Callable[[Tracker], None]) -> None:
         for tracker in list(self._trackers):
             try:
                 tell(tracker)
             except Exception as error:  # noqa: BLE001 - foreign code beside a training that may have run for hours
                 self._trackers.remove(tracker)
-                kind = type(tracker).__name__
-                self._warn(Warned(step, "tracker", f"{kind} failed and is left out: {type(error).__name__}: {error}"))
+                self._warn(left_out(type(tracker).__name__, error))
+
+
+def left_out(tracker: str, error: Exception) -> str:
+    """What is said of a tracker that fails."""
+    return f"{tracker} failed and is left out: {type(error).__name__}: {error}"

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from boothlab.files import sha256_bytes
-from boothlab.tracking.tracker import Tracker, import_library
-
+from boothlab.tracking.tracker import Tracker, emptied, import_library
 
 UNASKED: dict[str, Any] = {
     "host": "",
@@ -31,8 +30,8 @@ def require() -> Any:
     return import_library("wandb", "wandb")
 
 
-def open_tracker(folder: Path, run: str, plan: Mapping[str, Any], step: int) -> Tracker:
-    """An offline run; after a resume one with the same id, so that a sync makes one curve of them."""
+def open_tracker(folder: Path, run: str, plan: Mapping[str, Any]) -> Tracker:
+    """An offline run; in every life with the same id, so that all are one run where they are sent."""
     return WeightsAndBiases(folder, run, plan)
 
 
@@ -45,9 +44,9 @@ class WeightsAndBiases:
             project="boothlab",
             name=run,
             id=sha256_bytes(run.encode())[:16],
-            resume="allow",
             mode="offline",
-            dir=str(folder),
+            reinit="create_new",  # another run that this process has open may be one that is sent
+            dir=str(emptied(folder)),
             config=dict(plan),
             settings=self._library.Settings(silent=True, **UNASKED),
         )
@@ -57,8 +56,8 @@ class WeightsAndBiases:
         self._run.log(dict(values), step=step)
 
     def picture(self, step: int, name: str, path: Path) -> None:
-        """One image."""
-        self._run.log({name: self._library.Image(str(path))}, step=step)
+        """One image; those of one name are a row with a slider."""
+        self._run.log({f"previews/{name}": self._library.Image(str(path))}, step=step)
 
     def end(self, state: str) -> None:
         """Close the run."""
