@@ -148,6 +148,8 @@ def test_defaults() -> None:
         ({**MINIMAL, "objective": {"instance_prompt": "{id} here"}}, "instance_prompt: '{id} here' says {id}"),
         ({**MINIMAL, "objective": {"class_prompt": "a {class}"}}, "class_prompt: 'a {class}' says {class}; {it} is"),
         ({**MINIMAL, "evaluation": {"prompts": ["{it}", "{} at sea"]}}, "prompts: '{} at sea' says {}; {it} is"),
+        ({**MINIMAL, "evaluation": {"prompts": ["{it}", " "]}}, "prompts: one of them is empty"),
+        ({**MINIMAL, "evaluation": {"unrelated": [""]}}, "unrelated: one of them is empty"),
         ({**MINIMAL, "training": {"validation": {"preview": {"prompts": ["{It}"]}}}}, "prompts: '{It}' says {It}"),
     ],
 )

@@ -266,3 +266,43 @@ def test_show_tells_state_and_snapshots(journey: dict[str, object]) -> None:
     differs = {one["setting"]: (one["value"], one["default"]) for one in differing}
     assert differs["photos.size"] == (64, None)
     assert "photos.held_out" not in differs
+
+
+def reported(journey: dict[str, object], run: Path) -> Any:
+    return boothlab("report", run, home=journey["place"] / "home", cwd=run.parent)
+
+
+def test_a_report_says_that_the_snapshot_it_would_show_is_gone(journey: dict[str, object], tmp_path: Path) -> None:
+    """It was a KeyError; that other snapshots are gone stops no page."""
+    run = shutil.copytree(journey["run"], tmp_path / "run")
+    (run / "snapshots" / "step-000003").rename(tmp_path / "step-000003")
+    assert reported(journey, run).returncode == 0
+    (tmp_path / "step-000003").rename(run / "snapshots" / "step-000003")
+    shutil.rmtree(run / "snapshots" / "step-000006")
+    (run / "report.html").unlink()
+    said = reported(journey, run)
+    assert said.returncode == 2
+    assert "the snapshot step-000006 was scored, the page shows it, and it is not there any more" in " ".join(
+        said.stderr.split()
+    )
+    assert not (run / "report.html").exists()
+
+
+def test_a_report_does_not_show_other_pictures_than_were_scored(journey: dict[str, object], tmp_path: Path) -> None:
+    run = shutil.copytree(journey["run"], tmp_path / "run")
+    picture = next(path for path in sorted((run / "images").rglob("bare-*.png")) if "step-000006" in str(path))
+    with Image.open(picture) as image:
+        Image.new("RGB", image.size, (255, 0, 0)).save(picture)
+    said = reported(journey, run)
+    assert said.returncode == 2
+    assert "its pictures or photos are not those that were scored" in " ".join(said.stderr.split())
+
+
+def test_a_report_says_that_other_weights_are_here_by_now(journey: dict[str, object], tmp_path: Path) -> None:
+    run = shutil.copytree(journey["run"], tmp_path / "run")
+    tree = json.loads((run / "summary.json").read_text())
+    assert "Scored with other weights" not in (run / "report.html").read_text()
+    tree["features"]["clip_t"][1] = "it was not here then"
+    (run / "summary.json").write_text(json.dumps(tree))
+    assert reported(journey, run).returncode == 0
+    assert "Scored with other weights than are here by now (clip_t)" in (run / "report.html").read_text()

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from boothlab.evaluation.config import Evaluation
-from boothlab.evaluation.derived import Table, derived, derived_pairs, identity_scale
+from boothlab.evaluation.derived import Table, derived, derived_pairs, identity_scale, no_scale
 from boothlab.evaluation.evaluate import evaluate
 from boothlab.evaluation.lots import Judged, Photos, judged
 from boothlab.evaluation.orders import Drawn, by_role, unique, wanted
@@ -337,6 +337,9 @@ def test_no_scale_without_its_ends() -> None:
     assert identity_scale(Table([*photos, *faces("base", "bare", [0.79])])) is None, "a span of 0.01 is noise"
     assert identity_scale(Table([*photos, *faces("base", "bare", [0.5])])) is not None
     assert derived(photos) == []
+    unseen = [Score("r", "photos", "photos", "face_found", "none", "", f"{k}", 1, 0.0) for k in range(3)]
+    assert no_scale(Table(unseen)) == "no photo shows a face, and likeness is that of faces"
+    assert "it takes eight usable photos" in no_scale(Table([replace(unseen[0], value=1.0), *unseen[1:]]))
 
 
 def test_changes_are_against_the_base_at_the_same_seed() -> None:

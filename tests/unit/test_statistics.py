@@ -15,6 +15,7 @@ from boothlab.statistics.comparisons import (
     holm,
     least_holm,
     minimum_detectable,
+    paired_differences,
     rise,
     sentence,
 )
@@ -199,6 +200,16 @@ def test_paired_by_hand() -> None:
         compare_paired([1.0], [1.0, 2.0], np.random.default_rng(0))
     with pytest.raises(ValueError, match="both sides"):
         compare_paired([np.nan], [1.0], np.random.default_rng(0))
+
+
+def test_pictures_of_the_one_prompt_that_is_left_are_one_unit_of_paired_pictures() -> None:
+    """Eight pictures of one prompt of ten, the others without a face, were eight units: p = 0.008."""
+    prompts = [f"{k}" for k in range(10) for _ in range(8)]
+    first = np.full(80, np.nan)
+    first[:8] = np.linspace(0.1, 0.2, 8)
+    difference, clusters = paired_differences(first, first + 1, prompts)
+    assert (len(difference), clusters) == (8, ["0"] * 8)
+    assert cluster_interval(difference, clusters).low is None
 
 
 def test_prompts_are_the_units_of_paired_pictures() -> None:

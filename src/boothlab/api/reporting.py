@@ -9,21 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from boothlab.api.pictures import evaluation_pictures, plan_of, snapshots_of
-from boothlab.api.resolving import photo_sets_of
-from boothlab.api.scoring import summaries_of, summary_of
+from boothlab.api.resolving import domain_of, photo_sets_of
+from boothlab.api.scoring import computed_with, known_pictures, seen_in, summaries_of, summary_of
 from boothlab.api.studies.traces import is_study_folder
 from boothlab.config.show import to_toml
 from boothlab.errors import PlanError
 from boothlab.evaluation.derived import COPIED, DERIVED, MEMORISATION
+from boothlab.evaluation.orders import Sets
 from boothlab.files import read_json, write_text
 from boothlab.metrics import METRICS
 from boothlab.metrics.metric import Role
+from boothlab.photos.photoset import PhotoSet
 from boothlab.plan import RunPlan, for_others
 from boothlab.progress import Progress, silent
 from boothlab.reports import info as gather
 from boothlab.reports.lacking import lacking
 from boothlab.reports.page import render
-from boothlab.reports.rulings import columns, ruling_view
+from boothlab.reports.rulings import columns, ruling_view, shown_of
 from boothlab.runs.events import Averaged
 from boothlab.runs.run import Run
 
@@ -60,11 +62,13 @@ def page_of(run: Run, progress: Progress = silent) -> str:
     _require_all_judged(run, summary)
     events = run.events()
     drawn = evaluation_pictures(run, plan, progress)
+    sets = photo_sets_of(run, plan)
+    _require_shown(run, summary, drawn)
+    _require_same_pictures(run, summary, drawn, sets)
     names = dict.fromkeys(line.snapshot for line in summaries)
     chosen = [tree["verdict"].get("recommended") for tree in summary["rulings"]]
     # A column is all subjects': what is recommended for one of several is no choice for the others.
     snapshots = columns(names, chosen if len(chosen) == 1 else [])
-    sets = photo_sets_of(run, plan)
     facts = (*DERIVED, COPIED, MEMORISATION, *METRICS)
     table = gather.score_table(summaries, facts, snapshots, summary["nulls"])
     grids = (gather.grid(name, role, sources) for name, sources in drawn.items() for role in ROLES)
@@ -76,7 +80,7 @@ def page_of(run: Run, progress: Progress = silent) -> str:
             steps=max(run.status().step, run.reached()),
             mean_of=next((event.of for event in events if isinstance(event, Averaged)), ""),
             seconds_per_step=gather.seconds_per_step(events),
-            warnings=(*summary["remarks"], *gather.warnings_of(events)),
+            warnings=(*summary["remarks"], *_other_weights(run, plan, summary), *gather.warnings_of(events)),
             photo_sets=sets,
             loss=gather.loss_curves(events),
             validation=gather.validation_curves(events),
@@ -104,6 +108,44 @@ def _require_all_judged(run: Run, summary: Mapping[str, Any]) -> None:
             f"{run.path} was scored before it was trained to the end: {', '.join(later)} was never judged.",
             f"Run `boothlab evaluate {run.path}` again.",
         )
+
+
+def _require_shown(run: Run, summary: Mapping[str, Any], drawn: Mapping[str, Mapping[str, Sets]]) -> None:
+    """Raises PlanError where the snapshot whose pictures stand beside a verdict is not there any more."""
+    for tree in summary["rulings"]:
+        name = shown_of(tree["verdict"])
+        if name not in drawn[tree["subject"]]:
+            raise PlanError(
+                f"{run.path}: the snapshot {name} was scored, the page shows it, and it is not there any more.",
+                f"Run `boothlab evaluate {run.path}` to judge the others, or train its plan again to make it anew.",
+            )
+
+
+def _require_same_pictures(
+    run: Run, summary: Mapping[str, Any], drawn: Mapping[str, Mapping[str, Sets]], sets: Mapping[str, PhotoSet]
+) -> None:
+    """Raises PlanError where pictures or photos were changed since: the page would show others than were scored."""
+    scored, now = summary.get("pictures", {}), known_pictures(seen_in(drawn, sets))
+    # Of a snapshot that was deleted there are none now, which is nothing to stop for.
+    if any(scored[name].get(lot) != known for name in scored for lot, known in now.get(name, {}).items()):
+        raise PlanError(
+            f"{run.path}: its pictures or photos are not those that were scored.",
+            f"Run `boothlab evaluate {run.path}` again; nothing is trained.",
+        )
+
+
+def _other_weights(run: Run, plan: RunPlan, summary: Mapping[str, Any]) -> list[str]:
+    """A sentence where metrics would be computed with other weights by now, or with such as were not here."""
+    if "features" not in summary:
+        return []
+    now = computed_with(METRICS, domain_of(plan.photos, plan.base))
+    other = sorted(name for name, known in now.items() if summary["features"].get(name) != known)
+    if not other:
+        return []
+    return [
+        f"Scored with other weights than are here by now ({', '.join(other)}): "
+        f"`boothlab evaluate {from_here(run.path)}` scores it with these."
+    ]
 
 
 def from_here(path: Path) -> str:

@@ -21,6 +21,7 @@ from boothlab.evaluation.evaluate import Unavailable, evaluate
 from boothlab.evaluation.lots import Judged, Photos, judged
 from boothlab.evaluation.measure import Dealt
 from boothlab.evaluation.nulls import NullRow, nulls
+from boothlab.evaluation.orders import Sets
 from boothlab.evaluation.scores import Score, read_scores, write_scores
 from boothlab.evaluation.summaries import Pairs, Summary, summarise
 from boothlab.evaluation.thresholds import THRESHOLDS_VERSION
@@ -66,7 +67,7 @@ def evaluate_run(run: Run, progress: Progress = silent) -> Evaluated:
         take_drawn(run, plan)
         drawn = evaluation_pictures(run, plan, progress)
         sets = photo_sets_of(run, plan)
-        seen = {subject.name: judged(drawn[subject.name], photos_of(sets[subject.name])) for subject in plan.subjects}
+        seen = seen_in(drawn, sets)
         alike = limits(plan.photos.screen, domain).duplicate
         dealt = {name: how_dealt(found, plan.evaluation, alike) for name, found in sets.items()}
         key = _key(seen, domain, dealt)
@@ -98,12 +99,19 @@ def evaluate_run(run: Run, progress: Progress = silent) -> Evaluated:
             pairs += matrices
             unavailable += missing
         more_facts = {
+            "pictures": known_pictures(seen),
+            "features": computed_with(METRICS, domain),
             "rulings": [_tree(ruling) for ruling in rulings],
             "nulls": [asdict(line) for line in nulled],
             "crossings": [asdict(line) for line in crossings(seen, domain, run.path / "features")],
             "remarks": remarks_on(sets),
         }
         return _write(run, key, scores, pairs, list(dict.fromkeys(unavailable)), more_facts)
+
+
+def seen_in(drawn: Mapping[str, Mapping[str, Sets]], sets: Mapping[str, PhotoSet]) -> dict[str, Judged]:
+    """Subject → what is judged of it: what every source drew, beside its photos."""
+    return {name: judged(drawn[name], photos_of(found)) for name, found in sets.items()}
 
 
 def photos_of(photo_set: PhotoSet) -> Photos:
@@ -136,13 +144,17 @@ def how_dealt(found: PhotoSet, evaluation: Evaluation, alike: float) -> Dealt:
     return Dealt(by_chance, tuple(of[photo.name] for photo in photos) if len(set(of.values())) < len(photos) else ())
 
 
-def _key(seen: dict[str, Judged], domain: Domain, dealt: Mapping[str, Dealt]) -> str:
-    """What the scores depend on: pictures, photos, and what every metric is computed with here."""
-    lots = {
-        name: [[lot.source, lot.role, lot.hashes, lot.texts] for lot in looked.lots]
-        + [[part, lot.hashes] for part, lot in looked.references.items()]
+def known_pictures(seen: Mapping[str, Judged]) -> dict[str, dict[str, str]]:
+    """Subject → lot of pictures or photos → hex SHA-256 of what it shows, and of what was asked for."""
+    return {
+        name: {f"{lot.source}/{lot.role}": sha256_json([lot.hashes, lot.texts]) for lot in looked.lots}
+        | {part: sha256_json(lot.hashes) for part, lot in looked.references.items()}
         for name, looked in seen.items()
     }
+
+
+def _key(seen: dict[str, Judged], domain: Domain, dealt: Mapping[str, Dealt]) -> str:
+    """What the scores depend on: pictures, photos, and what every metric is computed with here."""
     features = computed_with(METRICS, domain)
     return sha256_json(
         {
@@ -150,7 +162,7 @@ def _key(seen: dict[str, Judged], domain: Domain, dealt: Mapping[str, Dealt]) ->
             "thresholds": THRESHOLDS_VERSION,
             "domain": domain,
             "features": features,
-            "lots": lots,
+            "lots": known_pictures(seen),
             "dealt": {name: asdict(one) for name, one in dealt.items()},
         }
     )

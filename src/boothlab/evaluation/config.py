@@ -37,6 +37,9 @@ class Evaluation(Config):
     @model_validator(mode="after")
     def _templates_are_known(self) -> Evaluation:
         require_known_words("prompts", self.prompts or ())
+        for name, said in (("prompts", self.prompts or ()), ("unrelated", self.unrelated)):
+            if any(not prompt.strip() for prompt in said):
+                raise ValueError(f"{name}: one of them is empty; say what is drawn")
         return self
 
     def contexts(self) -> tuple[str, ...]:

@@ -129,6 +129,9 @@ def identity_scale(table: Table) -> Scale | None:
 def no_scale(table: Table) -> str:
     """Why there is no scale of likeness, and what it takes; "" where there is one."""
     floor, ceiling = _ends(table)
+    faces = table.values(PHOTOS, "photos", "face_found", "none")
+    if len(faces) and not (faces == 1).any():
+        return "no photo shows a face, and likeness is that of faces"
     if ceiling is None:
         return (
             "no photo trained on and no held-out one, both with a face, can be compared; it takes eight usable "
@@ -242,7 +245,7 @@ DERIVED: tuple[Derived, ...] = (
         better="higher",
         unit="0 = the base model's people, 1 = two photos of this person",
         source="FastComposer (Xiao et al. 2023) counts failures as 0",
-        caution="Cannot be raised by drawing faces that no detector finds.",
+        caution="A picture without a face counts as some person (0), and so above one that is less alike than that.",
         compute=_strict,
         pairs=_strict_pairs,
     ),

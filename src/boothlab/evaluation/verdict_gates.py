@@ -67,7 +67,7 @@ def _likeness(likeness: Interval | None, unscaled: str) -> Gate:
 def _faces(faceless: Count | None) -> Gate:
     name = "faces"
     if faceless is None:
-        return Gate(name, "not measured", "nobody looked for faces")
+        return Gate(name, "not measured", "no photo shows a face, or none was looked for")
     rate = wilson(faceless.k, faceless.n)
     low, high = rate.low or 0.0, rate.high or 0.0
     seen = f"no face in {faceless.k} of {faceless.n}" if faceless.k else f"a face in all {faceless.n}"

@@ -25,7 +25,7 @@ METRIC = Metric(
     references=("held_out", "train"),
     values=values,
     source="Zhang et al. 2018 (arXiv:1801.03924)",
-    caution="Much lower to training photos than to held-out photos is a sign of copying.",
+    caution="The nearest of many is nearer by chance: compare the references only where both have as many photos.",
     on=("context", "bare"),
     copies=0.0,
 )

@@ -41,13 +41,13 @@ def _prompt(measured: Sequence[Mapping[str, Any]], star: float | None) -> LinePl
         limits = (Limit(untuned["value"] - most, f"gate: at most {most:.2f} below {beside}", "this run"),)
     return LinePlot(
         "Prompt following",
-        "share of what was asked for",
+        "prompt following",
         _kept(
             _curve("this run", measured, "prompt", "this run"),
             _curve("base model", measured, "prompt_base", "base model", band=False),
             _curve("base model told the looks", measured, "prompt_described", "base model, described", band=False),
         ),
-        "How much of what the prompts ask for the pictures show.",
+        "1: every picture is nearer to its own prompt than to all others; 0: chance.",
         limits=limits,
         star=star,
     )

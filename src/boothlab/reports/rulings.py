@@ -20,9 +20,9 @@ from boothlab.reports.ruling_plots import ruling_plots
 from boothlab.statistics.intervals import Interval
 
 HEADLINE: Mapping[Place, tuple[str, str]] = {
-    ("identity_normalised", "context", "held_out"): ("Likeness", "to held-out photos, 0–1"),
-    ("identity_normalised", "context", "train"): ("Likeness", "to training photos, 0–1"),
-    ("prompt_following", "context", "prompt"): ("Prompt following", "0–1"),
+    ("identity_normalised", "context", "held_out"): ("Likeness", "to held-out photos"),
+    ("identity_normalised", "context", "train"): ("Likeness", "to training photos"),
+    ("prompt_following", "context", "prompt"): ("Prompt following", "1: nearer to its own prompt than to all others"),
     ("background_asked", "context", "prompt"): ("Prompt following", "of background colours, share"),
     ("face_found", "context", "none"): ("Faces", "found, share"),
     ("lpips_intra", "bare", "none"): ("Variety", "of bare pictures, LPIPS"),
@@ -162,11 +162,15 @@ def on_fresh_pictures(verdict: Mapping[str, Any], fresh: Mapping[str, Any] | Non
     return f"On fresh pictures, which had no part in the choice: {scores}.", CHOSE
 
 
+def shown_of(verdict: Mapping[str, Any]) -> str:
+    """The snapshot whose pictures stand beside the verdict: the recommended one, else the last."""
+    return str(verdict["recommended"] or verdict["judgements"][-1]["name"])
+
+
 def ruling_view(tree: Mapping[str, Any], drawn: Mapping[str, Sets], photos: PhotoSet) -> RulingView:
     """What the page says about one subject."""
     verdict = tree["verdict"]
-    names = [found["name"] for found in verdict["judgements"]]
-    shown = verdict["recommended"] or names[-1]
+    shown = shown_of(verdict)
     sets = drawn[shown]
     bare = [one.picture.path for one in sets.get("bare", [])]
     near = [item for item in tree["near"] if item["source"] == shown]

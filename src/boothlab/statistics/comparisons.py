@@ -125,8 +125,9 @@ def paired_differences(
     """:func:`differences` without rows that lack either, and their clusters; ``prompts`` is of all rows."""
     difference = differences(a, b)
     kept = ~np.isnan(difference)
-    named = [name for name, there in zip(prompts, kept.tolist(), strict=True) if there] if prompts else []
-    return difference[kept], clusters_of(named, int(kept.sum()))
+    # Of all rows: where those of one prompt alone are left, they are one unit still.
+    clusters = clusters_of(prompts, len(difference))
+    return difference[kept], [name for name, there in zip(clusters, kept.tolist(), strict=True) if there]
 
 
 def detectable(difference: NDArray[np.float64], clusters: Sequence[Hashable], comparisons: int = 1) -> float | None:
