@@ -13,7 +13,7 @@ from boothlab.cli.check import gigabytes, saving
 from boothlab.cli.study import lines_of_study
 from boothlab.files import folder_listing
 from boothlab.runs.run import step_name
-from study_made import base_plan, write_study
+from study_made import SEARCH, base_plan, write_study
 
 
 def test_a_branched_run_has_the_previews_of_one_trained_alone(tiny_sd: Path, tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_a_search_that_is_too_large_is_told_the_same(
     tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ranges = {"strategy.learning_rate": {"low": 1e-4, "high": 1e-2, "log": True}}
-    search = {"trials": 4, "ranges": ranges, "rungs": [1, 2], "steps": "training.steps", "reduction": 2}
+    search = {**SEARCH, "trials": 4, "ranges": ranges, "rungs": [1, 2]}
     file = write_study(tmp_path, tiny_sd, search=search)
     _, plenty = api.check_study(file, tmp_path / "studies")
     assert plenty.search is not None

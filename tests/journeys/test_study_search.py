@@ -230,6 +230,30 @@ def test_what_is_wrong_with_a_range_is_said_before_anything_starts(tiny_sd: Path
     assert not (tmp_path / "studies").exists()
 
 
+@pytest.mark.parametrize(
+    ("score", "count", "plan", "said"),
+    [
+        ("both", 4, {}, "search.score = 'both' measures likeness to held-out photos, and of ada none is held out."),
+        ("likeness", 4, {}, "Give 8 photos or more with photos.held_out above 0, or name others in [held_out]"),
+        ("both", 9, {"photos": {"domain": "photographs"}}, "needs prompt following, which cannot be measured here:"),
+        ("prompt", 4, {"photos": {"domain": "photographs"}}, "`boothlab fetch clip FOLDER`"),
+        ("likeness", 9, {"evaluation": {"base": False}}, "likeness from what some person of the base model has"),
+        ("prompt", 4, {"evaluation": {"prompts": ["a photo of {it}"]}}, "and evaluation.prompts has one."),
+    ],
+)
+def test_a_score_that_no_trial_can_have_is_said_before_anything_is_trained(
+    score: str, count: int, plan: dict[str, Any], said: str, tiny_sd: Path, tmp_path: Path
+) -> None:
+    """Every trial was trained to the first rung and failed there, and the exit code was 0."""
+    base = base_plan(tiny_sd, "photos")
+    for name, part in plan.items():
+        base[name] |= part
+    file = write_study(tmp_path, tiny_sd, count, base, search={**SEARCH, "score": score})
+    with pytest.raises(PlanError) as caught:
+        api.check_study(file, tmp_path / "studies")
+    assert said in str(caught.value)
+
+
 def test_a_trial_takes_the_named_pool_of_its_own_subject_and_a_bad_one_is_told(
     tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -254,6 +278,16 @@ def test_a_trial_takes_the_named_pool_of_its_own_subject_and_a_bad_one_is_told(
     monkeypatch.setattr(study_searching, "planned_rung", bad)
     found = study_searching.search_through(Studied(study, ()))
     assert [(o.stage, o.reason) for o in found.failed] == [("planning", "no such plan")] * 3
+
+
+def test_a_rung_that_was_trained_without_a_score_is_a_failure_and_its_steps_are_counted(
+    tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(study_searching, "score_of", lambda *given: None)
+    reported = api.study(write_study(tmp_path, tiny_sd, search={**SEARCH, "trials": 1}), tmp_path / "studies")
+    why = "prompt following could not be measured"
+    assert [(o.runs, o.stage, o.reason) for o in reported.failed] == [(("trial 00, steps 1",), "evaluation", why)]
+    assert "They took 33% of the steps" in reported.report.read_text(), "1 of 3"
 
 
 def test_where_no_trial_can_be_planned_there_is_a_page_all_the_same(

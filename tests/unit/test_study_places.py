@@ -220,7 +220,7 @@ def test_a_claim_that_no_run_can_answer_is_said_before_anything_is_trained(
 
 
 LENGTH = "training.steps_per_photo"
-TRIALS: dict[str, Any] = {"ranges": {RATE: {"low": 1e-4, "high": 1e-3}}, "rungs": [25, 50]}
+TRIALS: dict[str, Any] = {"ranges": {RATE: {"low": 1e-4, "high": 1e-3}}, "rungs": [25, 50], "score": "prompt"}
 
 
 def searched(place: Path, tiny_sd: Path, *claims: dict[str, Any], **tree: Any) -> Study:

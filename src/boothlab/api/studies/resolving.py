@@ -16,6 +16,7 @@ from boothlab.api.studies.averages import with_means
 from boothlab.api.studies.photos import settle_photos
 from boothlab.api.studies.places import placed_claims
 from boothlab.api.studies.pools import Pool, limit_of
+from boothlab.api.studies.scorable import require_score
 from boothlab.diffusion.config import Objective
 from boothlab.errors import PlanError
 from boothlab.files import expanded, require_writable, safe_name, sha256_json
@@ -104,6 +105,8 @@ def resolve_study(file: Path, root: Path, overrides: Sequence[str] = (), progres
     resolved = resolve_all(runs, progress)
     never_both(runs, resolved, settled.pools)
     count = len(planned)
+    if study.search is not None:
+        require_score(study.search, resolved[count:])
     trained = [k for k in range(count) if not runs[k].members]
     shared = share(members_of([runs[k] for k in trained], [resolved[k] for k in trained]))
     averaged, shared = with_means(runs[:count], resolved[:count], shared, place / RUNS)

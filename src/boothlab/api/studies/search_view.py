@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from boothlab.api.studies.costs import folder_of, is_finished
 from boothlab.api.studies.resolving import Study
 from boothlab.reports.study import SearchView, TrialView
 from boothlab.studies.expand import axis_name, shown, who
 from boothlab.studies.search import Search
+from boothlab.studies.share import Trunk
 from boothlab.studies.trials import Trial
 
 SEARCH = "trials"
@@ -68,9 +70,16 @@ def summary(study: Study, search: Search, trials: Sequence[Trial]) -> str:
 def _taken(study: Study, search: Search, trial: Trial) -> int:
     """Steps of a trial, in the unit of the rungs: each rung goes on from the one before it, or begins anew."""
     own = [t for t in study.shared.trunks if any(name.startswith(f"{trial.name},") for name in t.members)]
-    reached = search.rungs[: len(trial.scores)]
+    rungs = len(trial.scores) + _without_score(study, trial, own)
+    reached = search.rungs[:rungs]
     goes_on = any(trunk.own < trunk.steps for trunk in own)
     return max(reached, default=0) if goes_on else sum(reached)
+
+
+def _without_score(study: Study, trial: Trial, own: Sequence[Trunk]) -> bool:
+    """Whether a failed trial was trained to one more rung, of which there is no score."""
+    last = own[len(trial.scores) * len(study.plan.seeds) :] if trial.state == "failed" else []
+    return bool(last) and all(is_finished(folder_of(study.root, study.of(trunk))) for trunk in last)
 
 
 def best_of(trials: Sequence[Trial]) -> Trial | None:

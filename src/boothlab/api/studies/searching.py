@@ -153,13 +153,14 @@ class _Searching:
         self._require_same_photos(trial)
         self.rungs.append(rung)
         outcomes = self._trained(rung)
-        self.outcomes += outcomes
         reasons = [outcome.reason for outcome in outcomes if outcome.reason]
-        if reasons:
-            return reasons[0], None
-        score = self._score(rung)
-        missing = "" if score is not None else f"{_WANTED[self.search.score]} could not be measured"
-        return missing, score
+        score = None if reasons else self._score(rung)
+        if score is None and not reasons:
+            # What was trained without a score was trained for nothing: that is told as any other failure is.
+            reasons = [f"{_WANTED[self.search.score]} could not be measured"]
+            outcomes = [replace(outcome, stage=EVALUATION, reason=reasons[0]) for outcome in outcomes]
+        self.outcomes += outcomes
+        return (reasons or [""])[0], score
 
     def _require_same_photos(self, trial: Trial) -> None:
         """Raises PlanError where a folder of photos is not what it was: trials on others would not be comparable."""
