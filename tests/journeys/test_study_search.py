@@ -290,6 +290,28 @@ def test_a_rung_that_was_trained_without_a_score_is_a_failure_and_its_steps_are_
     assert "They took 33% of the steps" in reported.report.read_text(), "1 of 3"
 
 
+def test_each_setting_is_tried_once_and_each_training_counted_once(tiny_sd: Path, tmp_path: Path) -> None:
+    """Of six trials over two settings four were repeats, and the page counted them as trainings. Choices may also
+    write one setting in two ways, or the one that a named run has."""
+    one = {"kind": "dreambooth", "learning_rate": 1e-3}
+    kinds = [one, {**one, "text_encoder": False}]
+    search = {**SEARCH, "ranges": {"strategy": {"choices": kinds}}, "rungs": [1], "trials": 6}
+    runs = [{"name": "by hand", "settings": {"training.steps": 1}}]
+    file = write_study(tmp_path, tiny_sd, search=search, runs=runs)
+    said = "\n".join(lines_of_study(*api.check_study(file, tmp_path / "studies")))
+    assert "search    2 trials over strategy; rungs at steps 1\n" in said
+    assert "          not 6: the ranges hold 2 settings, each tried once" in said
+    assert "at most 2 steps in 2 trainings" in said
+    reported = api.study(file, tmp_path / "studies")
+    names = ["by hand", "trial 00, steps 1", "trial 01, steps 1"]
+    assert [point.run for point in reported.points] == names
+    assert len(list((tmp_path / "studies" / "rates" / "runs").glob("*/plan.json"))) == 1
+    assert "<b>1</b> trainings: 1 steps instead of 3" in reported.report.read_text()
+    # Fewer trials are the first of those that were tried, also for the report alone.
+    file = write_study(tmp_path, tiny_sd, search={**search, "trials": 1}, runs=runs)
+    assert [point.run for point in api.report_study(file, tmp_path / "studies").points] == names[:2]
+
+
 def test_where_no_trial_can_be_planned_there_is_a_page_all_the_same(
     tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

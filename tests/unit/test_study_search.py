@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from boothlab.errors import PlanError
 from boothlab.evaluation.derived import Scale, Table
 from boothlab.evaluation.scores import Score
-from boothlab.studies.search import Search, scouts
+from boothlab.studies.search import Range, Search, scouts
 from boothlab.studies.trials import Trial, propose, require_optuna, score_of, scored
 
 RATE, RANK, FRAMING = "strategy.learning_rate", "strategy.rank", "photos.framing"
@@ -69,6 +69,41 @@ def test_what_is_tried_depends_on_seed_and_history_alone(sampler: str) -> None:
         assert propose(plan, whole[:done]).params == whole[done].params
     assert gone_through(search(sampler=sampler, seed=1, trials=3), peak) != whole[:3]
     assert gone_through(search(sampler=sampler, trials=10), peak) == whole[:10], "more trials change none before them"
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
+def test_no_setting_is_tried_twice(sampler: str) -> None:
+    """TPE, once sure of the best of a few settings, drew it again and again."""
+    pytest.importorskip("optuna")
+    ranges = {
+        RANK: RANGES[RANK],
+        FRAMING: RANGES[FRAMING],
+        "objective.prior_weight": {"low": 0.0, "high": 0.5, "step": 0.25},
+    }
+    plan = search(sampler=sampler, ranges=ranges, trials=60)
+    assert plan.settings == plan.most == 8 * 2 * 3
+
+    def best(trial: Trial, rung: int) -> float:
+        return float(trial.params[FRAMING] == "head") - abs(trial.params[RANK] - 4)
+
+    found = gone_through(plan.model_copy(update={"trials": plan.most}), best)
+    assert len({tuple(trial.params.items()) for trial in found}) == 48, "all that there are"
+    for done in (0, 20, 45, 47):
+        assert propose(plan, found[:done]).params == found[done].params, "what is tried depends on the history alone"
+    assert propose(plan, found).params in [trial.params for trial in found], "none is left"
+    assert search(trials=60).most == 60, "there is no end of learning rates"
+    assert search(trials=3, ranges=ranges).most == 3
+
+
+def test_a_stepped_value_is_what_one_would_write() -> None:
+    """Optuna adds steps up: it drew 0.8999999999999999 for 0.9."""
+    range_ = Range.model_validate({"low": 0.3, "high": 0.9, "step": 0.1})
+    drawn = [0.3 + k * 0.1 for k in range(7)]
+    assert 0.9 not in drawn
+    assert [range_.meant(value) for value in drawn] == [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
+    assert [range_.at(k) for k in range(range_.size or 0)] == [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
+    whole = Range.model_validate({"low": 2, "high": 16, "step": 2})
+    assert [whole.at(k) for k in range(whole.size or 0)] == list(range(2, 17, 2))
 
 
 def test_the_sampler_learns_where_it_is_good() -> None:

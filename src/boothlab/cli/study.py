@@ -159,8 +159,10 @@ def lines_of_search(study: Study, cost: StudyCost) -> list[str]:
     rungs = ", ".join(map(str, search.rungs))
     what = search.steps.rpartition(".")[2].replace("_", " ")
     seeds = "" if len(study.plan.seeds) == 1 else f" × {len(study.plan.seeds)} training seeds"
+    few = search.most < search.trials
     return [
-        f"search    {search.trials} trials{seeds} over {', '.join(search.ranges)}; rungs at {what} {rungs}",
+        f"search    {search.most} trials{seeds} over {', '.join(search.ranges)}; rungs at {what} {rungs}",
+        *([f"          not {search.trials}: the ranges hold {search.most} settings, each tried once"] if few else []),
         f"          at most {most.steps} steps in {most.trainings} trainings, about {duration(most.seconds)}, "
         f"{gigabytes(most.disk)} of disk; one trial in {search.reduction} goes on at each rung, so usually less",
     ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -12,6 +14,9 @@ from boothlab.config.load import WIDEST
 
 NODE = {"low", "high", "choices"}
 """What tells a range from a table of ranges."""
+
+DIGITS = 4
+"""Drawn numbers are rounded to so many significant digits, so that they can be read and typed."""
 
 
 class Range(Config):
@@ -57,6 +62,30 @@ class Range(Config):
         """Whether it is a range of whole numbers."""
         return isinstance(self.low, int) and isinstance(self.high, int)
 
+    @property
+    def size(self) -> int | None:
+        """How many values can be drawn; None where they lie as close as their digits."""
+        if self.choices is not None:
+            return len(self.choices)
+        step = self.step or (1 if self.whole else None)
+        return None if step is None else int((_exact(self.high) - _exact(self.low)) / _exact(step)) + 1
+
+    def at(self, index: int) -> Any:
+        """The value of that number, from ``low`` or the first choice on, as one would write it: 0.9, not 0.8999…"""
+        if self.choices is not None:
+            return self.choices[index]
+        value = _exact(self.low) + index * _exact(self.step or 1)
+        return int(value) if self.whole else float(value)
+
+    def meant(self, drawn: Any) -> Any:
+        """What was drawn, a number or the index of a choice, as the plan's value."""
+        if self.choices is not None:
+            return self.at(drawn)
+        if self.size is not None:
+            return self.at(round((_exact(drawn) - _exact(self.low)) / _exact(self.step or 1)))
+        low, high = float(self.low or 0), float(self.high or 0)
+        return min(max(float(f"{drawn:.{DIGITS}g}"), low), high)
+
     def ends(self) -> tuple[Any, ...]:
         """The values that a plan must bear if it is to bear them all: both ends, or every choice."""
         return (self.low, self.high) if self.choices is None else self.choices
@@ -72,7 +101,7 @@ class Search(Config):
     steps: Literal["training.steps_per_photo", "training.steps"] = "training.steps_per_photo"
     """What the rungs count: steps per photo, or steps in all."""
     trials: int = Field(20, ge=1, le=10_000)
-    """How many settings are tried; more can be asked for later."""
+    """How many settings are tried, each once; more can be asked for later."""
     reduction: int = Field(3, ge=2, le=100)
     """Of so many trials one goes on to the next rung."""
     sampler: Literal["tpe", "random"] = "tpe"
@@ -98,6 +127,30 @@ class Search(Config):
         if "training.seed" in self.ranges:
             raise ValueError("ranges.training.seed: give training seeds as `seeds` of the study: they are no setting")
         return self
+
+    @property
+    def settings(self) -> int | None:
+        """How many different settings can be drawn; None where any range has no end of values."""
+        sizes = [range_.size for range_ in self.ranges.values()]
+        return None if None in sizes else math.prod(size for size in sizes if size is not None)
+
+    @property
+    def most(self) -> int:
+        """How many trials there are at most: no setting is tried twice."""
+        return self.trials if self.settings is None else min(self.trials, self.settings)
+
+    def setting(self, index: int) -> dict[str, Any]:
+        """The setting of that number among all, where they have an end."""
+        found = {}
+        for path, range_ in self.ranges.items():
+            index, own = divmod(index, range_.size or 1)
+            found[path] = range_.at(own)
+        return found
+
+
+def _exact(number: float | None) -> Decimal:
+    """The number as it is written: sums of these have no tail of nines."""
+    return Decimal(str(number or 0))
 
 
 def _ranges(tree: dict[str, Any], path: str) -> Iterator[tuple[str, Any]]:

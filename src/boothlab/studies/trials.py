@@ -22,8 +22,8 @@ from boothlab.studies.search import Range, Search
 
 State = Literal["running", "pruned", "complete", "failed"]
 
-DIGITS = 4
-"""Drawn numbers are rounded to so many significant digits, so that they can be read and typed."""
+REDRAWN = 20
+"""So often a setting that was tried is drawn anew; a sampler that is sure of it may draw it for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +62,31 @@ def require_optuna() -> Any:
 
 
 def propose(search: Search, history: Sequence[Trial]) -> Trial:
-    """The next trial after ``history``, whose trials must all have ended."""
+    """The next trial after ``history``, whose trials must all have ended: settings that none of them had.
+
+    One that was tried is drawn again; where nothing else comes, the first of all that is left is taken. Where none is
+    left, it is one that was tried.
+    """
     optuna = require_optuna()
     study = _replayed(optuna, search, history)
-    seed = derive(search.seed, "search", len(history)) % 2**32
+    tried = [trial.params for trial in history]
+    number, params = len(history), dict[str, Any]()
+    for redrawn in range(REDRAWN):
+        params = _asked(optuna, study, search, (number, redrawn) if redrawn else (number,))
+        if params not in tried:
+            return Trial(number, params)
+    if search.settings is not None:
+        every = map(search.setting, range(min(search.settings, number + 1)))
+        params = next((setting for setting in every if setting not in tried), params)
+    return Trial(number, params)
+
+
+def _asked(optuna: Any, study: Any, search: Search, counters: tuple[int, ...]) -> dict[str, Any]:
+    """What the sampler would try, by the seed of this draw."""
     samplers = {"tpe": optuna.samplers.TPESampler, "random": optuna.samplers.RandomSampler}
-    study.sampler = samplers[search.sampler](seed=seed)
+    study.sampler = samplers[search.sampler](seed=derive(search.seed, "search", *counters) % 2**32)
     drawn = study.ask(fixed_distributions=_distributions(optuna, search)).params
-    params = {path: _meant(range_, drawn[path]) for path, range_ in search.ranges.items()}
-    return Trial(len(history), params)
+    return {path: range_.meant(drawn[path]) for path, range_ in search.ranges.items()}
 
 
 def scored(search: Search, history: Sequence[Trial], trial: Trial, score: float) -> Trial:
@@ -165,18 +181,6 @@ def _distributions(optuna: Any, search: Search) -> dict[str, Any]:
         else:
             found[path] = kinds.FloatDistribution(range_.low, range_.high, log=range_.log, step=range_.step)
     return found
-
-
-def _meant(range_: Range, drawn: Any) -> Any:
-    """What Optuna drew as the plan's value."""
-    if range_.choices is not None:
-        return range_.choices[drawn]
-    if range_.whole:
-        return int(drawn)
-    if range_.step is not None:
-        return float(drawn)
-    low, high = float(range_.low or 0), float(range_.high or 0)
-    return min(max(float(f"{drawn:.{DIGITS}g}"), low), high)
 
 
 def _drawn(range_: Range, value: Any) -> Any:

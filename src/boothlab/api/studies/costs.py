@@ -190,7 +190,7 @@ def search_cost(study: Study) -> SearchCost | None:
     search = study.plan.search
     if search is None:
         return None
-    count, rungs = search.trials * len(study.plan.seeds), len(search.rungs)
+    count, rungs = search.most * len(study.plan.seeds), len(search.rungs)
     found = [_ahead(study, index) for index in range(len(study.scouts))]
     # A training that cannot go on from a shorter one takes the steps of all rungs.
     lengths = [_whole(study, index) for index in range(len(study.scouts))]
@@ -221,7 +221,7 @@ def _trials(study: Study) -> list[Asked]:
     if search is None:
         return []
     ends = [asked_for(*_whole_trial(study, index), begins=True) for index in range(len(study.scouts))]
-    count = search.trials * len(study.plan.seeds) * len(search.rungs)
+    count = search.most * len(study.plan.seeds) * len(search.rungs)
     return [max(ends, key=lambda one: whole_disk([one]))] * count
 
 

@@ -70,6 +70,7 @@ def summary(study: Study, search: Search, trials: Sequence[Trial]) -> str:
 def _taken(study: Study, search: Search, trial: Trial) -> int:
     """Steps of a trial, in the unit of the rungs: each rung goes on from the one before it, or begins anew."""
     own = [t for t in study.shared.trunks if any(name.startswith(f"{trial.name},") for name in t.members)]
+    own.sort(key=lambda trunk: trunk.steps)  # by rungs: a run beside the search may be one of them
     rungs = len(trial.scores) + _without_score(study, trial, own)
     reached = search.rungs[:rungs]
     goes_on = any(trunk.own < trunk.steps for trunk in own)

@@ -48,9 +48,9 @@ def search_through(studied: Studied, progress: Progress = silent, ray: Any = Non
     if search is None:
         return studied
     going = _Searching(studied, search, progress, ray)
-    for number in range(search.trials):
+    for number in range(search.most):
         going.through(number)
-        progress("trials", number + 1, search.trials)
+        progress("trials", number + 1, search.most)
     whole = going.whole()
     note(whole.study, whole.outcomes, every=True)
     return whole
@@ -62,7 +62,7 @@ def search_so_far(studied: Studied) -> Studied:
     if search is None:
         return studied
     going = _Searching(studied, search, silent, None)
-    for trial in going.recorded:
+    for trial in going.recorded[: search.most]:  # more of them were asked for once
         going.revisit(trial)
     return going.whole()
 
@@ -225,16 +225,29 @@ class _Searching:
         runs = [*study.runs, *(planned for rung in self.rungs for planned in rung.runs)]
         resolved = [*study.resolved, *(found for rung in self.rungs for found in rung.resolved)]
         trunks = [trunk for rung in self.rungs for trunk in rung.trunks]
+        found = replace(study, runs=tuple(runs), resolved=tuple(resolved))
+        every = _each_once(found, [*study.shared.trunks, *trunks])
         shared = Shared(
-            (*study.shared.trunks, *trunks),
-            study.shared.executes + sum(trunk.own for trunk in trunks),
+            every,
+            study.shared.executes + sum(trunk.own for trunk in every[len(study.shared.trunks) :]),
             study.shared.asked + sum(trunk.steps for trunk in trunks),
         )
-        found = replace(study, runs=tuple(runs), resolved=tuple(resolved), shared=shared)
+        found = replace(found, shared=shared)
         return Studied(found, (*self.studied.outcomes, *self.outcomes), tuple(self.history))
 
 
 _WANTED = {"both": "likeness or prompt following", "likeness": "likeness", "prompt": "prompt following"}
+
+
+def _each_once(study: Study, trunks: Sequence[Trunk]) -> tuple[Trunk, ...]:
+    """The trainings by their folders: settings that are written in two ways, or that a run beside the search has, are
+    trained once."""
+    found: dict[str, Trunk] = {}
+    for trunk in trunks:
+        name = folder_of(study.root, study.of(trunk)).name
+        first = found.setdefault(name, trunk)
+        found[name] = replace(first, members={**first.members, **trunk.members})
+    return tuple(found.values())
 
 
 def planned_rung(study: Study, search: Search, trial: Trial) -> _Rung:
