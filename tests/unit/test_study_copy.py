@@ -67,6 +67,16 @@ def test_the_copy_gives_the_same_runs_wherever_it_is_read_from(
     assert plan_text(again) == copy.read_text()
 
 
+def test_the_copy_has_the_seeds_that_the_base_plan_has_not(places: Path, tiny_sd: Path, tmp_path: Path) -> None:
+    """`seeds = [0]` is what a study has by default, and was left out: the copy took the plan's own seed."""
+    plan = base_plan(tiny_sd, "ada", steps=2, seed=5)
+    file = file_of(places, tiny_sd, seeds=[0], plan=plan, held_out={"ada": "more/ada"})
+    study = resolve_study(file, tmp_path / "studies")
+    again = resolve_study(copied(study), tmp_path / "studies")
+    assert [planned.plan.training.seed for planned in (*study.runs, *again.runs)] == [0, 0]
+    assert what(again) == what(study)
+
+
 def test_a_search_goes_on_from_the_copy(places: Path, tiny_sd: Path, tmp_path: Path) -> None:
     """Its trials are known by the settings as the file has them, which are the copy's too."""
     pytest.importorskip("optuna")

@@ -278,4 +278,5 @@ def plan_text(study: Study) -> str:
 
 def _tree(study: Study) -> dict[str, Any]:
     tree = study.plan.model_dump(mode="json", exclude={"plan", "folder"}, exclude_defaults=True)
-    return {"name": study.plan.name, **tree, "plan": study.tree}
+    # Without its seeds a study has its base plan's, which may be another one than 0.
+    return {"name": study.plan.name, "seeds": list(study.plan.seeds), **tree, "plan": study.tree}
