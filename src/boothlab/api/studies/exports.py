@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from boothlab.api.studies.traces import TABLES as EVERY
 from boothlab.files import write_bytes, write_text
 from boothlab.reports.study_tables import as_csv, as_latex, as_markdown, as_parquet, has_parquet
 from boothlab.studies.compare import Effect
@@ -26,14 +27,20 @@ TEXTS = ("table.md", "table.tex", "study.toml")
 
 
 def write_more(place: Path, tables: Mapping[str, Lines], texts: Mapping[str, Lines]) -> tuple[str, ...]:
-    """Further tables as numbers, and some as Markdown; returns the names of all files beside the page."""
+    """Further tables as numbers, and some as Markdown; returns the names of all files beside the page.
+
+    Tables that only an earlier shape of the study had go: they would be taken for numbers of this one.
+    """
     for name, (head, lines) in tables.items():
         _table(place, name, head, lines)
     for name, (head, lines) in texts.items():
         write_text(place / f"{name}.md", as_markdown(head, lines))
     every = [*TABLES, *tables]
     parquet = [f"{name}.parquet" for name in every] if has_parquet() else []
-    return (*(f"{name}.csv" for name in every), *parquet, *TEXTS, *(f"{name}.md" for name in texts))
+    files = (*(f"{name}.csv" for name in every), *parquet, *TEXTS, *(f"{name}.md" for name in texts))
+    for stale in {f"{name}.{kind}" for name in EVERY for kind in ("csv", "parquet", "md")} - set(files):
+        (place / stale).unlink(missing_ok=True)
+    return files
 
 
 def write_tables(place: Path, points: Sequence[Point], beside: Sequence[Point], found: Sequence[Effect]) -> None:
