@@ -133,6 +133,15 @@ def test_two_points_of_one_name_are_refused() -> None:
         names(axes={"training.steps": [5]}, runs=[{"name": "steps 5"}])
 
 
+def test_a_search_over_an_axis_of_subjects_is_refused() -> None:
+    """Its trials were of the base plan's subjects alone, and nothing said so."""
+    subjects = [[{"name": name, "photos": name}] for name in ("ada", "bob")]
+    search = {"ranges": {"strategy.learning_rate": {"low": 1e-6, "high": 1e-4}}, "rungs": [10]}
+    with pytest.raises(ValueError, match="none of the axis `subjects`: name them in \\[\\[plan.subjects\\]\\]"):
+        study(axes={"subjects": subjects}, search=search)
+    study(axes={"training.steps": [10]}, search=search)
+
+
 def test_paths_start_at_the_file_that_holds_them(tmp_path: Path) -> None:
     (tmp_path / "plans").mkdir()
     (tmp_path / "plans" / "base.toml").write_text('[[subjects]]\nname = "ada"\nphotos = "mine"\n')

@@ -227,6 +227,15 @@ class StudyPlan(Config):
         return self
 
     @model_validator(mode="after")
+    def _whom_trials_learn(self) -> StudyPlan:
+        if self.search is not None and "subjects" in axis_values(self.axes):
+            raise ValueError(
+                "search: its trials learn the subjects of the base plan, and none of the axis `subjects`: name them "
+                "in [[plan.subjects]], where they are learned together, or make it a study for each"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _means_of_what_is_there(self) -> StudyPlan:
         axes = axis_values(self.axes)
         taken = [run.name for run in self.runs]
