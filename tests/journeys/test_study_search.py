@@ -254,6 +254,18 @@ def test_a_score_that_no_trial_can_have_is_said_before_anything_is_trained(
     assert said in str(caught.value)
 
 
+def test_what_is_wrong_between_the_ends_or_at_the_last_rung_is_said_too(tiny_sd: Path, tmp_path: Path) -> None:
+    """Both ends and the first rung passed, and every trial failed."""
+    plan = base_plan(tiny_sd, "photos")
+    plan["strategy"] = {"kind": "lora"}
+    ranges = {"strategy.rank": {"low": 2.0, "high": 8.0}}
+    file = write_study(tmp_path, tiny_sd, plan=plan, search={**SEARCH, "ranges": ranges, "rungs": [1, 10**11]})
+    with pytest.raises(PlanError) as caught:
+        api.check_study(file, tmp_path / "studies")
+    assert "strategy.rank: must be a whole number (given: 5.708)" in str(caught.value)
+    assert "training.steps: must be 100000000 or less (given: 100000000000)" in str(caught.value)
+
+
 def test_a_trial_takes_the_named_pool_of_its_own_subject_and_a_bad_one_is_told(
     tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

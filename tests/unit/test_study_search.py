@@ -172,12 +172,24 @@ def test_paths_need_no_quotes() -> None:
     assert search(ranges=nested) == search()
 
 
-def test_scouts_are_the_ends_of_every_range() -> None:
+def test_scouts_are_the_ends_of_every_range_a_value_between_them_and_a_whole_training() -> None:
     assert [tuple(values.values()) for values in scouts(search())] == [
         (1e-6, 2, "head", 10),
         (1e-3, 2, "head", 10),
+        (7.145e-5, 2, "head", 10),
         (1e-6, 16, "head", 10),
+        (1e-6, 4, "head", 10),
         (1e-6, 2, "letterbox", 10),
+        (1e-6, 2, "head", 40),
+    ]
+    ranges = {"photos.size": {"low": 64, "high": 128}, RANK: {"low": 2.0, "high": 8.0}}
+    found = scouts(search(ranges=ranges, rungs=[10]))
+    assert [(one["photos.size"], one[RANK]) for one in found] == [
+        (64, 2.0),
+        (128, 2.0),
+        (65, 2.0),
+        (64, 8.0),
+        (64, 5.708),
     ]
 
 
@@ -194,6 +206,12 @@ def test_scouts_are_the_ends_of_every_range() -> None:
         ({"ranges": {RATE: {"choices": [1, 1]}}}, "list a value twice"),
         ({"ranges": {RATE: {"choices": [1], "low": 1}}}, "choices stand alone"),
         ({"ranges": {RANK: {"low": 1, "high": 8, "step": 1.5}}}, "step must be a whole number"),
+        (
+            {"ranges": {RATE: {"low": 1e-3, "high": 1e-2, "step": 5.0}}},
+            "step (5.0) is larger than all from low",
+        ),
+        ({"ranges": {RANK: {"low": 1, "high": 8, "step": 2}}}, "from low (1) on the last value is 7, not high (8)"),
+        ({"ranges": {RATE: {"low": 0.3, "high": 0.95, "step": 0.1}}}, "the last value is 0.9, not high (0.95)"),
         ({"ranges": {"training.steps": {"low": 1, "high": 8}}}, "the rungs say how long"),
         ({"ranges": {"training.seed": {"low": 1, "high": 8}}}, "give training seeds as `seeds`"),
         ({"trials": 0}, "greater than or equal to 1"),

@@ -15,6 +15,9 @@ from boothlab.config.load import WIDEST
 NODE = {"low", "high", "choices"}
 """What tells a range from a table of ranges."""
 
+BETWEEN = 0.618
+"""Where between the ends of a range a value is looked at: not in the middle, which may be a whole number."""
+
 DIGITS = 4
 """Drawn numbers are rounded to so many significant digits, so that they can be read and typed."""
 
@@ -57,6 +60,19 @@ class Range(Config):
             raise ValueError(f"step must be a whole number, as low and high are (given: {self.step})")
         return self
 
+    @model_validator(mode="after")
+    def _steps_end_at_high(self) -> Range:
+        if self.step is None or self.size is None:
+            return self
+        if self.size == 1:
+            raise ValueError(f"step ({self.step}) is larger than all from low ({self.low}) to high ({self.high})")
+        last = self.at(self.size - 1)
+        if last != self.high:
+            raise ValueError(
+                f"in steps of {self.step} from low ({self.low}) on the last value is {last}, not high ({self.high})"
+            )
+        return self
+
     @property
     def whole(self) -> bool:
         """Whether it is a range of whole numbers."""
@@ -87,8 +103,15 @@ class Range(Config):
         return min(max(float(f"{drawn:.{DIGITS}g}"), low), high)
 
     def ends(self) -> tuple[Any, ...]:
-        """The values that a plan must bear if it is to bear them all: both ends, or every choice."""
-        return (self.low, self.high) if self.choices is None else self.choices
+        """The values that a plan must bear if it is to bear them all, as they would be drawn: both ends and one
+        between them, which may be no whole number where the ends are; or every choice."""
+        if self.choices is not None:
+            return self.choices
+        low, high = self.low or 0, self.high or 0
+        if self.size is None:
+            middle = low * (high / low) ** BETWEEN if self.log else low + (high - low) * BETWEEN
+            return (low, high, self.meant(middle))
+        return (low, high, self.at(1)) if self.size > 2 else (low, high)
 
 
 class Search(Config):
@@ -165,10 +188,11 @@ def _ranges(tree: dict[str, Any], path: str) -> Iterator[tuple[str, Any]]:
 def scouts(search: Search) -> list[dict[str, Any]]:
     """Path → value of plans that show whether all trials can be had: each range's ends, the others at their first.
 
-    Every one has the first rung's length.
+    Every one has the first rung's length, but the last one, which is a whole training.
     """
     first = {path: range_.ends()[0] for path, range_ in search.ranges.items()}
     found = [first]
     for path, range_ in search.ranges.items():
         found += [{**first, path: value} for value in range_.ends()[1:]]
-    return [{**values, search.steps: search.rungs[0]} for values in found]
+    whole = [{**first, search.steps: search.rungs[-1]}] if len(search.rungs) > 1 else []
+    return [*({**values, search.steps: search.rungs[0]} for values in found), *whole]

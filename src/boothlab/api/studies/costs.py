@@ -229,7 +229,7 @@ def _whole(study: Study, index: int) -> int:
     """Steps of a whole training at one end of the search's ranges."""
     search, plan = study.plan.search, study.scouted[index].plan
     first = plan.training.total_steps(study.scouted[index].training_photos)
-    return first if search is None else first * search.rungs[-1] // search.rungs[0]
+    return first if search is None else first * search.rungs[-1] // study.scouts[index].values[search.steps]
 
 
 def _ahead(study: Study, index: int) -> Estimate:

@@ -39,7 +39,7 @@ RUNS = "runs"
 class Study:
     """A study with nothing left open. ``runs`` and ``resolved`` go side by side; ``place`` is its folder.
 
-    ``source`` is the file it is written in. ``scouts`` are the ends of a search's ranges, ``scouted`` what became of
+    ``source`` is the file it is written in. ``scouts`` are samples of a search's ranges, ``scouted`` what became of
     them: they are never trained, but what can be wrong with a trial is wrong with one of them. ``pools`` are the
     held-out photos of subjects whose photos vary.
     """
@@ -98,8 +98,8 @@ def resolve_study(file: Path, root: Path, overrides: Sequence[str] = (), progres
     ahead: tuple[Planned, ...] = ()
     if study.search is not None:
         require_optuna()
-        ends = [(f"end {k + 1} of the search's ranges", values) for k, values in enumerate(scouts(study.search))]
-        ahead = expand(only(study, ends), tree, folder, str(file))
+        some = [(f"sample {k + 1} of the search", values) for k, values in enumerate(scouts(study.search))]
+        ahead = expand(only(study, some), tree, folder, str(file))
     settled = settle_photos([*planned, *ahead], place, pools_of(study, folder))
     runs = settled.runs
     resolved = resolve_all(runs, progress)

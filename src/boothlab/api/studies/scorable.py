@@ -16,7 +16,7 @@ from boothlab.studies.search import Search
 def require_score(search: Search, scouted: Sequence[Resolved]) -> None:
     """Raises PlanError where the search's score could be measured of no trial: each would be trained for nothing.
 
-    ``scouted`` are the ends of the ranges. What only the pictures tell (no face in any) is seen when they are drawn.
+    ``scouted`` are samples of the ranges. What only the pictures tell (no face in any) is seen when they are drawn.
     """
     for found in scouted:
         if search.score != "prompt":
