@@ -302,6 +302,16 @@ def moments(study: Study, part: str) -> list[set[str]]:
     return [{Path(photo.name).stem for photo in getattr(found.sets["ada"], part)} for found in study.resolved]
 
 
+def test_held_out_photos_that_are_all_there_are_leave_none_to_train_on(tiny_sd: Path, tmp_path: Path) -> None:
+    """It was said that a folder of the study's own does not exist."""
+    with pytest.raises(PlanError) as caught:
+        resolved(tmp_path, tiny_sd, 4, held_out={"ada": "photos"})
+    assert str(caught.value) == (
+        f"All photos of ada in {tmp_path / 'photos'} are held out; none is left to train on.\n"
+        "  Name other photos in held_out.ada, or leave it out: then some of these are drawn."
+    )
+
+
 def test_versions_of_held_out_photos_are_trained_on_by_no_run(tiny_sd: Path, tmp_path: Path) -> None:
     bordered(photo_folder(tmp_path / "raw", 12, size=(72, 64)), tmp_path / "bordered")
     study = resolved(tmp_path, tiny_sd, 4, axes={"subjects.0.photos": ["raw", "bordered"]})

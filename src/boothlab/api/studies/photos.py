@@ -158,6 +158,7 @@ def _without_pools(plan: RunPlan, pools: Mapping[str, Pool], place: Path) -> Run
     if plan.photos.references is not None or not any(subject.name in pools for subject in plan.subjects):
         return plan
     wanted = {name: _not_in(pools[name].apart) for name in pools}
+    _require_some_left(plan, wanted)
     plan = _on_selections(plan, wanted, place)
     at_random = plan.evaluation.references_at_random or all(
         pools[subject.name].drawn for subject in plan.subjects if subject.name in pools
@@ -165,6 +166,17 @@ def _without_pools(plan: RunPlan, pools: Mapping[str, Pool], place: Path) -> Run
     photos = plan.photos.model_copy(update={"references": place / HELD_OUT})
     evaluation = plan.evaluation.model_copy(update={"references_at_random": at_random})
     return plan.model_copy(update={"photos": photos, "evaluation": evaluation})
+
+
+def _require_some_left(plan: RunPlan, wanted: Mapping[str, Wanted]) -> None:
+    """Raises PlanError where the pool has every photo of a subject's folder."""
+    for subject in plan.subjects:
+        photos = list_folder(subject.photos).photos if subject.name in wanted else []
+        if photos and not any(wanted[subject.name](path) for path in photos):
+            raise PlanError(
+                f"All photos of {subject.name} in {subject.photos} are held out; none is left to train on.",
+                f"Name other photos in held_out.{subject.name}, or leave it out: then some of these are drawn.",
+            )
 
 
 def _numbered(plan: RunPlan, number: int | None, place: Path) -> RunPlan:
