@@ -219,6 +219,15 @@ def test_a_claim_that_no_run_can_answer_is_said_before_anything_is_trained(
     assert hint in found.value.hint
 
 
+def test_a_claim_that_can_never_be_decided_is_refused(tiny_sd: Path, tmp_path: Path) -> None:
+    """It stood on the page as undecided for ever; one of two equal values made Holm's family larger."""
+    axes = {RATE: [1e-6, 2e-6]}
+    with pytest.raises(PlanError, match="'It helps.' compares strategy.learning_rate = 1e-06 with itself"):
+        resolved(tmp_path, tiny_sd, axes=axes, claims=[claim(RATE, 1e-6, 1e-6)])
+    with pytest.raises(PlanError, match="from one subject to another, and this study has one: ada"):
+        resolved(tmp_path, tiny_sd, axes=axes, claims=[{"say": "It carries.", "carries": "likeness"}])
+
+
 LENGTH = "training.steps_per_photo"
 TRIALS: dict[str, Any] = {"ranges": {RATE: {"low": 1e-4, "high": 1e-3}}, "rungs": [25, 50], "score": "prompt"}
 
@@ -238,6 +247,32 @@ def test_a_claim_may_be_about_the_rungs_of_a_search(tiny_sd: Path, tmp_path: Pat
     (beside,) = placed_claims(study)
     assert isinstance(beside, Claim)
     assert beside.than == 30, "a run beside the search is as long as its plan says"
+
+
+@pytest.mark.parametrize(
+    ("axis", "drawn", "good", "bad", "hint"),
+    [
+        (RATE, {"low": 1e-4, "high": 1e-3}, (1e-4, 5.5e-4), 1e-2, "Trials are drawn from 0.0001 to 0.001."),
+        (WEIGHT, {"low": 0.0, "high": 1.0, "step": 0.25}, (0, 0.75), 0.3, "from 0 to 1 in steps of 0.25."),
+        (PHOTOS, {"choices": ["photos", "others"]}, ("./photos", "others"), "photo", "among photos, others."),
+        (GAMMA, {"choices": [1.0, 5.0]}, (1, 5.0), 2.0, "among 1, 5."),
+    ],
+)
+def test_a_claim_may_be_about_what_a_search_can_draw(
+    tiny_sd: Path, tmp_path: Path, axis: str, drawn: dict[str, Any], good: tuple[Any, Any], bad: Any, hint: str
+) -> None:
+    """A value that no trial can have was accepted, and the claim never decided."""
+    pytest.importorskip("optuna")
+    photo_folder(tmp_path / "others", 6, size=(64, 72), first=10)
+    search = {**TRIALS, "ranges": {axis: drawn}}
+    (placed,) = placed_claims(searched(tmp_path, tiny_sd, claim(axis, *good), search=search))
+    assert isinstance(placed, Claim)
+    assert [placed.at, placed.than] == ["photos" if value == "./photos" else value for value in good]
+    with pytest.raises(PlanError, match="with itself"):
+        searched(tmp_path, tiny_sd, claim(axis, good[0], placed.at), search=search)
+    with pytest.raises(PlanError, match="where no run stands") as found:
+        searched(tmp_path, tiny_sd, claim(axis, good[0], bad), search=search)
+    assert hint in found.value.hint
 
 
 @pytest.mark.parametrize(

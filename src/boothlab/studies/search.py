@@ -102,6 +102,11 @@ class Range(Config):
         low, high = float(self.low or 0), float(self.high or 0)
         return min(max(float(f"{drawn:.{DIGITS}g}"), low), high)
 
+    def holds(self, value: Any) -> bool:
+        """Whether ``value`` is one of the numbers that can be drawn between ``low`` and ``high``."""
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return number and (self.low or 0) <= value <= (self.high or 0) and self.meant(value) == value
+
     def ends(self) -> tuple[Any, ...]:
         """The values that a plan must bear if it is to bear them all, as they would be drawn: both ends and one
         between them, which may be no whole number where the ends are; or every choice."""

@@ -20,6 +20,7 @@ from boothlab.files import expanded
 from boothlab.plan import RunPlan, relative_to
 from boothlab.studies.expand import Planned, shown, who
 from boothlab.studies.plan import NUMBER, STEPS, Carries, Claim
+from boothlab.studies.search import Range
 
 if TYPE_CHECKING:
     from boothlab.api.studies.resolving import Study
@@ -66,17 +67,26 @@ def coordinates(study: Study) -> dict[Spot, dict[str, Any]]:
 def placed_claims(study: Study) -> tuple[str | Claim | Carries, ...]:
     """The study's claims, their two values as the runs' places have them.
 
-    Raises PlanError where no run stands at one: after days of training nothing could be said of it. What a search
-    draws is not known beforehand; its rungs are.
+    Raises PlanError where no run stands at one, or at one alone: after days of training nothing could be said of it.
+    What a search draws is not known beforehand; its rungs are, and what it may draw.
     """
-    drawn = study.plan.search.ranges if study.plan.search is not None else {}
-    claims = [claim for claim in study.plan.claims if isinstance(claim, Claim) and claim.axis not in drawn]
-    places = coordinates(study) if claims else {}
+    places = coordinates(study) if any(isinstance(claim, Claim) for claim in study.plan.claims) else {}
     found = []
     for claim in study.plan.claims:
-        if isinstance(claim, Claim) and claim.axis not in drawn:
+        if isinstance(claim, Claim):
             two = {name: _place_of(study, places, claim, getattr(claim, name)) for name in ("at", "than")}
+            if two["at"] == two["than"]:
+                raise PlanError(
+                    f"{study.source}: the claim {claim.say!r} compares {claim.axis} = {shown(claim.at)} with itself.",
+                    "Give two values of it.",
+                )
             claim = claim.model_copy(update=two)
+        elif isinstance(claim, Carries) and len(study.names) < 2:
+            raise PlanError(
+                f"{study.source}: the claim {claim.say!r} is about settings carried from one subject to another, and "
+                f"this study has one: {', '.join(study.names)}.",
+                "Give it more subjects (an axis `subjects`), or make the claim in words alone.",
+            )
         found.append(claim)
     return tuple(found)
 
@@ -85,7 +95,8 @@ def _place_of(study: Study, places: Mapping[Spot, Mapping[str, Any]], claim: Cla
     """The place on the claim's axis that ``value`` means."""
     stand = [own[claim.axis] for own in places.values() if own.get(claim.axis) is not None]
     there = {_key(own): own for own in [*stand, *_lengths(study, claim.axis)]}
-    if not there:
+    drawn = study.plan.search.ranges.get(claim.axis) if study.plan.search is not None else None
+    if not there and drawn is None:
         raise PlanError(
             f"{study.source}: the claim {claim.say!r} is about {claim.axis}, which does not vary in this study.",
             _what_varies(study, places),
@@ -93,10 +104,33 @@ def _place_of(study: Study, places: Mapping[Spot, Mapping[str, Any]], claim: Cla
     for own in there.values():
         if own == value or (claim.axis.endswith(_PATHS) and _ends_with(study.folder, value, own)):
             return own
+    if drawn is not None and (found := _drawn(study, claim.axis, drawn, value)) is not _MISSING:
+        return found
+    wheres = [f"The runs stand at {', '.join(map(shown, there.values()))}."] if there else []
+    wheres += [] if drawn is None else [f"Trials are drawn {_where(claim.axis, drawn)}."]
     raise PlanError(
         f"{study.source}: the claim {claim.say!r} speaks of {claim.axis} = {shown(value)}, where no run stands.",
-        f"The runs stand at {', '.join(map(shown, there.values()))}.",
+        " ".join(wheres),
     )
+
+
+def _drawn(study: Study, axis: str, drawn: Range, value: Any) -> Any:
+    """The value of a search's range that ``value`` means; ``_MISSING`` where no trial may stand there."""
+    if drawn.choices is None:
+        return value if drawn.holds(value) else _MISSING
+    if axis == "subjects":
+        return value if value in map(who, drawn.choices) else _MISSING
+    if axis.endswith(_PATHS) and isinstance(value, str):
+        whole = _whole(study.folder, value)
+        return next((one for one in drawn.choices if _whole(study.folder, str(one)) == whole), _MISSING)
+    return value if value in drawn.choices else _MISSING
+
+
+def _where(axis: str, drawn: Range) -> str:
+    if drawn.choices is not None:
+        return f"among {', '.join(map(who if axis == 'subjects' else shown, drawn.choices))}"
+    steps = "" if drawn.step is None else f" in steps of {shown(drawn.step)}"
+    return f"from {shown(drawn.low)} to {shown(drawn.high)}{steps}"
 
 
 def _lengths(study: Study, axis: str) -> list[int]:
@@ -121,8 +155,11 @@ def _what_varies(study: Study, places: Mapping[Spot, Mapping[str, Any]]) -> str:
 def _ends_with(folder: Path, value: Any, own: Any) -> bool:
     if not isinstance(value, str) or not isinstance(own, str):
         return False
-    whole = os.path.normpath(folder / expanded(Path(value)))
-    return f"/{PurePath(whole).as_posix()}".endswith(f"/{own}")
+    return f"/{_whole(folder, value)}".endswith(f"/{own}")
+
+
+def _whole(folder: Path, value: str) -> str:
+    return PurePath(os.path.normpath(folder / expanded(Path(value)))).as_posix()
 
 
 def _asked(study: Study, planned: Planned) -> dict[str, Any]:
