@@ -29,7 +29,8 @@ from boothlab.models.speed import known, machine_key
 from boothlab.plan import RunPlan, load_plan
 from boothlab.runs.events import Stepped, Warned, from_line, to_line
 from boothlab.runs.run import Run, create_run, open_run
-from boothlab.studies.plan import Ridge, StudyPlan, load_study
+from boothlab.studies.plan import StudyPlan, load_study
+from boothlab.studies.ridge import Ridge
 from boothlab.studies.search import Range
 from boothlab.training import checkpoint
 from boothlab.training.config import Training

@@ -16,6 +16,7 @@ from boothlab.studies.share import Member, Shared, share
 from clock import quickest
 
 PLAN = {"subjects": [{"name": "ada", "photos": "photos"}], "strategy": {"kind": "dreambooth"}}
+RIDGE = {"learning_rates": [1e-6], "exposures": [1e-4]}
 HERE = Path("/study")
 
 
@@ -94,6 +95,17 @@ def test_all_problems_come_at_once_with_suggestions() -> None:
         ({"runs": [{"name": "a"}, {"name": "a"}]}, "runs must have different names: a"),
         ({"ridge": {"learning_rates": [1e-3], "exposures": [1e-4]}}, "less than one step"),
         ({"ridge": {"learning_rates": [-1e-3], "exposures": [1e-4]}}, "greater than 0"),
+        (
+            {"ridge": {"learning_rates": [1e-3, 2e-3], "exposures": [2e-3, 2.1e-3]}},
+            "exposures 0.002 and 0.0021 are both 2 steps at learning rate 0.001: leave one out",
+        ),
+        ({"ridge": {"learning_rates": [1e-3, 1e-3], "exposures": [2e-3]}}, "a value is listed twice: [0.001, 0.001]"),
+        ({"ridge": {**RIDGE, "steps": "training.batch_size"}}, "ridge.steps: must be 'training.steps_per_photo' or"),
+        (
+            {"ridge": RIDGE, "axes": {"strategy.learning_rate": [1e-3]}},
+            "axes.strategy.learning_rate: the ridge",
+        ),
+        ({"ridge": RIDGE, "axes": {"training.steps": [10]}}, "axes.training.steps: the ridge gives it; leave it out"),
         ({"axis": {}}, "did you mean 'axes'?"),
     ],
 )
@@ -131,6 +143,25 @@ def test_a_published_number_of_no_run_is_refused() -> None:
 def test_two_points_of_one_name_are_refused() -> None:
     with pytest.raises(PlanError, match="two runs are called"):
         names(axes={"training.steps": [5]}, runs=[{"name": "steps 5"}])
+
+
+def test_two_points_of_axes_that_are_called_alike_are_told_why() -> None:
+    """They have no names that one could give them otherwise."""
+    with pytest.raises(PlanError, match="by six digits of a number, and by the names of subjects"):
+        names(axes={"strategy.learning_rate": [1e-6, 1.0000001e-6]})
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        {"axes": {"name": ["a", "b"]}},
+        {"runs": [{"name": "a", "settings": {"name": "b"}}]},
+    ],
+)
+def test_what_a_run_is_called_is_no_setting(tree: dict[str, object]) -> None:
+    """It was written over without a word."""
+    with pytest.raises(PlanError, match=r"name: what a run is called is no setting \(in "):
+        names(**tree)
 
 
 def test_a_search_over_an_axis_of_subjects_is_refused() -> None:

@@ -17,6 +17,9 @@ from boothlab.studies.plan import NUMBER, SEED, Named, StudyPlan, axis_values, c
 MOST_PROBLEMS = 20
 """So many problems are listed; more of them say no more."""
 
+ALIKE = "Points of the axes are called by six digits of a number, and by the names of subjects."
+"""Why two of them may have one name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Planned:
@@ -74,7 +77,9 @@ def expand(study: StudyPlan, tree: dict[str, Any], folder: Path, source: str = "
     names = [planned.name for planned in found]
     twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     if twice:
-        raise PlanError(f"{source}: two runs are called {twice[0]!r}.", "Name the run otherwise.")
+        named = any(planned.named for planned in found if planned.name == twice[0])
+        hint = "Name the run otherwise." if named else f"{ALIKE} Give values that differ in these."
+        raise PlanError(f"{source}: two runs are called {twice[0]!r}.", hint)
     return tuple(found)
 
 
@@ -148,6 +153,8 @@ def _plan(
     tree: dict[str, Any], values: Mapping[str, Any], seed: int, name: str
 ) -> tuple[RunPlan, int | None, dict[str, Any]]:
     """The plan with ``values`` in it, the number of photos, which no run plan knows, and the plan as a tree."""
+    if "name" in values:
+        raise PlanError("\n  - name: what a run is called is no setting")
     own = deep(tree)
     # Steps are given in one of two ways: the varied one takes the place of the other.
     for one, other in (("steps", "steps_per_photo"), ("steps_per_photo", "steps")):

@@ -14,8 +14,8 @@ from boothlab.config.load import apply_override, parse_override, read_toml, vali
 from boothlab.errors import PlanError
 from boothlab.files import expanded
 from boothlab.models.config import placed
+from boothlab.studies.ridge import Ridge
 from boothlab.studies.search import Search
-from boothlab.training.config import MOST_STEPS
 
 NUMBER = "photos.number"
 """A setting that only studies know: how many of the usable training photos of each subject are trained on."""
@@ -122,46 +122,6 @@ class Carries(Config):
     """How much less than with a subject's own best settings still counts as carried over."""
 
 
-class Ridge(Config):
-    """A walk along learning rate × steps: what two trainings of equal product have in common is much.
-
-    Each learning rate takes exposure / learning rate steps, rounded, for each exposure. Several exposures put points
-    beside the ridge, which show how steep it is.
-    """
-
-    learning_rates: tuple[float, ...] = Field(min_length=1)
-    """The learning rates to walk through."""
-    exposures: tuple[float, ...] = Field(min_length=1)
-    """Learning rate × steps: 2e-4 is 100 steps at 2e-6."""
-    rate: str = "strategy.learning_rate"
-    """Path of the learning rate."""
-    steps: str = "training.steps_per_photo"
-    """Path of the number of steps: per photo, or ``training.steps`` for all together."""
-
-    @field_validator("learning_rates", "exposures")
-    @classmethod
-    def _positive(cls, values: tuple[float, ...]) -> tuple[float, ...]:
-        if not all(0 < value < math.inf for value in values):
-            raise ValueError("every value must be a number greater than 0")
-        return values
-
-    @model_validator(mode="after")
-    def _steps_to_take(self) -> Ridge:
-        long = [(e, r) for e in self.exposures for r in self.learning_rates if e / r > MOST_STEPS]
-        if long:
-            exposure, rate = long[0]
-            raise ValueError(f"exposure {exposure:g} at learning rate {rate:g} is more than {MOST_STEPS:,} steps")
-        short = [(e, r) for e in self.exposures for r in self.learning_rates if round(e / r) < 1]
-        if short:
-            exposure, rate = short[0]
-            raise ValueError(f"exposure {exposure:g} at learning rate {rate:g} is less than one step")
-        return self
-
-    def points(self) -> list[dict[str, Any]]:
-        """Path → value of every point."""
-        return [{self.rate: r, self.steps: round(e / r)} for e in self.exposures for r in self.learning_rates]
-
-
 class StudyPlan(Config):
     """Many runs from one plan: a grid over axes and ridge, named runs, each with every seed."""
 
@@ -224,6 +184,16 @@ class StudyPlan(Config):
             )
         if len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
             raise ValueError(f"seeds must be different and not negative: {list(self.seeds)}")
+        return self
+
+    @model_validator(mode="after")
+    def _ridge_or_axis(self) -> StudyPlan:
+        walked = () if self.ridge is None else (self.ridge.rate, *STEPS)
+        both = next((path for path in axis_values(self.axes) if path in walked), None)
+        if both is not None:
+            raise ValueError(
+                f"axes.{both}: the ridge gives it; leave it out here, or list all in axes without a ridge"
+            )
         return self
 
     @model_validator(mode="after")
