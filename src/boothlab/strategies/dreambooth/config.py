@@ -42,6 +42,20 @@ class DreamBooth(Strategy):
             )
         return self
 
+    @model_validator(mode="after")
+    def _no_setting_of_what_stands_still(self) -> DreamBooth:
+        if self.text_encoder_learning_rate is not None and not self.text_encoder:
+            raise ValueError(
+                "text_encoder_learning_rate needs text_encoder = true: else no weight moves at that rate (the rate "
+                "of the identifier's vector is identifier_learning_rate)"
+            )
+        if self.text_encoder_steps is not None and "text_encoder" not in self.trains():
+            raise ValueError(
+                "text_encoder_steps needs text_encoder = true or identifier_learning_rate: else nothing of the text "
+                "encoder moves in any step"
+            )
+        return self
+
     def needs_one_token(self) -> bool:
         """Where the identifier's vector is learned."""
         return self.identifier_learning_rate is not None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from boothlab.models.costs import ADAPTER_TARGETS, Trained
 from boothlab.strategies.config import Strategy
@@ -37,6 +37,13 @@ class Lora(Strategy):
     """Their learning rate; left out, that of the denoiser's adapters."""
     text_encoder_steps: int | None = Field(None, ge=1)
     """They move only in the first so many steps; left out, in all."""
+
+    @model_validator(mode="after")
+    def _no_setting_of_what_stands_still(self) -> Lora:
+        for name in ("text_encoder_learning_rate", "text_encoder_steps"):
+            if getattr(self, name) is not None and not self.text_encoder:
+                raise ValueError(f"{name} needs text_encoder = true: else the text encoder has no adapters")
+        return self
 
     def attach(self, model: Model, subjects: Sequence[Subject], seed: int) -> Attached:
         """Put adapters in."""
