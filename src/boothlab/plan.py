@@ -185,6 +185,8 @@ def _without_places(plan: RunPlan) -> dict[str, Any]:
             subject.pop("identifier_alone")  # came later, as LATER has it
     if any(subject.weight != 1.0 for subject in plan.subjects):
         tree["weights"] = "of their mean"  # taken as they were at first: such a run must not go on as another
+    if plan.objective.prior_preservation and len({subject.class_noun for subject in plan.subjects}) > 1:
+        tree["partners"] = "counted by noun"  # counted by photo at first, as above
     tree["photos"].pop("references")
     for room, name in LATER:
         if not tree[room][name]:

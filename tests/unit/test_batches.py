@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 
 from boothlab.diffusion.config import Objective
-from boothlab.training.batches import Dealt, Pool, deal, draw, noised, pick, prompts, seeded_draws
+from boothlab.training.batches import Dealt, Pool, deal, deal_by_epoch, draw, noised, pick, prompts, seeded_draws
 from boothlab.training.config import Training
 from jobs_made import example, pool
 
@@ -65,6 +67,56 @@ def test_partners_are_of_the_photos_class() -> None:
         photos, partners = batch[:2], batch[2:]
         assert [d.example.class_noun for d in partners] == [d.example.class_noun for d in photos]
         assert [d.slot for d in partners] == [d.slot for d in photos]
+
+
+def two_nouns(people: int, dogs: int, class_images: int) -> Pool:
+    """Photos of people and dogs, and so many class images of each noun."""
+    photos = [example(f"person-{k}", SHAPE, k, "a photo of nlwx person") for k in range(people)]
+    photos += [example(f"dog-{k}", SHAPE, 50 + k, "a photo of vexo dog", "dog") for k in range(dogs)]
+    classes = {
+        noun: tuple(example(f"{noun}-{k}", SHAPE, 100 + k, f"a {noun}", noun) for k in range(class_images))
+        for noun in ("person", "dog")
+    }
+    return Pool(tuple(photos), classes)
+
+
+@pytest.mark.parametrize(("people", "dogs"), [(5, 5), (3, 8), (1, 4)])
+def test_with_two_nouns_each_class_image_comes_once_per_turn_too(people: int, dogs: int) -> None:
+    photos, batch_size = two_nouns(people, dogs, 20), 2
+    seen: dict[str, list[str]] = {"person": [], "dog": []}
+    for step in range(300):
+        for d in (d for batch in deal(photos, 0, step, batch_size, 2) for d in batch if d.role == "class"):
+            seen[d.example.class_noun].append(d.example.id)
+    for noun, ids in seen.items():
+        whole = len(ids) // 20 * 20
+        assert whole >= 100, f"{noun}: too few for this test"
+        turns = [ids[k : k + 20] for k in range(0, whole, 20)]
+        assert all(len(set(turn)) == 20 for turn in turns), f"{noun}: some come twice in a turn, others never"
+
+
+@pytest.mark.parametrize(("people", "dogs", "class_images"), [(5, 5, 20), (3, 8, 20), (1, 4, 7), (6, 2, 1)])
+def test_with_two_nouns_an_epoch_of_the_script_has_every_class_image(
+    people: int, dogs: int, class_images: int
+) -> None:
+    photos = two_nouns(people, dogs, class_images)
+    first = [d for step in range(200) for batch in deal_by_epoch(photos, 0, step, 1, 1) for d in batch]
+    ids = {d.example.id for d in first if d.role == "class"}
+    assert len(ids) == 2 * class_images
+
+
+@pytest.mark.parametrize(
+    ("dealer", "recorded"),
+    [
+        (deal, ["p2 p1 c3 c5 p0 p3 c0 c6", "p2 p0 c4 c1 p3 p1 c2 c3", "p1 p3 c6 c5 p0 p2 c3 c4"]),
+        (deal_by_epoch, ["p0 p3 c4 c3 p0 p1 c0 c5", "p1 p2 c1 c6 p2 c2", "p1 p1 c1 c5 p3 c3"]),
+    ],
+)
+def test_with_one_noun_everything_is_dealt_as_it_was(dealer: Callable[..., Any], recorded: list[str]) -> None:
+    """Recorded before nouns were counted apart: such a training goes on as it was begun."""
+    photos = pool(SHAPE, photos=4, class_images=7)
+    for step, expected in zip((0, 1, 5), recorded, strict=True):
+        dealt = (d.example.id for batch in dealer(photos, 3, step, 2, 2) for d in batch)
+        assert " ".join(one[0] + one[-1] for one in dealt) == expected
 
 
 def test_every_number_goes_with_its_own_example() -> None:

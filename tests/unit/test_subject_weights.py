@@ -100,3 +100,15 @@ def test_runs_whose_weights_meant_something_else_are_other_runs() -> None:
 
     assert "weights" not in tree(1.0)
     assert tree(2.0)["weights"] == "of their mean"
+
+
+def test_runs_that_dealt_class_images_of_two_nouns_otherwise_are_other_runs() -> None:
+    """Likewise: they were counted by all photos, and some came up late or never."""
+
+    def tree(noun: str, **objective: Any) -> dict[str, Any]:
+        subjects = [{"name": "a", "photos": "p"}, {"name": "b", "photos": "p", "class_noun": noun}]
+        return _without_places(plan_from({"subjects": subjects, "objective": objective}, "test"))
+
+    assert tree("dog")["partners"] == "counted by noun"
+    assert "partners" not in tree("person")
+    assert "partners" not in tree("dog", prior_preservation=False)

@@ -84,22 +84,33 @@ def pick(seed: int, role: str, counter: int, count: int) -> int:
     return _shuffle(seed, role, turn, count)[position]
 
 
+def _of_its_noun(pool: Pool, order: Sequence[int], turn: int, position: int) -> int:
+    """How many photos of one noun come before that at ``position`` of turn ``turn``, where all turns have ``order``'s
+    photos. Class images go by this count: by that of all photos, some would miss a turn, others come twice."""
+    nouns = [pool.instances[index].class_noun for index in order]
+    noun = nouns[position]
+    return turn * nouns.count(noun) + nouns[:position].count(noun)
+
+
 def deal(pool: Pool, seed: int, step: int, batch_size: int, accumulate: int) -> list[list[Dealt]]:
     """The passes of one optimizer step. Each has ``batch_size`` photos, then as many class images (if any).
 
     Every pass has the same roles and no pass is short, so the mean over passes is the big batch.
     """
-    first = step * batch_size * accumulate
+    first, length = step * batch_size * accumulate, len(pool.instances)
     passes = []
     for number in range(accumulate):
         photos, partners = [], []
         for slot in range(number * batch_size, (number + 1) * batch_size):
-            index = pick(seed, "instance", first + slot, len(pool.instances))
-            photos.append(Dealt(pool.instances[index], "instance", slot))
-            noun = pool.instances[index].class_noun
-            if noun in pool.classes:
-                partner = pick(seed, f"class {noun}", first + slot, len(pool.classes[noun]))
-                partners.append(Dealt(pool.classes[noun][partner], "class", slot))
+            turn, position = divmod(first + slot, length)
+            order = _shuffle(seed, "instance", turn, length)
+            photo = pool.instances[order[position]]
+            photos.append(Dealt(photo, "instance", slot))
+            candidates = pool.classes.get(photo.class_noun)
+            if candidates:
+                counter = _of_its_noun(pool, order, turn, position)
+                partner = pick(seed, f"class {photo.class_noun}", counter, len(candidates))
+                partners.append(Dealt(candidates[partner], "class", slot))
         passes.append(photos + partners)
     return passes
 
@@ -109,9 +120,11 @@ def deal_by_epoch(pool: Pool, seed: int, step: int, batch_size: int, accumulate:
 
     An epoch has as many items as the longer of the two lists, in a new order each time; item i is photo i with
     class image i, each counted around its own list. The last batch of an epoch may be short, and so may its last
-    accumulation window. Source: ``DreamBoothDataset`` and accelerate's ``accumulate``.
+    accumulation window. Source: ``DreamBoothDataset`` and accelerate's ``accumulate``. Of several nouns, which it
+    does not know, each has a list of class images of its own, and the epoch has items for the whole of each.
     """
-    items = max(len(pool.instances), *(len(examples) for examples in pool.classes.values()), 1)
+    length = len(pool.instances)
+    items = max(length, *(_to_the_end(pool, noun) for noun in pool.classes), 1)
     batches = math.ceil(items / batch_size)
     epoch, window = divmod(step, math.ceil(batches / accumulate))
     order = _shuffle(seed, "epoch", epoch, items)
@@ -120,13 +133,25 @@ def deal_by_epoch(pool: Pool, seed: int, step: int, batch_size: int, accumulate:
     for number in range(window * accumulate, min((window + 1) * accumulate, batches)):
         photos, partners = [], []
         for item in order[number * batch_size : (number + 1) * batch_size]:
-            photo = Dealt(pool.instances[item % len(pool.instances)], "instance", next(slots))
+            turn, position = divmod(item, length)
+            photo = Dealt(pool.instances[position], "instance", next(slots))
             photos.append(photo)
             candidates = pool.classes.get(photo.example.class_noun)
             if candidates:
-                partners.append(Dealt(candidates[item % len(candidates)], "class", photo.slot))
+                partner = _of_its_noun(pool, range(length), turn, position) % len(candidates)
+                partners.append(Dealt(candidates[partner], "class", photo.slot))
         passes.append(photos + partners)
     return passes
+
+
+def _to_the_end(pool: Pool, noun: str) -> int:
+    """How many items there are, photos in their order again and again, until those of ``noun`` have met each of its
+    class images."""
+    places = [place for place, photo in enumerate(pool.instances) if photo.class_noun == noun]
+    if not places:
+        return 0
+    turns, rest = divmod(len(pool.classes[noun]) - 1, len(places))
+    return turns * len(pool.instances) + places[rest] + 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
