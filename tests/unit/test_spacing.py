@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,14 +11,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from boothlab.api.class_requests import class_requests
 from boothlab.api.demonstration import demo_plan
+from boothlab.api.resolving import require_sampling, resolve
 from boothlab.errors import PlanError
 from boothlab.generation import generate
 from boothlab.generation.config import Generation
 from boothlab.generation.picture import Order
-from boothlab.models.config import Base, Spacing, scheduler_settings
+from boothlab.models.config import Base, Sampler, Spacing, most_steps, scheduler_settings
 from boothlab.models.sampling import make_scheduler
 from boothlab.photos.photoset import PhotoSet
 from boothlab.plan import RunPlan, _without_places, digest, plan_from
@@ -98,6 +102,52 @@ def test_numbers_of_steps_that_diffusers_lays_out_one_too_many_of_are_refused() 
     assert Generation(steps=61).steps == 61
     with pytest.raises(PlanError, match="steps = 61 cannot be laid out with spacing trailing.*Take 60"):
         plan(steps=61, spacing="trailing")
+
+
+def test_what_is_advised_instead_can_be_laid_out() -> None:
+    """Of 121 and 122 neither can."""
+    with pytest.raises(PlanError, match="steps = 122 cannot be laid out.*Take 120,"):
+        plan(steps=122, spacing="trailing")
+
+
+@pytest.mark.parametrize("timesteps", [50, 1000])
+@pytest.mark.parametrize("spacing", ["leading", "linspace", "trailing"])
+@pytest.mark.parametrize("sampler", ["dpm++", "dpm++sde", "ddim"])
+def test_the_most_steps_are_laid_out_by_every_sampler(sampler: Sampler, spacing: Spacing, timesteps: int) -> None:
+    """With Stable Diffusion's offset of one. Of 1,000, dpm++ put two at one timestep and drew black pictures."""
+    config = {"num_train_timesteps": timesteps, "steps_offset": 1, "beta_schedule": "scaled_linear"}
+    assert most_steps(998, None) == 998
+    for steps in {1, 2, most_steps(timesteps, spacing, timesteps)}:
+        scheduler = make_scheduler(sampler, config, spacing)
+        scheduler.set_timesteps(steps)
+        latents = torch.full((1, 1, 1, 1), 0.3)
+        fresh = {"generator": torch.Generator().manual_seed(0)} if sampler == "dpm++sde" else {}
+        for timestep in scheduler.timesteps:
+            latents = scheduler.step(torch.full((1, 1, 1, 1), 0.1), timestep, latents, **fresh).prev_sample
+        laid = [int(timestep) for timestep in scheduler.timesteps]
+        assert (len(set(laid)), len(laid)) == (steps, steps)
+        assert 0 <= min(laid) <= max(laid) < timesteps
+        assert bool(torch.isfinite(latents).all())
+
+
+def test_more_steps_than_samplers_lay_out_are_refused() -> None:
+    with pytest.raises(PlanError, match="generation.steps: must be 998 or less"):
+        plan(steps=999)
+
+
+def test_a_base_models_own_spacing_and_timesteps_count_too(tiny_sd: Path, tmp_path: Path) -> None:
+    base = Base(model=str(shutil.copytree(tiny_sd, tmp_path / "model")))
+    require_sampling(Generation(steps=61), base)
+    require_sampling(Generation(steps=998), base)
+    file = tmp_path / "model" / "scheduler" / "scheduler_config.json"
+    told = json.loads(file.read_text())
+    file.write_text(json.dumps(told | {"timestep_spacing": "trailing"}))
+    with pytest.raises(PlanError, match=r"steps = 61 cannot be laid out with spacing trailing(.|\n)*Take 60"):
+        resolve(plan(steps=61).model_copy(update={"base": base}))
+    require_sampling(Generation(steps=61, spacing="linspace"), base)
+    file.write_text(json.dumps(told | {"num_train_timesteps": 50}))
+    with pytest.raises(PlanError, match=r"steps = 60 cannot be laid out over the 50 timesteps(.|\n)*Take 48"):
+        require_sampling(Generation(steps=60), base)
 
 
 def test_the_demo_draws_ten_trailing_steps_at_guidance_three() -> None:

@@ -18,7 +18,8 @@ from boothlab.api.pictures import (
     snapshots_of,
     weights_hash,
 )
-from boothlab.api.remarks import too_long
+from boothlab.api.remarks import shows_nothing, too_long
+from boothlab.api.resolving import require_sampling
 from boothlab.config.load import apply_override, parse_override, validate
 from boothlab.config.templates import require_known_words
 from boothlab.errors import PlanError
@@ -26,7 +27,7 @@ from boothlab.evaluation.lots import spoken
 from boothlab.files import sha256_json, write_text
 from boothlab.generation.config import Generation
 from boothlab.generation.generate import generate
-from boothlab.generation.picture import Order, Picture
+from boothlab.generation.picture import Order, Picture, is_black
 from boothlab.plan import RunPlan
 from boothlab.progress import Progress, silent, within
 from boothlab.reports.drawn import Row, drawn_page
@@ -61,7 +62,7 @@ class Asked:
 class Drawn:
     """The pictures, prompt by prompt and in each snapshot by snapshot, and the page that shows them.
 
-    ``warnings`` name prompts whose end the model never saw.
+    ``warnings`` name prompts whose end the model never saw, and snapshots that draw nothing.
     """
 
     pictures: tuple[Picture, ...]
@@ -80,6 +81,7 @@ def draw(run: Run, asked: Asked, progress: Progress = silent) -> Drawn:
     _require_drawable(asked)
     require_same_base(run, plan)
     settings = _settings(plan.generation, asked)
+    require_sampling(settings, plan.base)
     subject = choose_subject(plan, asked.subject)
     names = _snapshots(run, asked.snapshots)
     keep_threads(plan)
@@ -113,7 +115,8 @@ def draw(run: Run, asked: Asked, progress: Progress = silent) -> Drawn:
         write_text(page, drawn_page(_title(plan, subject, run), groups, _told(settings, asked)))
     pictures = tuple(one for rows in groups.values() for row in rows for one in row.pictures)
     told_of = [*(picture.prompt for picture in pictures), asked.negative]
-    return Drawn(pictures, page, tuple(too_long(plan.base, told_of)))
+    black = {name: [is_black(picture.pixels()) for picture in drawn] for name, drawn in found.items()}
+    return Drawn(pictures, page, (*too_long(plan.base, told_of), *shows_nothing(black)))
 
 
 def _require_drawable(asked: Asked) -> None:

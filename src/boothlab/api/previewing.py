@@ -11,10 +11,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from boothlab.api.remarks import shows_nothing
 from boothlab.generation.generate import generate
-from boothlab.generation.picture import Order
+from boothlab.generation.picture import Order, is_black
 from boothlab.plan import RunPlan
-from boothlab.runs.events import Event, Finished, Previewed, Resumed, Started, Stepped
+from boothlab.runs.events import Event, Finished, Previewed, Resumed, Started, Stepped, Warned
 from boothlab.runs.run import Run, step_name
 from boothlab.seeds import derive
 from boothlab.subjects import fill_tuned
@@ -33,10 +34,10 @@ def with_previews(events: Iterable[Event], run: Run, job: Job, plan: RunPlan) ->
     for event in events:
         # Only patience ends a training at a step that nobody could plan.
         if isinstance(event, Finished) and preview.every is not None and event.step not in due:
-            yield draw(run, job, plan)
+            yield from draw(run, job, plan)
         yield event
         if isinstance(event, Started | Resumed | Stepped) and event.step in due:
-            yield draw(run, job, plan)
+            yield from draw(run, job, plan)
 
 
 def orders_of(plan: RunPlan) -> list[Order]:
@@ -72,11 +73,13 @@ def _file_names(subjects: Sequence[str]) -> dict[str, str]:
     }
 
 
-def draw(run: Run, job: Job, plan: RunPlan) -> Previewed:
-    """Draw what is not there yet of the pictures of the current step."""
+def draw(run: Run, job: Job, plan: RunPlan) -> Iterator[Event]:
+    """Draw what is not there yet of the pictures of the current step, and warn of those that show nothing."""
     orders = orders_of(plan)
     asked = [Order(order.name, job.attached.caption(order.prompt), order.seed) for order in orders]
     name = step_name(job.step)
     with job.shown():
-        generate(lambda: job.model, name, asked, plan.generation, previews_of(run) / name)
-    return Previewed(job.step, pictures=len(asked))
+        drawn = generate(lambda: job.model, name, asked, plan.generation, previews_of(run) / name)
+    yield Previewed(job.step, pictures=len(asked))
+    for text in shows_nothing({name: [is_black(picture.pixels()) for picture in drawn]}):
+        yield Warned(job.step, "black-preview", text)

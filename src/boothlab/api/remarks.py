@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
+from boothlab.evaluation.lots import spoken
 from boothlab.evaluation.prompts import BARE
 from boothlab.files import read_json
 from boothlab.models.config import Base
@@ -49,6 +50,16 @@ def remarks_on(sets: Mapping[str, PhotoSet]) -> list[str]:
         f"recommended. Give {HELD_OUT_FROM} usable photos or more, or a folder of others as photos.references."
         for name, found in sets.items()
         if not found.held_out
+    ]
+
+
+def shows_nothing(black: Mapping[str, Sequence[bool]]) -> list[str]:
+    """A sentence for who drew black pictures, of "base" and snapshots → whether each of their pictures is black."""
+    return [
+        f"{sum(found)} of {len(found)} pictures of {spoken(name)} are black: what the model made of them was no "
+        "numbers. Weights that went astray do that; take an earlier snapshot, or train with a lower learning rate."
+        for name, found in black.items()
+        if any(found)
     ]
 
 

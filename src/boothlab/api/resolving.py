@@ -17,10 +17,11 @@ from boothlab.api.remarks import long_prompts, lost_captions, remarks_on, unname
 from boothlab.config.show import to_toml
 from boothlab.errors import PhotoError, PlanError, RunDamaged, disk_errors
 from boothlab.files import folder_listing, new_folder, sha256_file, sha256_json, spelled
+from boothlab.generation.config import Generation
 from boothlab.home import cache
-from boothlab.models.config import Base
+from boothlab.models.config import Base, lays_out, most_steps
 from boothlab.models.costs import costs_of, no_layer
-from boothlab.models.locate import base_size, device_kind, fingerprint, part_configs
+from boothlab.models.locate import base_size, device_kind, fingerprint, part_configs, scheduler_config
 from boothlab.models.tokens import (
     inspect_word,
     load_tokenizer,
@@ -148,6 +149,7 @@ def require_parts(plan: RunPlan) -> None:
     require_optimizer_library(plan.training.optimizer.kind)
     _require_a_rate_for_prodigy(plan)
     _require_layers(plan)
+    require_sampling(plan.generation, plan.base)
     _require_own_vectors(plan)
 
 
@@ -185,6 +187,23 @@ def _require_layers(plan: RunPlan) -> None:
         for target in trained.targets:
             if not any(f".{target}".endswith(f".{name}") or f".{name}".endswith(f".{target}") for name in names):
                 raise no_layer(role, target)
+
+
+def require_sampling(generation: Generation, base: Base) -> None:
+    """Raises PlanError where samplers cannot lay out the steps over the base model's timesteps, with its own spacing
+    where the plan says none. Of a single file nothing else than the usual is known."""
+    scheduler = scheduler_config(base)
+    spacing = generation.spacing or scheduler.get("timestep_spacing")
+    timesteps = scheduler.get("num_train_timesteps", 1000)
+    if not isinstance(timesteps, int):
+        return  # said with all else that is wrong with the base model
+    if not lays_out(generation.steps, spacing, timesteps):
+        laid = f"with spacing {spacing} over" if spacing else "over"
+        raise PlanError(
+            f"generation.steps = {generation.steps} cannot be laid out {laid} the {timesteps} timesteps of "
+            f"{base.model}: two would be at one timestep, or one at none.",
+            f"Take {most_steps(generation.steps, spacing, timesteps)}, or another generation.spacing.",
+        )
 
 
 @lru_cache(maxsize=16)

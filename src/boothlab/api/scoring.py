@@ -11,7 +11,7 @@ from typing import Any
 from boothlab.api.judging import Ruling, rule
 from boothlab.api.pictures import evaluation_pictures, plan_of
 from boothlab.api.relatives import take_drawn
-from boothlab.api.remarks import remarks_on
+from boothlab.api.remarks import remarks_on, shows_nothing
 from boothlab.api.resolving import domain_of, photo_sets_of
 from boothlab.errors import PlanError, RunDamaged
 from boothlab.evaluation.config import Evaluation
@@ -28,6 +28,7 @@ from boothlab.evaluation.thresholds import THRESHOLDS_VERSION
 from boothlab.evaluation.vectors import known_by
 from boothlab.features.faces import Domain
 from boothlab.files import damaged, read_json, read_table, record, sha256_json, write_json
+from boothlab.generation.picture import is_black
 from boothlab.metrics import METRICS
 from boothlab.metrics.metric import AnyMetric, feature_of
 from boothlab.photos.photoset import PhotoSet
@@ -104,7 +105,7 @@ def evaluate_run(run: Run, progress: Progress = silent) -> Evaluated:
             "rulings": [_tree(ruling) for ruling in rulings],
             "nulls": [asdict(line) for line in nulled],
             "crossings": [asdict(line) for line in crossings(seen, domain, run.path / "features")],
-            "remarks": remarks_on(sets),
+            "remarks": [*remarks_on(sets), *shows_nothing(_black(seen))],
         }
         return _write(run, key, scores, pairs, list(dict.fromkeys(unavailable)), more_facts)
 
@@ -112,6 +113,14 @@ def evaluate_run(run: Run, progress: Progress = silent) -> Evaluated:
 def seen_in(drawn: Mapping[str, Mapping[str, Sets]], sets: Mapping[str, PhotoSet]) -> dict[str, Judged]:
     """Subject → what is judged of it: what every source drew, beside its photos."""
     return {name: judged(drawn[name], photos_of(found)) for name, found in sets.items()}
+
+
+def _black(seen: Mapping[str, Judged]) -> dict[str, list[bool]]:
+    """Who drew → whether each picture is black, over all subjects; photos are nobody's drawings."""
+    found: dict[str, list[bool]] = {}
+    for lot in (lot for looked_at in seen.values() for lot in looked_at.lots if lot.prompts):
+        found.setdefault(lot.source, []).extend(is_black(pixels) for pixels in lot.pixels)
+    return found
 
 
 def photos_of(photo_set: PhotoSet) -> Photos:

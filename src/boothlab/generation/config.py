@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from pydantic import Field, model_validator
 
 from boothlab.config.base import Config
-from boothlab.models.config import Sampler, Spacing
+from boothlab.models.config import Sampler, Spacing, lays_out, most_steps
 
 
 class Generation(Config):
@@ -17,8 +16,8 @@ class Generation(Config):
     sampler: Sampler = "dpm++"
     """DPM-Solver++ of second order (Lu et al. 2022); the same with fresh noise at every step (``dpm++sde``, known to
     many as DPM++ 2M SDE); or DDIM without noise."""
-    steps: int = Field(25, ge=1, le=1000)
-    """Sampling steps."""
+    steps: int = Field(25, ge=1, le=998)
+    """Sampling steps. Of more than 998 over the usual 1,000 timesteps, samplers put two at one or one beyond all."""
     spacing: Spacing | None = None
     """Timestep spacing; left out, the base model's own (the sampler's where it names none). With few steps
     ``trailing``, which begins at the noisiest timestep, does as well as ``leading`` with more (Lin et al. 2024)."""
@@ -29,11 +28,11 @@ class Generation(Config):
 
     @model_validator(mode="after")
     def _trailing_divides(self) -> Generation:
-        # diffusers walks down from 1,000 in steps of 1000 / N; rounding adds one, at timestep -1, for a few N.
-        if self.spacing == "trailing" and len(np.arange(1000, 0, -1000 / self.steps)) != self.steps:
+        # A base model's own spacing, and another number of timesteps, are looked at when the plan is resolved.
+        if not lays_out(self.steps, self.spacing):
             raise ValueError(
-                f"steps = {self.steps} cannot be laid out with spacing trailing: diffusers' rounding makes one more "
-                f"of them, below timestep 0. Take {self.steps - 1}, or another spacing"
+                f"steps = {self.steps} cannot be laid out with spacing {self.spacing}: diffusers' rounding makes one "
+                f"more of them, below timestep 0. Take {most_steps(self.steps, self.spacing)}, or another spacing"
             )
         return self
 

@@ -12,6 +12,11 @@ from PIL import Image
 from boothlab.errors import RunDamaged
 
 
+def is_black(pixels: NDArray[np.uint8]) -> bool:
+    """Whether a picture is black from edge to edge, as those are whose values were no numbers."""
+    return not pixels.any()
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """One picture to be made: where it stands in the plan, and what it is made from."""

@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from boothlab.config.base import Config
 from boothlab.files import expanded
 
@@ -27,6 +29,22 @@ def scheduler_settings(sampler: Sampler, spacing: Spacing | None = None) -> tupl
     """diffusers' class, and what is set in it; a ``spacing`` of None is the base model's own."""
     kind, settings = SAMPLERS[sampler]
     return kind, settings if spacing is None else {**settings, "timestep_spacing": spacing}
+
+
+def lays_out(steps: int, spacing: Spacing | None, timesteps: int = 1000) -> bool:
+    """Whether diffusers' samplers find a timestep for each of so many steps.
+
+    They begin next to the noise schedule's end and end next to its beginning, so two are kept: with more steps two of
+    them are at one timestep, or one beyond the schedule. With trailing they walk down from the end in steps of
+    timesteps / steps, and rounding adds one, at timestep -1, for a few counts.
+    """
+    walked = len(np.arange(timesteps, 0, -timesteps / steps)) if spacing == "trailing" else steps
+    return steps <= timesteps - 2 and walked == steps
+
+
+def most_steps(steps: int, spacing: Spacing | None, timesteps: int = 1000) -> int:
+    """The most that are laid out, of no more than ``steps``."""
+    return next((fewer for fewer in range(steps, 0, -1) if lays_out(fewer, spacing, timesteps)), 1)
 
 
 class Base(Config):

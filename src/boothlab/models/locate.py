@@ -220,17 +220,24 @@ def part_configs(base: Base) -> dict[str, dict[str, Any]] | None:
     if path.is_file():
         _require(base, _single_file(path))
         return None
-    configs: dict[str, dict[str, Any]] = {}
-    for part in sd_config.PARTS:
-        file = path / part / ("scheduler_config.json" if part == "scheduler" else "config.json")
-        try:
-            configs[part] = read_table(file)
-        except RunDamaged as error:
-            raise NoWeights(
-                f"The base model {base.model} is incomplete or damaged. {error.message}", "Get the whole model again."
-            ) from error
+    configs = {part: _part_config(base, path, part) for part in sd_config.PARTS}
     _require(base, list(sd_config.objections(configs, [place.name for place in path.iterdir() if place.is_dir()])))
     return configs
+
+
+def scheduler_config(base: Base) -> dict[str, Any]:
+    """The scheduler's config alone, which a study asks for with every run; {} of a single file. Raises as above."""
+    path = locate(base)
+    return {} if path.is_file() else _part_config(base, path, "scheduler")
+
+
+def _part_config(base: Base, path: Path, part: str) -> dict[str, Any]:
+    try:
+        return read_table(path / part / ("scheduler_config.json" if part == "scheduler" else "config.json"))
+    except RunDamaged as error:
+        raise NoWeights(
+            f"The base model {base.model} is incomplete or damaged. {error.message}", "Get the whole model again."
+        ) from error
 
 
 def _single_file(path: Path) -> list[str]:

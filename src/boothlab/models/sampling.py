@@ -87,8 +87,13 @@ def _predict(
 
 
 def to_uint8(pixels_B3HW: Tensor) -> NDArray[np.uint8]:
-    """[−1, 1] → (B, H, W, 3) uint8, rounded as diffusers' image processor does."""
-    scaled = (pixels_B3HW.float() / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy()
+    """[−1, 1] → (B, H, W, 3) uint8, rounded as diffusers' image processor does.
+
+    A picture with values that are no numbers is black from edge to edge, by which whoever shows it knows and says so.
+    """
+    scaled_B3HW = (pixels_B3HW.float() / 2 + 0.5).clamp(0, 1)
+    whole_B = torch.isfinite(scaled_B3HW).all(dim=(1, 2, 3), keepdim=True)
+    scaled = torch.where(whole_B, scaled_B3HW, 0.0).permute(0, 2, 3, 1).cpu().numpy()
     return np.asarray((scaled * 255).round(), dtype=np.uint8)
 
 
