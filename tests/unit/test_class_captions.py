@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from boothlab.api.class_requests import class_requests, undrawn_prompts
+from boothlab.api.class_requests import class_requests, too_few_class_images
 from boothlab.api.demonstration import CONTEXTS, demo_plan
 from boothlab.api.studies.resolving import resolve_study
 from boothlab.config.show import to_toml
@@ -93,7 +93,7 @@ def test_prompts_that_no_class_image_is_drawn_by_are_said(photo_set: PhotoSet) -
 
     def told(count: int, **objective: object) -> list[str]:
         asked = plan(class_contexts=["a CLASS by a fire", "a CLASS at night"], class_images=count, **objective)
-        return undrawn_prompts(asked, "base", {"ada": photo_set})
+        return too_few_class_images(asked, "base", {"ada": photo_set})
 
     # plain, at sea, plain, asleep, plain, fire, plain, night
     assert told(8) == []
@@ -103,8 +103,8 @@ def test_prompts_that_no_class_image_is_drawn_by_are_said(photo_set: PhotoSet) -
     ]
     assert "no class image shows 'An owl, asleep' and 2 others, so what they say is not preserved" in told(3)[0]
     assert told(3, class_captions=False)[0].endswith("Set objective.class_images to 4 or more, so that each has one.")
-    assert undrawn_prompts(plan(class_images=1), "base", {"ada": replace(photo_set, photos=())}) == []
-    assert undrawn_prompts(plan(class_images=1, prior_preservation=False), "base", {"ada": photo_set}) == []
+    assert too_few_class_images(plan(class_images=1), "base", {"ada": replace(photo_set, photos=())}) == []
+    assert too_few_class_images(plan(class_images=1, prior_preservation=False), "base", {"ada": photo_set}) == []
 
 
 def test_the_demo_draws_by_all_its_prompts(photo_set: PhotoSet) -> None:
@@ -114,7 +114,7 @@ def test_the_demo_draws_by_all_its_prompts(photo_set: PhotoSet) -> None:
     sets = {demo.subjects[0].name: replace(photo_set, photos=told, held_out_names=frozenset())}
     (request,) = class_requests(demo, "base", sets).values()
     assert (len(request.prompts), request.count) == (60, 96)
-    assert undrawn_prompts(demo, "base", sets) == []
+    assert too_few_class_images(demo, "base", sets) == []
 
 
 def test_a_plan_without_contexts_is_the_run_that_it_was() -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from boothlab.api.resolving import resolve
 from boothlab.errors import PlanError
 from boothlab.plan import RunPlan, plan_from
+from photos_made import photo_folder
+from study_made import base_plan
 
 
 def plan(**nodes: Any) -> RunPlan:
@@ -43,3 +47,33 @@ def test_a_setting_of_a_text_encoder_that_stands_still_is_refused(strategy: dict
 )
 def test_a_setting_of_what_moves_is_taken(strategy: dict[str, Any]) -> None:
     assert plan(strategy=strategy).strategy.model_dump(exclude_none=True).items() >= strategy.items()
+
+
+@pytest.mark.parametrize(
+    ("objective", "said"),
+    [
+        ({"prior_preservation": False}, "class_folder is not read with prior_preservation = false"),
+        ({"prior_from": "prediction"}, "class_folder is not read with prior_from = 'prediction'"),
+    ],
+)
+def test_a_folder_of_class_pictures_that_nobody_reads_is_refused(objective: dict[str, Any], said: str) -> None:
+    with pytest.raises(PlanError, match=said):
+        plan(objective={"class_folder": "people", **objective})
+    assert plan(objective={"class_folder": "people"}).objective.class_folder == Path("people")
+
+
+def test_pictures_of_a_class_folder_that_are_left_out_are_told_of(tiny_sd: Path, tmp_path: Path) -> None:
+    """They were left out without a word, a hundred being the default."""
+    photo_folder(tmp_path / "photos", 3)
+    photo_folder(tmp_path / "people", 5, size=(72, 64))
+    tree = base_plan(tiny_sd, tmp_path / "photos")
+
+    def warnings(count: int) -> list[str]:
+        objective = {"class_folder": str(tmp_path / "people"), "class_images": count}
+        told = resolve(plan_from({**tree, "objective": objective}, "test")).warnings
+        return [text for text in told if "class_folder" in text]
+
+    (told,) = warnings(4)
+    assert told.startswith("Of the 5 pictures in objective.class_folder the first 4 by name are used")
+    assert "objective.class_images = 5" in told
+    assert warnings(5) == warnings(100) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from boothlab.photos.folder import pictures_in
 from boothlab.photos.photoset import PhotoSet
 from boothlab.plan import RunPlan
 from boothlab.subjects import fill
@@ -37,8 +38,14 @@ def class_requests(plan: RunPlan, base_fingerprint: str, sets: Mapping[str, Phot
     }
 
 
-def undrawn_prompts(plan: RunPlan, base_fingerprint: str, sets: Mapping[str, PhotoSet]) -> list[str]:
-    """A sentence per class noun whose class images are too few to be drawn by each of their prompts."""
+def too_few_class_images(plan: RunPlan, base_fingerprint: str, sets: Mapping[str, PhotoSet]) -> list[str]:
+    """A sentence per class noun whose class images are too few to be drawn by each of their prompts, or one where
+    they are fewer than the plan's own folder holds."""
+    folder = plan.objective.class_folder
+    if folder is not None:
+        there, used = len(pictures_in(folder, "objective.class_folder")), plan.objective.class_images
+        told = f"Of the {there} pictures in objective.class_folder the first {used} by name are used: set"
+        return [f"{told} objective.class_images = {there} for all of them."] if used < there else []
     return [
         _too_few(noun, request)
         for noun, request in class_requests(plan, base_fingerprint, sets).items()

@@ -106,7 +106,7 @@ def evaluation_size(plan: RunPlan, snapshots: int) -> int:
 def own_pictures(plan: RunPlan) -> int:
     """How many pictures of the user's own class folder are trained with, over all class nouns."""
     objective = plan.objective
-    if not objective.prior_preservation or objective.class_folder is None:
+    if objective.class_folder is None:
         return 0
     nouns = {subject.class_noun for subject in plan.subjects}
     return len(nouns) * min(objective.class_images, len(find_photos(objective.class_folder)[0]))

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from boothlab.api.class_requests import undrawn_prompts
+from boothlab.api.class_requests import too_few_class_images
 from boothlab.api.means import look_up_parts
 from boothlab.api.remarks import long_prompts, lost_captions, remarks_on, unnamed
 from boothlab.config.show import to_toml
@@ -82,7 +82,7 @@ def resolve(plan: RunPlan, progress: Progress = silent) -> Resolved:
     if isinstance(found.plan.strategy, Mean):
         plan, inputs = look_up_parts(found.plan, found.inputs)
         return replace(found, plan=plan, inputs=inputs)
-    few = undrawn_prompts(found.plan, found.inputs["base"], found.sets)
+    few = too_few_class_images(found.plan, found.inputs["base"], found.sets)
     return replace(found, warnings=(*found.warnings, *few, *snapshots_beyond(found), *warmup_beyond(found)))
 
 

@@ -223,7 +223,7 @@ def class_pictures(resolved: Resolved, model: Callable[[], Model], progress: Pro
     """Class images by class noun; none without prior preservation."""
     plan = resolved.plan
     objective, nouns = plan.objective, {subject.class_noun: None for subject in plan.subjects}
-    if objective.prior_preservation and objective.prior_from != "prediction" and objective.class_folder is not None:
+    if objective.class_folder is not None:
         folder, count = objective.class_folder, objective.class_images
         return {noun: own_class_images(folder, count, fill(objective.class_prompt, noun)) for noun in nouns}
     tell = within(progress, "class images")

@@ -44,7 +44,7 @@ class Objective(Config):
     class_images: int = Field(100, ge=1, le=10_000)
     """How many class images per class noun."""
     class_folder: Path | None = None
-    """Folder with class pictures of your own, used instead of generated ones."""
+    """Folder with class pictures of your own, used instead of generated ones: the first ``class_images`` by name."""
     snr_gamma: float | None = Field(None, gt=0)
     """Min-SNR-γ weighting (5 is customary); left out, every timestep weighs the same."""
     offset_noise: float = Field(0.0, ge=0, le=1)
@@ -71,6 +71,13 @@ class Objective(Config):
                 "class_contexts are for class images that the base model draws; there are none without prior "
                 "preservation, with prior_from 'prediction' or with a class_folder"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _folder_is_read(self) -> Objective:
+        if self.class_folder is not None and (not self.prior_preservation or self.predicts_prior):
+            setting = "prior_from = 'prediction'" if self.prior_preservation else "prior_preservation = false"
+            raise ValueError(f"class_folder is not read with {setting}: leave one of the two out")
         return self
 
     @property

@@ -9,7 +9,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from boothlab.api.class_requests import undrawn_prompts
+from boothlab.api.class_requests import too_few_class_images
 from boothlab.api.remarks import templates_of
 from boothlab.api.resolving import Resolved, look_up_inputs, require_parts, require_something_to_wait_for
 from boothlab.api.studies.averages import with_means
@@ -168,7 +168,7 @@ def resolve_all(runs: Sequence[Planned], progress: Progress = silent) -> list[Re
         filled = plan.model_copy(update={**same, "training": training})
         asked = key, plan.objective
         if asked not in undrawn:
-            undrawn[asked] = undrawn_prompts(filled, first.inputs["base"], first.sets)
+            undrawn[asked] = too_few_class_images(filled, first.inputs["base"], first.sets)
         found.append(replace(first, plan=filled, warnings=(*first.warnings, *undrawn[asked])))
     both = zip(runs, found, strict=True)
     _refuse((planned.name, partial(require_something_to_wait_for, planned.plan, one.sets)) for planned, one in both)
