@@ -10,6 +10,8 @@ import pytest
 from boothlab.api.resolving import resolve
 from boothlab.errors import PlanError
 from boothlab.plan import RunPlan, plan_from
+from boothlab.training.config import Rate
+from boothlab.training.rates import factor
 from photos_made import photo_folder
 from study_made import base_plan
 
@@ -77,3 +79,54 @@ def test_pictures_of_a_class_folder_that_are_left_out_are_told_of(tiny_sd: Path,
     assert told.startswith("Of the 5 pictures in objective.class_folder the first 4 by name are used")
     assert "objective.class_images = 5" in told
     assert warnings(5) == warnings(100) == []
+
+
+READ = {
+    "constant": (),
+    "linear": ("floor",),
+    "cosine": ("floor",),
+    "polynomial": ("floor", "power"),
+    "stable_decay": ("floor", "decay"),
+}
+"""Kind of a rate → what it reads."""
+
+
+@pytest.mark.parametrize("kind", READ)
+def test_a_setting_that_this_kind_of_rate_does_not_read_is_refused(kind: str) -> None:
+    for name, value in {"floor": 0.1, "power": 2.0, "decay": 3}.items():
+        tree = {"rate": {"kind": kind, name: value}}
+        if name in READ[kind]:
+            assert getattr(plan(training=tree).training.rate, name) == value
+            usual = Rate(kind=kind)  # type: ignore[arg-type]
+            assert any(factor(Rate(**tree["rate"]), k, 20) != factor(usual, k, 20) for k in range(20))
+        else:
+            with pytest.raises(PlanError, match=f"{name} = {value} does nothing with kind = '{kind}'"):
+                plan(training=tree)
+
+
+def test_defaults_that_are_written_out_are_no_settings() -> None:
+    """As in the plan.json of a run."""
+    written = plan().model_dump(mode="json")
+    assert plan_from(written, "test") == plan()
+
+
+def test_settings_of_captions_where_there_are_none_are_told_of(tiny_sd: Path, tmp_path: Path) -> None:
+    photo_folder(tmp_path / "photos", 3)
+    tree = base_plan(tiny_sd, tmp_path / "photos")
+
+    def told(compat: str = "none", **objective: Any) -> list[str]:
+        asked = {**tree, "objective": objective, "training": {**tree["training"], "compat": compat}}
+        return [text for text in resolve(plan_from(asked, "test")).warnings if "does nothing" in text]
+
+    both = {"instance_prompt_share": 0.5, "caption_lifts_mask": True}
+    first, second = told(**both)
+    assert first.startswith("objective.instance_prompt_share does nothing: no photo has a caption")
+    assert second == "objective.caption_lifts_mask does nothing: no photo has a caption."
+    assert told() == []
+    for photo in (tmp_path / "photos").iterdir():
+        photo.with_suffix(".txt").write_text("a photo of {it} at sea")
+    assert told(instance_prompt_share=0.5) == []
+    assert told(**both) == ["objective.caption_lifts_mask does nothing: no photo with a caption has a mask."]
+    assert told("diffusers", instance_prompt_share=0.5) == [
+        "objective.instance_prompt_share does nothing with training.compat = 'diffusers'."
+    ]

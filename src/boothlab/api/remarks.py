@@ -63,6 +63,22 @@ def shows_nothing(black: Mapping[str, Sequence[bool]]) -> list[str]:
     ]
 
 
+def untold(plan: RunPlan, sets: Mapping[str, PhotoSet]) -> list[str]:
+    """A sentence per setting of captions that finds none to work on."""
+    objective, warnings = plan.objective, []
+    told = [photo for found in sets.values() for photo in found.train if photo.caption]
+    if objective.instance_prompt_share and not told:
+        warnings.append(
+            "objective.instance_prompt_share does nothing: no photo has a caption, all say instance_prompt."
+        )
+    elif objective.instance_prompt_share and plan.training.compat == "diffusers":
+        warnings.append("objective.instance_prompt_share does nothing with training.compat = 'diffusers'.")
+    if objective.caption_lifts_mask and all(photo.mask is None for photo in told):
+        what = "no photo with a caption has a mask" if told else "no photo has a caption"
+        warnings.append(f"objective.caption_lifts_mask does nothing: {what}.")
+    return warnings
+
+
 def unnamed(plan: RunPlan, sets: Mapping[str, PhotoSet]) -> list[str]:
     """A sentence per subject that no prompt names where it is learnt, or where it is looked at."""
     objective, warnings = plan.objective, []

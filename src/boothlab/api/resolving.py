@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from boothlab.api.class_requests import too_few_class_images
 from boothlab.api.means import look_up_parts
-from boothlab.api.remarks import long_prompts, lost_captions, remarks_on, unnamed
+from boothlab.api.remarks import long_prompts, lost_captions, remarks_on, unnamed, untold
 from boothlab.config.show import to_toml
 from boothlab.errors import PhotoError, PlanError, RunDamaged, disk_errors
 from boothlab.files import folder_listing, new_folder, sha256_file, sha256_json, spelled
@@ -82,8 +82,13 @@ def resolve(plan: RunPlan, progress: Progress = silent) -> Resolved:
     if isinstance(found.plan.strategy, Mean):
         plan, inputs = look_up_parts(found.plan, found.inputs)
         return replace(found, plan=plan, inputs=inputs)
-    few = too_few_class_images(found.plan, found.inputs["base"], found.sets)
-    return replace(found, warnings=(*found.warnings, *few, *snapshots_beyond(found), *warmup_beyond(found)))
+    own = (*remarks_on_objective(found.plan, found), *snapshots_beyond(found), *warmup_beyond(found))
+    return replace(found, warnings=(*found.warnings, *own))
+
+
+def remarks_on_objective(plan: RunPlan, found: Resolved) -> list[str]:
+    """What is to be said of the plan's objective and the photos and base model that were found."""
+    return [*too_few_class_images(plan, found.inputs["base"], found.sets), *untold(plan, found.sets)]
 
 
 def snapshots_beyond(found: Resolved) -> list[str]:

@@ -34,6 +34,14 @@ class Optimizer(Config):
     """Snapshots hold a running mean of the weights with this decay per step; left out, the weights themselves."""
 
 
+READ_BY: dict[str, tuple[str, ...]] = {
+    "power": ("polynomial",),
+    "decay": ("stable_decay",),
+    "floor": ("linear", "cosine", "polynomial", "stable_decay"),
+}
+"""Setting of a rate → the kinds that it means something to."""
+
+
 class Rate(Config):
     """How the learning rate goes over the steps."""
 
@@ -47,6 +55,17 @@ class Rate(Config):
     """Steps over which stable_decay falls at the end; left out, a fifth of all."""
     floor: float = Field(0.0, ge=0, lt=1)
     """Where the fall ends, as a share of the full rate."""
+
+    @model_validator(mode="after")
+    def _kind_reads_all(self) -> Rate:
+        for name, kinds in READ_BY.items():
+            value = getattr(self, name)
+            if value != type(self).model_fields[name].default and self.kind not in kinds:
+                raise ValueError(
+                    f"{name} = {value} does nothing with kind = '{self.kind}': leave it out, or set kind to "
+                    f"{' or '.join(kinds)}"
+                )
+        return self
 
     @property
     def looks_ahead(self) -> bool:

@@ -9,9 +9,14 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from boothlab.api.class_requests import too_few_class_images
 from boothlab.api.remarks import templates_of
-from boothlab.api.resolving import Resolved, look_up_inputs, require_parts, require_something_to_wait_for
+from boothlab.api.resolving import (
+    Resolved,
+    look_up_inputs,
+    remarks_on_objective,
+    require_parts,
+    require_something_to_wait_for,
+)
 from boothlab.api.studies.averages import with_means
 from boothlab.api.studies.photos import settle_photos
 from boothlab.api.studies.places import placed_claims
@@ -154,7 +159,7 @@ def resolve_all(runs: Sequence[Planned], progress: Progress = silent) -> list[Re
     """
     _refuse((planned.name, partial(require_parts, planned.plan)) for planned in runs)
     known: dict[str, Resolved] = {}
-    undrawn: dict[tuple[str, Objective], list[str]] = {}
+    remarks: dict[tuple[str, Objective, str], list[str]] = {}
     found = []
     for done, planned in enumerate(runs):
         plan = planned.plan
@@ -166,10 +171,10 @@ def resolve_all(runs: Sequence[Planned], progress: Progress = silent) -> list[Re
         training = plan.training.model_copy(update={"threads": plan.training.num_threads()})
         same = {name: getattr(first.plan, name) for name in ("subjects", "photos", "base")}
         filled = plan.model_copy(update={**same, "training": training})
-        asked = key, plan.objective
-        if asked not in undrawn:
-            undrawn[asked] = too_few_class_images(filled, first.inputs["base"], first.sets)
-        found.append(replace(first, plan=filled, warnings=(*first.warnings, *undrawn[asked])))
+        asked = key, plan.objective, training.compat
+        if asked not in remarks:
+            remarks[asked] = remarks_on_objective(filled, first)
+        found.append(replace(first, plan=filled, warnings=(*first.warnings, *remarks[asked])))
     both = zip(runs, found, strict=True)
     _refuse((planned.name, partial(require_something_to_wait_for, planned.plan, one.sets)) for planned, one in both)
     return found
