@@ -151,6 +151,46 @@ def test_gradient_checkpointing_changes_memory_not_numbers(fresh: Fresh) -> None
     assert all(module.gradient_checkpointing for module in saving.model.backbone().down_blocks)
 
 
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        DreamBooth(learning_rate=1e-3, identifier_learning_rate=1e-2),
+        DreamBooth(learning_rate=1e-3, text_encoder=True),
+        Lora(learning_rate=1e-3, text_encoder=True),
+    ],
+    ids=["identifier", "whole", "lora"],
+)
+def test_gradient_checkpointing_reaches_a_text_encoder_of_which_anything_moves(strategy: Any, fresh: Fresh) -> None:
+    """With the identifier's vector alone it was on and did nothing: transformers asks whether a layer trains."""
+
+    def trained(checkpointing: bool) -> tuple[list[Any], int, Job]:
+        job = make_job(fresh(), strategy, training=training(2, compute=Compute(gradient_checkpointing=checkpointing)))
+        passes: list[int] = []
+        # Not the last part of a layer, in which the second pass ends as soon as it has what it wants.
+        encoder = job.model.text_encoders()["text_encoder"]
+        attention = next(module for name, module in encoder.named_modules() if name.endswith("self_attn"))
+        attention.register_forward_hook(lambda *given: passes.append(1) if torch.is_grad_enabled() else None)
+        return steps_of(job), len(passes), job
+
+    plain, once, _ = trained(False)
+    saving, twice, job = trained(True)
+    assert saving == plain
+    assert twice == 2 * once > 0
+    if strategy.trains()["text_encoder"].word:
+        encoder = job.model.text_encoders()["text_encoder"]
+        dropping = [module for module in encoder.modules() if hasattr(module, "dropout")]
+        assert dropping
+        assert not any(module.training for module in dropping), "only a word moves: nothing else may"
+
+
+def test_gradient_checkpointing_leaves_a_text_encoder_that_stands_still_as_it_is(fresh: Fresh) -> None:
+    text = fresh().encode_text(["a photo of a person"]).states_BLD
+    job = make_job(fresh(), DreamBooth(), training=training(1, compute=Compute(gradient_checkpointing=True)))
+    encoder = job.model.text_encoders()["text_encoder"]
+    assert not any(module.training for module in encoder.modules())
+    assert same(job.model.encode_text(["a photo of a person"]).states_BLD, text)
+
+
 def test_missing_library_is_named_with_the_line_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def absent(name: str) -> None:
         raise ImportError(name)

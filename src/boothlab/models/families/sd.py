@@ -115,6 +115,10 @@ class StableDiffusion:
         cast(Any, self.unet).enable_gradient_checkpointing()
         if any(parameter.requires_grad for parameter in self.text_encoder.parameters()):
             cast(Any, self.text_encoder).gradient_checkpointing_enable()
+            # transformers does it in layers that are in training alone, which they are not where one word moves. What
+            # is in them stays as it was: the dropout of their attention, if a base model has any, stays off.
+            for module in self.text_encoder.modules():
+                module.training = module.training or getattr(module, "gradient_checkpointing", False) is True
 
     def scheduler_config(self) -> dict[str, Any]:
         """The scheduler's config as it came with the weights."""
