@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -45,6 +46,22 @@ def test_photos_stand_in_for_class_images_under_the_class_prompt(fresh: Fresh) -
     found = job_with_prior(fresh()).pool.classes["person"]
     assert [example.id for example in found] == [f"photo-{k} as person" for k in range(3)]
     assert {example.prompt for example in found} == {"a photo of a person"}
+
+
+def test_they_are_dealt_and_noised_as_class_images_are_and_keep_their_masks(fresh: Fresh) -> None:
+    """As docs/objective.md says: not the very latents of the other half."""
+    job = job_with_prior(fresh())
+    pairs = []
+    for step in range(20):
+        photo, again = job.draws.deal(step)[0]
+        drawn = [job.draws.draw(step, dealt) for dealt in (photo, again)]
+        assert not torch.equal(drawn[0].noise_CHW, drawn[1].noise_CHW)
+        pairs.append((photo.example.id != again.example.id.removesuffix(" as person"), drawn))
+    assert any(other for other, _ in pairs)
+    assert any(drawn[0].timestep != drawn[1].timestep for _, drawn in pairs)
+    mask = torch.full((1, 1, 2, 2), 0.5)
+    (masked,) = photos_as_class([replace(job.pool.instances[0], mask_11HW=mask)], "a photo of a CLASS")["person"]
+    assert masked.mask_11HW is mask
 
 
 def test_before_the_first_step_the_class_half_costs_nothing(fresh: Fresh) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 IT = "{it}"
-"""Template word that stands for "identifier class", e.g. "rinn person"."""
+"""Template word that stands for "identifier class", e.g. "rinn person", or for the identifier alone, "rinn"."""
 
 IN_BRACES = re.compile(r"\{[^{}]*\}")
 

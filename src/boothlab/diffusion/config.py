@@ -16,7 +16,8 @@ class Objective(Config):
     """What the training minimises."""
 
     instance_prompt: str = "a photo of {it}"
-    """Prompt of a photo that has no caption of its own; {it} stands for "identifier class"."""
+    """Prompt of a photo that has no caption of its own; {it} stands for "identifier class", or for what
+    the subject's ``identifier_alone`` leaves of it."""
     instance_prompt_share: float = Field(0.0, ge=0, le=1)
     """Share of the samples of photos with captions that are trained under ``instance_prompt`` alone. Where all
     captions have words in common ("on a … background"), the identifier else means the subject only beside these."""
@@ -37,8 +38,8 @@ class Objective(Config):
     prior_preservation: bool = True
     """Train on pictures of the class that the base model drew itself, so that it does not forget the class."""
     prior_from: Literal["class_images", "prediction"] = "class_images"
-    """Learn from pictures that the base model drew, or, without pictures, from what it predicts for the photos' own
-    noisy latents when it is given the class prompt. The latter holds a frozen copy of the model in memory."""
+    """Learn from pictures that the base model drew, or, without pictures, from what it predicts for the photos,
+    noised anew, when it is given the class prompt. The latter holds a frozen copy of the model in memory."""
     prior_weight: float = Field(1.0, ge=0)
     """λ: weight of the class images in the loss, mean(instance) + λ·mean(class)."""
     class_images: int = Field(100, ge=1, le=10_000)

@@ -15,8 +15,8 @@ class Evaluation(Config):
     preset: Preset = "study"
     """study: 10 prompts × 2 seeds, as many pictures as the source study had; standard: 10 × 8; paper: 25 × 4."""
     prompts: tuple[str, ...] | None = Field(None, min_length=1)
-    """Your own context prompts in place of the preset's; {it} is "identifier class" for the tuned model and the class
-    alone for the base model."""
+    """Your own context prompts in place of the preset's; {it} is "identifier class" for the tuned model (or the
+    identifier alone, as the subject says) and the class alone for the base model."""
     seeds_per_prompt: int | None = Field(None, ge=1, le=100)
     """Pictures per context prompt, each from another initial noise; left out, the preset's number."""
     bare: int | None = Field(None, ge=0, le=1000)

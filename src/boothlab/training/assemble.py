@@ -104,7 +104,7 @@ def _class_posterior(
 
 
 def photos_as_class(instances: Sequence[Example], class_prompt: str) -> dict[str, tuple[Example, ...]]:
-    """The photos once more, under their class prompts: what a frozen model predicts for them is their target.
+    """The photos once more, masks and all, under their class prompts: what a frozen model predicts is their target.
 
     ``class_prompt`` is the template of those without captions, which takes turns with a caption's.
     """

@@ -89,7 +89,7 @@ class Preview(Config):
     every: int | None = Field(None, ge=1, le=MOST_STEPS)
     """Steps between two sets of pictures (and one at the start and the end); left out, none is drawn."""
     prompts: tuple[str, ...] = Field(("a photo of {it}",), min_length=1)
-    """What is drawn of each subject; {it} stands for "identifier class"."""
+    """What is drawn of each subject; {it} stands for "identifier class", or for its identifier alone."""
     seeds: int = Field(1, ge=1, le=64)
     """Pictures per prompt; the same noises every time, so that a row of them shows what the steps did."""
 

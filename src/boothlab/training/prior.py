@@ -1,7 +1,8 @@
 """Prior preservation without images: the base model's own prediction is the target of the class half.
 
-The photos' noisy latents are shown a second time under the class prompt, and the tuned model is held to what the
-frozen one predicts there. It needs no class images, but a frozen copy of the denoiser (and text encoders) in memory.
+Photos are dealt a second time as if they were class images, with noise, timesteps and class prompts of their own, and
+the tuned model is held to what the frozen one predicts there, where a photo's mask counts. It needs no class images,
+but a frozen copy of the denoiser (and text encoders) in memory.
 Source: the idea stands in several trainers as "prior prediction" or "output preservation"; it is self-distillation.
 """
 
