@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from tokenizers import Tokenizer
 
 from boothlab import api
@@ -14,6 +16,10 @@ from boothlab.api.resolving import resolve
 from boothlab.api.studies.resolving import resolve_all
 from boothlab.assets import asset
 from boothlab.cli.main import main
+from boothlab.models import words
+from boothlab.models.config import Base
+from boothlab.models.load import load
+from boothlab.models.model import Model
 from boothlab.models.tokens import MOST_TOKENS, cut_off, read_tokenizer
 from boothlab.plan import plan_from
 from boothlab.studies.expand import Planned
@@ -121,3 +127,16 @@ def test_a_prompt_of_the_command_line_that_is_too_long_is_told(
     out, err = capsys.readouterr()
     assert f"warning: {said}" in err
     assert [Path(line).suffix for line in out.splitlines()] == [".png", ".html"]
+
+
+def test_a_tokenizer_that_does_not_say_where_it_ends_ends_where_the_text_encoder_does(
+    tiny_sd: Path, tiny_base: Model, tmp_path: Path
+) -> None:
+    """Without tokenizer_config.json transformers takes any length: training died of a number too large to convert."""
+    folder = Path(shutil.copytree(tiny_sd, tmp_path / "model"))
+    (folder / "tokenizer" / "tokenizer_config.json").unlink()
+    found = load(Base(model=str(folder), device="cpu"))
+    prompts = ["a photo of a dog", "dog " * 90 + "nlwx"]
+    assert torch.equal(found.encode_text(prompts).states_BLD, tiny_base.encode_text(prompts).states_BLD)
+    number = words.row(found, "text_encoder", "nlwx")
+    assert not words.holding(found, "text_encoder", [number])(prompts[1]), "the model never sees it"

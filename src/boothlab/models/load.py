@@ -70,6 +70,8 @@ def _load_folder(path: Path, base: Base) -> StableDiffusion:
     vae = part(AutoencoderKL, "vae", torch_dtype=torch.float32)
     text_encoder = part(CLIPTextModel, "text_encoder", dtype=torch.float32)
     tokenizer = CLIPTokenizer.from_pretrained(path, subfolder="tokenizer", local_files_only=True)
+    # A folder without tokenizer_config.json does not say how long prompts may be, and transformers then takes any.
+    tokenizer.model_max_length = min(tokenizer.model_max_length, text_encoder.config.max_position_embeddings)
     factor = 2 ** (len(vae.config.block_out_channels) - 1)
     return StableDiffusion(
         name=base.model,
