@@ -54,7 +54,7 @@ def test_a_setting_of_what_moves_is_taken(strategy: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("objective", "said"),
     [
-        ({"prior_preservation": False}, "class_folder is not read with prior_preservation = false"),
+        ({"prior_preservation": False}, "leave one of the two out; a study of both varies prior_weight"),
         ({"prior_from": "prediction"}, "class_folder is not read with prior_from = 'prediction'"),
     ],
 )

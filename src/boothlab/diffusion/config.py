@@ -77,8 +77,10 @@ class Objective(Config):
     @model_validator(mode="after")
     def _folder_is_read(self) -> Objective:
         if self.class_folder is not None and (not self.prior_preservation or self.predicts_prior):
-            setting = "prior_from = 'prediction'" if self.prior_preservation else "prior_preservation = false"
-            raise ValueError(f"class_folder is not read with {setting}: leave one of the two out")
+            setting, more = "prior_from = 'prediction'", ""
+            if not self.prior_preservation:
+                setting, more = "prior_preservation = false", "; a study of both varies prior_weight (0: none)"
+            raise ValueError(f"class_folder is not read with {setting}: leave one of the two out{more}")
         return self
 
     @property
