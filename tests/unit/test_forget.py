@@ -104,6 +104,12 @@ def traces(name: str, photos: Path, *places: Path) -> list[str]:
     return found
 
 
+@pytest.fixture(autouse=True)
+def nowhere(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders that nobody names are looked for in the current one, where a checkout may have a demo of its own."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("nowhere"))
+
+
 def test_the_canary_is_found_nowhere_and_everybody_else_is_untouched(tiny_sd: Path, tmp_path: Path) -> None:
     other = trained(tiny_sd, tmp_path, "Bob")
     classes = everything(cache("class-images"))
