@@ -89,8 +89,12 @@ class Estimate:
 
 def estimate(plan: RunPlan, counts: Counts, rates: Speed, root: Path) -> Estimate:
     """The estimate of a resolved plan (device, size and threads filled in)."""
-    asked = asked_for(plan, counts)
-    costs = asked.costs
+    return estimate_of(asked_for(plan, counts), rates, root)
+
+
+def estimate_of(asked: Asked, rates: Speed, root: Path) -> Estimate:
+    """The estimate of one training, whatever is asked for how many times."""
+    plan, counts, costs = asked.plan, asked.counts, asked.costs
     memory, disk = memory_of(plan, counts, costs), disk_of(plan, counts, costs)
     free_memory, free_disk = free_bytes(plan.base.device), shutil.disk_usage(existing(root)).free
     per_step = step_seconds(plan, costs, rates)
@@ -110,14 +114,16 @@ def estimate(plan: RunPlan, counts: Counts, rates: Speed, root: Path) -> Estimat
         free_host=free_bytes("cpu"),
         free_disk=free_disk,
         remedies=tuple(remedies),
-        assumed=tuple(assumptions(plan, rates, part_configs(plan.base) is not None)),
+        assumed=tuple(assumptions(plan, rates, asked.described)),
         rarer=rarer_checkpoints(plan, counts, disk, per_step),
     )
 
 
 def asked_for(plan: RunPlan, counts: Counts, begins: bool = False) -> Asked:
     """The training of a resolved plan; of a base model without configs as of Stable Diffusion v1.5."""
-    return Asked(plan, counts, costs_of(part_configs(plan.base) or SD15, plan.photos.size or 512), begins)
+    configs = part_configs(plan.base)
+    costs = costs_of(configs or SD15, plan.photos.size or 512)
+    return Asked(plan, counts, costs, begins, described=configs is not None)
 
 
 def assumptions(plan: RunPlan, rates: Speed, described: bool) -> list[str]:

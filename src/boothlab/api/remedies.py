@@ -48,12 +48,15 @@ class Remedy:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A training that is asked for; ``begins`` says that others go on from where it ends."""
+    """A training that is asked for, so many ``times``; ``begins`` says that others go on from where it ends, and
+    ``described`` that the base model's configs were read, and not taken for those of Stable Diffusion v1.5."""
 
     plan: RunPlan
     counts: Counts
     costs: Costs
     begins: bool = False
+    times: int = 1
+    described: bool = True
 
 
 def most_memory(asked: Sequence[Asked]) -> float:
@@ -63,9 +66,10 @@ def most_memory(asked: Sequence[Asked]) -> float:
 
 def whole_disk(asked: Sequence[Asked]) -> float:
     """Bytes that they leave, and what the largest takes on top until it is finished."""
-    disks = [(one.plan, disk_of(one.plan, one.counts, one.costs)) for one in asked]
-    passing = [passing_of(plan, disk) for plan, disk in disks]
-    return sum(sum(disk.values()) for _, disk in disks) - sum(passing) + max(passing, default=0.0)
+    disks = [disk_of(one.plan, one.counts, one.costs) for one in asked]
+    passing = [passing_of(one.plan, disk) for one, disk in zip(asked, disks, strict=True)]
+    left = sum(one.times * (sum(disk.values()) - free) for one, disk, free in zip(asked, disks, passing, strict=True))
+    return left + max(passing, default=0.0)
 
 
 def remedies_for(what: str, asked: Sequence[Asked], free: float, fixed: Collection[str] = ()) -> list[Remedy]:

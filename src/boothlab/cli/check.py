@@ -37,6 +37,7 @@ def check(
     from boothlab.cli.screen import progress_screen, say
     from boothlab.cli.study import lines_of_study
     from boothlab.studies.plan import is_study
+    from boothlab.subjects import called
 
     if is_study(plan):
         with progress_screen() as progress:
@@ -46,8 +47,6 @@ def check(
         return
     with progress_screen() as progress:
         found = api.check(plan_to_check(plan, set_ or []), runs, progress)
-    from boothlab.subjects import called
-
     for subject in found.plan.subjects:
         say(f"subject   {subject.name}: {called(subject)}")
     say(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from boothlab.api.class_requests import class_requests
-from boothlab.api.estimating import Estimate, asked_for, estimate
+from boothlab.api.estimating import Estimate, asked_for, estimate_of
 from boothlab.api.extending import beginning
 from boothlab.api.inspecting import evaluation_size, own_pictures
 from boothlab.api.relatives import has_drawn, relatives
@@ -101,7 +101,8 @@ def costs_of_study(study: Study) -> StudyCost:
         finished = is_finished(folder_of(study.root, resolved))
         begun = [] if finished else on_disk.get(trunk_digest(resolved.plan, resolved.inputs) or "", [])
         counts = _counts(trunk, resolved, drawn, relatives(begun, resolved.plan))
-        found = _estimate(resolved.plan, counts, study.root)
+        own = asked_for(resolved.plan, counts, trunk.begins)
+        found = _estimate(own, study.root)
         assumed |= dict.fromkeys(found.assumed)
         share = trunk.own / trunk.steps
         start = beginning(begun, resolved.plan.training, trunk.steps)
@@ -116,7 +117,7 @@ def costs_of_study(study: Study) -> StudyCost:
         most = found
         if finished:
             continue
-        asked.append(asked_for(resolved.plan, counts, trunk.begins))
+        asked.append(own)
         rarer += [] if found.rarer is None else [found.rarer]
         if trunk.stem is not None and (stem := digest(trunk.stem, resolved.inputs)) not in stems:
             stems.add(stem)
@@ -125,7 +126,8 @@ def costs_of_study(study: Study) -> StudyCost:
             seconds[stage] = seconds.get(stage, 0.0) + value * (left / trunk.steps if stage == "training" else 1.0)
     if seconds:
         seconds["fresh pictures"] = fresh_seconds(study)
-    search = search_cost(study)
+    trials = _trials(study)
+    search = search_cost(study, trials)
     most = _ahead(study, 0) if most is None else most
     return StudyCost(
         costs=tuple(costs),
@@ -138,7 +140,7 @@ def costs_of_study(study: Study) -> StudyCost:
         assumed=tuple(assumed),
         host=host,
         free_host=most.free_host,
-        remedies=tuple(_remedies(study, [*asked, *_trials(study)], most)),
+        remedies=tuple(_remedies(study, [*asked, *trials], most)),
         rarer=max(rarer, default=None),
     )
 
@@ -181,11 +183,11 @@ def fresh_seconds(study: Study) -> float:
                 seen.add(subject.name)
                 pictures = len(plan.evaluation.contexts()) * plan.evaluation.repeats()
                 counts = Counts(photos=0, classes=0, steps=trunk.steps, snapshots=0, pictures=pictures)
-                found += _estimate(plan, counts, study.root).seconds["evaluation pictures"]
+                found += _estimate(asked_for(plan, counts), study.root).seconds["evaluation pictures"]
     return found
 
 
-def search_cost(study: Study) -> SearchCost | None:
+def search_cost(study: Study, trials: Sequence[Asked]) -> SearchCost | None:
     """Every trial as dear as the dearest end of the ranges and none ended early; None without a search."""
     search = study.plan.search
     if search is None:
@@ -211,7 +213,7 @@ def search_cost(study: Study) -> SearchCost | None:
             for one, own, steps in zip(found, taken, lengths, strict=True)
         ),
         memory=max(sum(one.memory.values()) for one in found),
-        disk=whole_disk(_trials(study)),
+        disk=whole_disk(trials),
     )
 
 
@@ -221,8 +223,8 @@ def _trials(study: Study) -> list[Asked]:
     if search is None:
         return []
     ends = [asked_for(*_whole_trial(study, index), begins=True) for index in range(len(study.scouts))]
-    count = search.most * len(study.plan.seeds) * len(search.rungs)
-    return [max(ends, key=lambda one: whole_disk([one]))] * count
+    largest = max(ends, key=lambda one: whole_disk([one]))
+    return [replace(largest, times=search.most * len(study.plan.seeds) * len(search.rungs))]
 
 
 def _whole(study: Study, index: int) -> int:
@@ -234,7 +236,7 @@ def _whole(study: Study, index: int) -> int:
 
 def _ahead(study: Study, index: int) -> Estimate:
     """The estimate of a whole trial at one end of the search's ranges."""
-    return _estimate(*_whole_trial(study, index), study.root)
+    return _estimate(asked_for(*_whole_trial(study, index)), study.root)
 
 
 def _whole_trial(study: Study, index: int) -> tuple[RunPlan, Counts]:
@@ -285,8 +287,9 @@ def taken_before(study: Study) -> dict[int, float]:
     return found
 
 
-def _estimate(plan: RunPlan, counts: Counts, root: Path) -> Estimate:
-    return estimate(plan, counts, speed(plan.base.device, plan.training.num_threads()), root)
+def _estimate(asked: Asked, root: Path) -> Estimate:
+    plan = asked.plan
+    return estimate_of(asked, speed(plan.base.device, plan.training.num_threads()), root)
 
 
 def _counts(trunk: Trunk, resolved: Resolved, drawn: set[str], before: Sequence[Run] = ()) -> Counts:
