@@ -88,6 +88,12 @@ def test_a_search_that_is_too_large_is_told_the_same(
     file = write_study(tmp_path, tiny_sd, search=search)
     _, plenty = api.check_study(file, tmp_path / "studies")
     assert plenty.search is not None
+    more = write_study(tmp_path / "more", tiny_sd, search={**search, "trials": 8})
+    _, twice = api.check_study(more, tmp_path / "studies")
+    assert twice.search is not None
+    # Two rungs of each trial leave a run; what only the one that trains takes is counted once.
+    alone = twice.search.disk - plenty.search.disk
+    assert alone < plenty.search.disk < 1.2 * alone
     small_disk(monkeypatch, plenty.search.disk)
     _, cost = api.check_study(file, tmp_path / "studies")
     told = {remedy.setting: remedy for _, remedy in cost.remedies}

@@ -216,6 +216,7 @@ def test_trainings_one_after_the_other_take_the_largest_one_once() -> None:
     assert whole_disk([asked] * 5) == pytest.approx(5 * one - 4 * state)
     assert most_memory([asked] * 5) == most_memory([asked]) == sum(memory_of(plan(), COUNTS, SD).values())
     assert whole_disk([]) == most_memory([]) == 0
+    assert whole_disk([replace(asked, times=5)]) == pytest.approx(whole_disk([asked] * 5))
 
 
 def test_several_trainings_are_told_what_saves_most_over_all() -> None:
